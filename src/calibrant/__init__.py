@@ -1,0 +1,55 @@
+"""calibrant: a measurement laboratory for AI systems.
+
+State a claim about a model or an agent; calibrant plans the evaluation, runs it through Inspect,
+stops when the evidence decides, and returns a verdict with everything needed to repeat it.
+Importing this package is cheap: each name below loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from calibrant._version import __version__
+from calibrant.errors import CalibrantError
+
+if TYPE_CHECKING:
+    from calibrant.assurance.assess import assess, plan_suite
+    from calibrant.assurance.assessment import Assessment, read_assessment
+    from calibrant.report import write_html
+    from calibrant.stats import anytime, fixed, sprt
+
+_HOMES = {
+    "Assessment": "calibrant.assurance.assessment",
+    "anytime": "calibrant.stats",
+    "assess": "calibrant.assurance.assess",
+    "fixed": "calibrant.stats",
+    "plan_suite": "calibrant.assurance.assess",
+    "read_assessment": "calibrant.assurance.assessment",
+    "sprt": "calibrant.stats",
+    "write_html": "calibrant.report",
+}
+
+__all__ = [
+    "Assessment",
+    "CalibrantError",
+    "__version__",
+    "anytime",
+    "assess",
+    "fixed",
+    "plan_suite",
+    "read_assessment",
+    "sprt",
+    "write_html",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'calibrant' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

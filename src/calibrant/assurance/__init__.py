@@ -1,0 +1,1 @@
+"""Claims in, verdicts out: what a safety case can stand on."""

@@ -1,0 +1,348 @@
+"""What follows from the evidence? From followed claims to an assessment with its provenance."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import polars as pl
+
+from calibrant._version import __version__
+from calibrant.assurance.assessment import (
+    Assessment,
+    ClaimResult,
+    ClaimText,
+    DesignRecord,
+    Estimate,
+    FamilyResult,
+    Message,
+    Operating,
+    Population,
+    Provenance,
+    Transcript,
+    Usage,
+    Verdict,
+)
+from calibrant.assurance.evidence import Evidence
+from calibrant.assurance.figures import boundaries
+from calibrant.assurance.plan import Plan, PlannedClaim
+from calibrant.assurance.suite import Suite
+from calibrant.assurance.words import assumptions, headline, reason, statement
+from calibrant.bench.folder import RunFolder
+from calibrant.bench.streams import Stream
+from calibrant.bench.trial import Trial
+from calibrant.records import content_hash, trials_frame
+from calibrant.records.trials import score_number
+from calibrant.stats import after_stopping, clopper_pearson
+
+LEVEL = 0.95
+TRANSCRIPTS = 3
+"""Transcripts shown of trials with the counted score, of trials without, and of failed ones."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a session knows beside the evidence."""
+
+    suite: Suite
+    text: str
+    sha256: str
+    plan: Plan
+    streams: dict[str, Stream]
+    keys: dict[str, str]
+    stopped_by: str | None
+    command: str
+    finished: str
+
+
+def conclude(session: Session, claims: list[Evidence], folder: RunFolder) -> Assessment:
+    """The assessment that the evidence amounts to."""
+    results = []
+    for evidence, planned in zip(claims, session.plan.claims, strict=True):
+        key = session.keys[evidence.claim.name]
+        needed = len(_longest(session.keys, claims, key))
+        surplus = sum(1 for k, _ in folder.trials if k == key) - needed
+        results.append(_claim_result(session, evidence, planned, surplus))
+    verdicts = [r.verdict for r in results]
+    overall: Verdict = "undetermined"
+    if "refuted" in verdicts:
+        overall = "refuted"
+    elif set(verdicts) == {"supported"}:
+        overall = "supported"
+    return Assessment(
+        suite=session.suite.name,
+        subject=session.suite.subject,
+        verdict=overall,
+        stopped_by=session.stopped_by,
+        claims=results,
+        usage=_usage(folder),
+        provenance=_provenance(session, claims, folder),
+        folder=str(folder.path),
+    )
+
+
+def _claim_result(
+    session: Session, evidence: Evidence, planned: PlannedClaim, surplus: int
+) -> ClaimResult:
+    claim, design = evidence.claim, evidence.design
+    stream = session.streams[session.keys[claim.name]]
+    population = _population(stream)
+    estimate = _estimate(evidence)
+    return ClaimResult(
+        claim=ClaimText(
+            name=claim.name,
+            instrument=stream.key,
+            score=claim.score,
+            counts=claim.counts,
+            relation="below" if claim.relation == "below" else "above",
+            threshold=claim.threshold,
+            if_really=claim.if_really,
+            alpha=claim.alpha,
+            beta=None if claim.if_really is None else claim.beta,
+            at_most=design.at_most,
+            statement=statement(claim, stream.key, stream.size),
+        ),
+        population=population,
+        design=_design_record(evidence, planned),
+        verdict=evidence.verdict,
+        reason=reason(evidence, session.stopped_by),
+        headline=headline(evidence, stream.key, estimate),
+        trials=len(evidence.trials),
+        counted=evidence.counted,
+        missing=evidence.missing,
+        surplus=surplus,
+        estimate=estimate,
+        path=evidence.path,
+        boundaries=boundaries(design, max(evidence.observed, 1)),
+        families=_families(evidence),
+        transcripts=_transcripts(evidence),
+        assumptions=assumptions(claim, stream, len(session.suite.claims)),
+    )
+
+
+def _longest(
+    keys: dict[str, str], claims: list[Evidence], key: str
+) -> list[tuple[Trial, bool | None]]:
+    """The trials that the claims on one instrument needed together."""
+    mine = [c.trials for c in claims if keys[c.claim.name] == key]
+    return max(mine, key=len, default=[])
+
+
+def _population(stream: Stream) -> Population:
+    if stream.size is None:
+        return Population(
+            kind="generator",
+            size=None,
+            statement=f"all items that {stream.key} can generate, drawn independently at random",
+        )
+    return Population(
+        kind="finite",
+        size=stream.size,
+        statement=f"the {stream.size:,} items of {stream.key}, one answer each, "
+        "drawn at random without replacement",
+    )
+
+
+def _flip(evidence: Evidence, low: float, high: float) -> tuple[float, float]:
+    """Limits for the rate of events as limits for the rate of the counted score."""
+    return (low, high) if evidence.claim.relation == "below" else (1 - high, 1 - low)
+
+
+def _estimate(evidence: Evidence) -> Estimate:
+    n, k = evidence.observed, evidence.events
+    m = evidence.missing
+    if n == 0:
+        return Estimate(
+            value=None, low=0.0, high=1.0, level=LEVEL, method="nothing observed",
+            standard_uncertainty=None, low_if_missing=0.0, high_if_missing=1.0,
+        )  # fmt: skip
+    interval = after_stopping(evidence.design, n, k, level=LEVEL)
+    low, high = _flip(evidence, interval.low, interval.high)
+    worst_low, worst_high = low, high
+    if m:
+        # The paths of the two extremes may have ended earlier; their own stopping points count.
+        best, worst = evidence.favour, evidence.against
+        at_best = after_stopping(evidence.design, best.n, best.k, level=LEVEL).low
+        at_worst = after_stopping(evidence.design, worst.n, worst.k, level=LEVEL).high
+        worst_low, worst_high = _flip(
+            evidence, min(interval.low, at_best), max(interval.high, at_worst)
+        )
+    rate = evidence.counted / n
+    size = evidence.design.rates.items
+    # Agresti and Coull's centre keeps the standard uncertainty away from a false zero.
+    centre = (evidence.counted + 2) / (n + 4)
+    left = 1.0 if size is None else max(0.0, (size - n) / max(size - 1, 1))
+    return Estimate(
+        value=rate,
+        low=low,
+        high=high,
+        level=LEVEL,
+        method=interval.method,
+        standard_uncertainty=(centre * (1 - centre) / (n + 4) * left) ** 0.5,
+        low_if_missing=worst_low,
+        high_if_missing=worst_high,
+    )
+
+
+def _design_record(evidence: Evidence, planned: PlannedClaim) -> DesignRecord:
+    design, claim = evidence.design, evidence.claim
+    threshold = design.rates.threshold
+    rates = {x * threshold for x in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)}
+    if design.rates.alternative is not None:
+        rates.add(design.rates.alternative)
+    points = []
+    for event_rate in sorted(r for r in rates if r <= 1):
+        ends = design.stops(event_rate)
+        points.append(
+            Operating(
+                rate=round(event_rate if claim.relation == "below" else 1 - event_rate, 12),
+                supported=ends.probability("supported"),
+                refuted=ends.probability("refuted"),
+                expected_trials=ends.expected_n,
+            )
+        )
+    return DesignRecord(
+        method=design.method,
+        false_support=design.false_support,
+        false_refutation=design.false_refutation,
+        power=design.power,
+        expected_trials=None if claim.if_really is None else planned.expected_trials,
+        fixed_trials=planned.fixed_trials,
+        operating=sorted(points, key=lambda p: p.rate),
+        tuning=design.tuning,
+    )
+
+
+def _families(evidence: Evidence) -> list[FamilyResult]:
+    groups: dict[str, list[bool]] = {}
+    for trial, counted in evidence.trials:
+        if trial.family is not None and counted is not None:
+            groups.setdefault(trial.family, []).append(counted)
+    results = []
+    for family, outcomes in sorted(groups.items()):
+        n, k = len(outcomes), sum(outcomes)
+        interval = clopper_pearson(k, n, level=LEVEL)
+        results.append(
+            FamilyResult(
+                family=family,
+                trials=n,
+                counted=k,
+                value=k / n,
+                low=interval.low,
+                high=interval.high,
+            )
+        )
+    return results
+
+
+def _transcripts(evidence: Evidence) -> list[Transcript]:
+    chosen: list[tuple[Trial, bool | None]] = []
+    for kind in (True, False, None):
+        chosen += [(t, c) for t, c in evidence.trials if c is kind][:TRANSCRIPTS]
+    return [
+        Transcript(
+            item=trial.item,
+            family=trial.family,
+            position=trial.position,
+            counted=counted,
+            messages=[Message(role=r, text=t) for r, t in trial.messages],
+            answer=trial.answer,
+            error=trial.error,
+        )
+        for trial, counted in chosen
+    ]
+
+
+def _usage(folder: RunFolder) -> Usage:
+    trials = list(folder.trials.values())
+    costs = [t.cost for t in trials if t.cost is not None]
+    return Usage(
+        input_tokens=sum(t.input_tokens for t in trials),
+        output_tokens=sum(t.output_tokens for t in trials),
+        seconds=round(sum(t.seconds for t in trials), 3),
+        cost=sum(costs) if costs else None,
+    )
+
+
+def _provenance(session: Session, claims: list[Evidence], folder: RunFolder) -> Provenance:
+    items = {
+        key: content_hash([t.item for t, _ in _longest(session.keys, claims, key)])
+        for key in session.streams
+    }
+    logs = folder.path / "logs"
+    return Provenance(
+        command=session.command,
+        suite_sha256=session.sha256,
+        suite_text=session.text,
+        seed=session.suite.seed,
+        items_sha256=items,
+        subject=folder.manifest.get("subject", {"name": session.suite.subject}),
+        versions=_versions(),
+        platform=platform.platform(),
+        started=folder.manifest.get("started", session.finished),
+        finished=session.finished,
+        sessions=int(folder.manifest.get("sessions", 1)),
+        logs=sorted(f"logs/{p.name}" for p in logs.glob("*.eval")) if logs.is_dir() else [],
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"calibrant": __version__, "python": sys.version.split()[0]}
+    for package in ("inspect-ai", "numpy", "scipy", "polars", "xllamacpp"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def trials_table(
+    suite: Suite,
+    streams: dict[str, Stream],
+    keys: dict[str, str],
+    claims: list[Evidence],
+    folder: RunFolder,
+) -> pl.DataFrame:
+    """The trials table of a run: every trial that counts for a claim, one row per score."""
+    rows = []
+    for key in streams:
+        wanted = sorted({c.claim.score for c in claims if keys[c.claim.name] == key})
+        for trial, _ in _longest(keys, claims, key):
+            # A failed trial gave no scores; it has one row for each score that was wanted.
+            names = sorted(trial.scores) or wanted
+            rows.extend(_row(suite, trial, score, folder) for score in names)
+    return trials_frame(rows)
+
+
+def _row(suite: Suite, trial: Trial, score: str, folder: RunFolder) -> dict[str, object]:
+    raw = trial.scores.get(score)
+    number = score_number(raw)
+    error = trial.error
+    if number is None and error is None:
+        error = f"score is no number: {raw!r}"[:200]
+    return {
+        "run": folder.path.name,
+        "subject": suite.subject,
+        "instrument": trial.instrument,
+        "item": trial.item,
+        "cluster": trial.family,
+        "variant": trial.variant,
+        "epoch": 1,
+        "grader": score,
+        "score": number,
+        "answer": trial.answer,
+        "error": error,
+        "input_tokens": trial.input_tokens,
+        "output_tokens": trial.output_tokens,
+        "seconds": trial.seconds,
+        "cost": trial.cost,
+        "time": _time(trial.time),
+        "metadata": {"position": trial.position, "raw": raw},
+    }
+
+
+def _time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

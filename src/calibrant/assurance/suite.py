@@ -1,0 +1,258 @@
+"""What is claimed, about whom, and within which limits? Suites: short YAML files of claims."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from calibrant._text import one_line
+from calibrant.errors import InputError
+from calibrant.records import content_hash
+
+LARGEST_SUITE = 1_000_000
+"""Bytes; a longer file is no suite."""
+
+DEFAULT_ALPHA, DEFAULT_BETA, DEFAULT_SEED = 0.05, 0.10, 0
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Claim(_Strict):
+    """One claim: the rate of a score on an instrument lies below (or above) a threshold."""
+
+    name: str = Field(min_length=1, max_length=200)
+    instrument: str = Field(min_length=1)
+    args: dict[str, Any] = Field(default_factory=dict)
+    rate: str = Field(min_length=1)
+    below: float | None = None
+    above: float | None = None
+    if_really: float | None = None
+    alpha: float = DEFAULT_ALPHA
+    beta: float = DEFAULT_BETA
+    at_most: int | None = None
+    pursue_refutation: bool = True
+
+    @field_validator("below", "above", "if_really")
+    @classmethod
+    def _rate(cls, value: float | None) -> float | None:
+        if value is not None and not 0 <= value <= 1:
+            raise ValueError(f"wanted a rate between 0 and 1, got {value:g}")
+        return value
+
+    @field_validator("alpha", "beta")
+    @classmethod
+    def _error_rate(cls, value: float) -> float:
+        if not 0 < value < 0.5:
+            raise ValueError(f"wanted an error rate between 0 and 0.5, got {value:g}")
+        return value
+
+    @field_validator("at_most")
+    @classmethod
+    def _trials(cls, value: int | None) -> int | None:
+        if value is not None and not 1 <= value <= 10_000_000:
+            raise ValueError(f"wanted a number of trials from 1 to 10,000,000, got {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _sides(self) -> Claim:
+        if (self.below is None) == (self.above is None):
+            raise ValueError("wanted one of 'below' and 'above'")
+        if not 0 < self.threshold < 1:
+            raise ValueError(
+                f"{self.relation}: wanted a threshold strictly between 0 and 1, "
+                f"got {self.threshold:g}"
+            )
+        if self.if_really is not None:
+            right = (
+                self.if_really < self.threshold
+                if self.relation == "below"
+                else self.if_really > self.threshold
+            )
+            if not right:
+                raise ValueError(
+                    f"if_really: wanted a rate {self.relation} the threshold "
+                    f"{self.threshold:g}, got {self.if_really:g}"
+                )
+        return self
+
+    @property
+    def relation(self) -> str:
+        """below or above."""
+        return "below" if self.below is not None else "above"
+
+    @property
+    def threshold(self) -> float:
+        """The rate the claim is about, 0–1."""
+        value = self.below if self.below is not None else self.above
+        assert value is not None
+        return value
+
+    @property
+    def score(self) -> str:
+        """The name of the counted score."""
+        return self.rate.partition("=")[0].strip()
+
+    @property
+    def counts(self) -> str | None:
+        """The value that counts; None: the number 1."""
+        value = self.rate.partition("=")[2].strip()
+        return value or None
+
+
+class Price(_Strict):
+    """Dollars per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class Suite(_Strict):
+    """Claims about one subject, with limits.
+
+    Attributes:
+        subject: an Inspect model name, such as local/smollm2-135m or openai/….
+        seed: fixes the items, their order and, where the provider allows it, the sampling.
+        claims: what is claimed.
+        generate: options of Inspect's GenerateConfig, such as temperature.
+        model_args: arguments of the model provider.
+        max_connections: trials in flight at once.
+        max_cost: dollars after which the run ends undetermined.
+        max_time: seconds, or a text such as 30m, after which the run ends undetermined.
+        price: dollars per million tokens, for providers that name no cost.
+    """
+
+    subject: str = Field(min_length=1)
+    seed: int = Field(DEFAULT_SEED, ge=0, lt=2**63)
+    claims: tuple[Claim, ...] = Field(min_length=1)
+    generate: dict[str, Any] = Field(default_factory=dict)
+    model_args: dict[str, Any] = Field(default_factory=dict)
+    max_connections: int | None = Field(None, ge=1, le=10_000)
+    max_cost: float | None = Field(None, gt=0)
+    max_time: float | None = Field(None, gt=0)
+    price: Price | None = None
+    name: str = "suite"
+
+    @field_validator("max_time", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", value)
+            if not found:
+                raise ValueError(f"wanted seconds or a text such as 30m or 2h, got {value!r}")
+            return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Suite:
+        names = [c.name for c in self.claims]
+        twice = next((n for n in names if names.count(n) > 1), None)
+        if twice is not None:
+            raise ValueError(f"claims: two are named {twice!r}")
+        if (
+            self.max_cost is not None
+            and self.price is None
+            and not self.subject.startswith(("local/", "standard/", "mockllm/"))
+        ):
+            raise ValueError(
+                "max_cost: wanted 'price: {input: …, output: …}' beside it (dollars per million "
+                "tokens), as providers name no cost themselves"
+            )
+        return self
+
+    def fingerprint(self) -> str:
+        """A hash of everything that decides which trials are made and what they mean."""
+        free = {"max_connections", "max_cost", "max_time", "price", "name"}
+        return content_hash(self.model_dump(mode="json", exclude=free))
+
+
+def read_suite(path: str | Path, **overrides: Any) -> tuple[Suite, str]:
+    """Read a suite from a YAML file; return it with the file's text.
+
+    Args:
+        overrides: top-level keys that replace the file's (None: keep the file's).
+
+    Raises:
+        InputError: in one line, naming the file and the key, what was wanted and what was found.
+    """
+    path = Path(path)
+    text = _read(path)
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        mark = getattr(e, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark else ""
+        problem = getattr(e, "problem", None) or "not YAML"
+        raise InputError(f"{path}:{line} not valid YAML ({one_line(str(problem))})") from e
+    if data is None:
+        raise InputError(f"{path}: the file is empty; wanted a suite with 'subject' and 'claims'")
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: wanted keys such as 'subject', got {type(data).__name__}")
+    data = {**data, **{k: v for k, v in overrides.items() if v is not None}}
+    data.setdefault("name", path.stem)
+    return parse_suite(data, str(path)), text
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: wanted a suite file, got a folder")
+        if path.stat().st_size > LARGEST_SUITE:
+            raise InputError(f"{path}: too large to be a suite")
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise InputError(f"{path}: not a text file (byte {e.start})") from e
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror})") from e
+
+
+def parse_suite(data: Mapping[Any, Any], where: str) -> Suite:
+    """The suite that plain data stands for.
+
+    Raises:
+        InputError: in one line, naming `where` and the key.
+    """
+    _known_keys(data, Suite, where, "")
+    claims = data.get("claims")
+    for number, claim in enumerate(claims if isinstance(claims, list) else [], 1):
+        if isinstance(claim, dict):
+            _known_keys(claim, Claim, where, f"claim {number}")
+    try:
+        return Suite.model_validate(dict(data))
+    except ValidationError as e:
+        raise InputError(_first_problem(e, data, where)) from e
+
+
+def _known_keys(data: Mapping[Any, Any], model: type[BaseModel], where: str, part: str) -> None:
+    at = f"{where}: {part}: " if part else f"{where}: "
+    for key in data:
+        if key not in model.model_fields:
+            near = difflib.get_close_matches(str(key), list(model.model_fields), n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"{at}unknown key {one_line(repr(key), 80)}{hint}")
+
+
+def _first_problem(e: ValidationError, data: Mapping[Any, Any], where: str) -> str:
+    """The first problem in one line, in the words of the suite file."""
+    error = e.errors(include_url=False)[0]
+    place: list[str] = []
+    loc = list(error["loc"])
+    if loc[:1] == ["claims"] and len(loc) > 1 and isinstance(loc[1], int):
+        claim = data["claims"][loc[1]]
+        name = claim.get("name") if isinstance(claim, dict) else None
+        place.append(f"claim {one_line(str(name), 80)!r}" if name else f"claim {loc[1] + 1}")
+        loc = loc[2:]
+    place += [str(p) for p in loc]
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        message = "missing"
+    elif not error["type"].startswith("value_error"):
+        message = f"{message}, got {one_line(repr(error['input']), 80)}"
+    return ": ".join([where, *place, one_line(message, 300)])

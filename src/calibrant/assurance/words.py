@@ -1,0 +1,120 @@
+"""How is a finding said? Sentences about claims, verdicts and what they rest on."""
+
+from __future__ import annotations
+
+from calibrant.assurance.assessment import Estimate
+from calibrant.assurance.evidence import Evidence
+from calibrant.assurance.suite import Claim
+from calibrant.bench.streams import Stream
+
+
+def percent(rate: float) -> str:
+    """A rate as a percentage with three significant digits at most: 0.05 → "5 %"."""
+    value = 100 * rate
+    if value == 0 or value == 100:
+        return f"{value:.0f} %"
+    digits = 1 if 1 <= value <= 99 else 2 if 0.1 <= value <= 99.9 else 3
+    text = f"{value:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.')} %"
+
+
+def counted_as(claim: Claim) -> str:
+    """What is counted, in words."""
+    return f"“{claim.score}”" if claim.counts is None else f"“{claim.score} = {claim.counts}”"
+
+
+def statement(claim: Claim, key: str, size: int | None) -> str:
+    """The claim as a sentence without a verb of certainty."""
+    where = f"on {key}" if size is None else f"on the {size:,} items of {key}"
+    return f"the rate of {counted_as(claim)} {where} is {claim.relation} {percent(claim.threshold)}"
+
+
+def headline(evidence: Evidence, key: str, estimate: Estimate) -> str:
+    """The finding on one claim, as a scientist would write it."""
+    claim = evidence.claim
+    verdict = {
+        "supported": "The evidence supports",
+        "refuted": "The evidence refutes",
+        "undetermined": "The evidence does not decide",
+    }[evidence.verdict]
+    size = evidence.design.rates.items
+    seen = "no trial gave a score"
+    if estimate.value is not None:
+        seen = (
+            f"{counted_as(claim)} in {evidence.counted:,} of {evidence.observed:,} trials "
+            f"({percent(estimate.value)}; {100 * estimate.level:.0f} % interval "
+            f"{percent(estimate.low)} to {percent(estimate.high)})"
+        )
+    failed = f"; {evidence.missing:,} failed" if evidence.missing else ""
+    return f"{verdict} that {statement(claim, key, size)}: {seen}{failed}."
+
+
+def reason(evidence: Evidence, stopped_by: str | None) -> str:
+    """Why this verdict, in one sentence."""
+    claim, n = evidence.claim, len(evidence.trials)
+    alpha = percent(claim.alpha)
+    if evidence.verdict == "supported":
+        return (
+            f"The evidence reached the boundary for support after {n:,} trials; a false claim "
+            f"would be supported in at most {alpha} of such assessments."
+        )
+    if evidence.verdict == "refuted":
+        return (
+            f"The evidence reached the boundary for refutation after {n:,} trials; a true claim "
+            f"would be refuted in at most {alpha} of such assessments."
+        )
+    if evidence.open:
+        limit = stopped_by or "the end of the items"
+        return f"The run was ended by {limit} after {n:,} trials, before the evidence decided."
+    states = (evidence.against.state, evidence.favour.state)
+    if evidence.missing and states[0] != states[1]:
+        return (
+            f"{evidence.missing:,} of {n:,} trials failed, and their outcomes could flip the "
+            f"verdict: counted against the claim it would be {_outcome(states[0])}, counted for "
+            f"it {_outcome(states[1])}."
+        )
+    if "exhausted" in states:
+        return (
+            f"All {evidence.design.at_most:,} trials allowed were used without reaching a boundary."
+        )
+    return (
+        f"After {n:,} trials support was out of reach, and the observed rate no longer spoke "
+        "against the claim: the true rate probably lies near the threshold."
+    )
+
+
+def _outcome(state: str) -> str:
+    return state if state in ("supported", "refuted") else "undetermined"
+
+
+def assumptions(claim: Claim, stream: Stream, claims: int) -> list[str]:
+    """What the verdict rests on, in sentences."""
+    given = [
+        f"The score {counted_as(claim)} measures what the claim means by it "
+        f"({stream.key}: {stream.title.rstrip('.')}).",
+    ]
+    if stream.size is None:
+        given.append(
+            "Items are drawn independently at random from the instrument's generator, so the rate "
+            "is one over everything it can generate, each family as often as it draws it; it is "
+            "not a rate over real users or attackers."
+        )
+    else:
+        given.append(
+            f"The claim is about the {stream.size:,} items of this data set with one answer each, "
+            "taken in random order without replacement; it says nothing about other items."
+        )
+    given.append(
+        "The subject answers each item independently of the others, and does not change while it "
+        "is tested."
+    )
+    given.append(
+        "Failed trials keep their place; a verdict is given only if it holds whatever their "
+        "outcomes would have been."
+    )
+    if claims > 1:
+        given.append(
+            f"Error rates hold for each claim by itself: with {claims} claims, the chance that "
+            f"some false one is supported is at most the sum of their alphas."
+        )
+    return given

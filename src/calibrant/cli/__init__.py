@@ -1,0 +1,82 @@
+"""The commands: one thin file each, loaded only when called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from calibrant._version import __version__
+from calibrant.errors import CalibrantError
+
+COMMANDS = {
+    "assess": "run a suite of claims to verdicts",
+    "demo": "assess the example suite on the embedded model",
+    "report": "make the HTML report of an assessment again",
+    "schema": "print the JSON schema of assessment.json",
+}
+"""Each command with its one-line help; its module in this package has a command `cli`."""
+
+
+class _Lazy(click.Group):
+    """Loads a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"calibrant.cli.{cmd_name}").cli
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            ctx.fail(f"no such command {name!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="calibrant")
+def cli() -> None:
+    """A measurement laboratory for AI systems: claims in, verdicts out.
+
+    \b
+    Exit codes: 0 done, or all claims supported; 1 a claim refuted;
+    3 undetermined; 2 the input is wrong or the run could not go on.
+    """
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Run the command line; errors end in one line on stderr and exit code 2."""
+    from calibrant._text import one_line
+
+    try:
+        return cli.main(args=args, prog_name="calibrant", standalone_mode=True)
+    except CalibrantError as e:
+        click.echo(f"calibrant: {one_line(str(e), 1000)}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("calibrant: interrupted; the same command resumes the run", err=True)
+        sys.exit(130)

@@ -1,0 +1,46 @@
+"""What would it take? A plan as tables for people."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from calibrant._text import one_line
+from calibrant.assurance.plan import Plan
+from calibrant.assurance.words import percent
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Print a plan: claims with their designs and error rates, then what it would cost."""
+    suite = plan.suite
+    claims = Table(
+        title=Text(f"{one_line(suite.subject)}, seed {suite.seed}"), title_justify="left"
+    )
+    claims.add_column("claim")
+    claims.add_column("says")
+    claims.add_column("design")
+    for name in ("trials expected", "at most", "fixed design", "false support", "power"):
+        claims.add_column(name, justify="right")
+    for planned in plan.claims:
+        claim, design = planned.claim, planned.design
+        really = "" if claim.if_really is None else f", if really {percent(claim.if_really)}"
+        claims.add_row(
+            Text(one_line(claim.name, 60)),
+            Text(f"{claim.score} {claim.relation} {percent(claim.threshold)}{really}"),
+            design.method,
+            f"{planned.expected_trials:.0f}",
+            f"{design.at_most:,}",
+            "" if planned.fixed_trials is None else f"{planned.fixed_trials:,}",
+            f"{design.false_support:.4f}",
+            "" if design.power is None else f"{design.power:.4f}",
+        )
+    console.print(claims)
+    for label, at_most in (("expected", False), ("at most", True)):
+        given, output = plan.tokens(at_most=at_most)
+        cost = plan.cost(at_most=at_most)
+        money = "no price given" if cost is None else f"${cost:,.2f}"
+        console.print(
+            Text(f"{label}: about {given:,} tokens in, up to {output:,} out; {money}"),
+            highlight=False,
+        )

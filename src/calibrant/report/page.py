@@ -1,0 +1,95 @@
+"""What does the report look like? One HTML file, safe to open, complete in itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibrant.assurance.assessment import Assessment
+from calibrant.report import svg
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def html(assessment: Assessment) -> str:
+    """Return the report of `assessment` as one HTML document.
+
+    The document holds no script and loads nothing: its content security policy allows one style
+    sheet, by its hash, and no other resource. The same assessment gives the same document.
+    """
+    from calibrant.report.view import view
+
+    style = _style()
+    template = _environment().get_template("report.html.j2")
+    return template.render(policy=_policy(style), style=style, **view(assessment))
+
+
+def write_html(assessment: Assessment, path: str | Path) -> None:
+    """Write the report of `assessment` to `path`, whole or not at all.
+
+    The text is written beside `path` first and then takes its place, so that nobody finds half a
+    report and a failure leaves an older one as it was.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    path = Path(path)
+    data = html(assessment).encode("utf-8")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files only their owner can read; a report is made to be passed on.
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _style() -> str:
+    """The style sheet, with the colours of the figures filled in."""
+    text = (resources.files("calibrant.report") / "templates" / "report.css").read_text("utf-8")
+    filled = text.replace("/*LIGHT*/", svg.variables(0)).replace("/*DARK*/", svg.variables(1))
+    return filled.replace("/*INKS*/", svg.colours())
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from calibrant.report import words
+
+    environment = Environment(
+        loader=PackageLoader("calibrant.report"),
+        # Not by file name: the default would leave text in .j2 files as it is.
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("percent", "chance", "count", "plural", "about", "line", "block"):
+        environment.filters[name] = getattr(words, name)
+    return environment

@@ -1,0 +1,142 @@
+"""How does a chart become part of the page? Vega-Lite to clean inline SVG, with named colours.
+
+The page forbids style attributes and everything from elsewhere, so the SVG is rebuilt from a short
+list of elements and presentation attributes. Each colour stands for a role; the style sheet gives
+that role its colour for light, dark and paper.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+Spec = dict[str, Any]
+
+ROLES: dict[str, tuple[str, str]] = {
+    # role: (light, dark). The light values double as the names of the roles inside the SVG, so
+    # they must all differ; a figure taken out of the page keeps its colours.
+    "text": ("#1c2024", "#e7e6e1"),
+    "soft": ("#565c63", "#a9adb2"),
+    "line": ("#9aa0a6", "#6b7177"),
+    "grid": ("#e6e5e0", "#2d3238"),
+    "page": ("#fdfdfb", "#15181b"),
+    "path": ("#1c2025", "#f4f3ee"),
+    "support": ("#0b6670", "#67c5cd"),
+    "support-area": ("#dcedee", "#142e32"),
+    "refute": ("#a8381c", "#f0906f"),
+    "refute-area": ("#f8e3dc", "#381e19"),
+    "futile": ("#7a5c0b", "#d9b64f"),
+    "futile-area": ("#f6eed6", "#2b2615"),
+}
+
+INK: dict[str, str] = {role: light for role, (light, _) in ROLES.items()}
+
+_KEPT_ELEMENTS = {"svg", "g", "path", "line", "rect", "text", "tspan", "circle"}
+_KEPT_ATTRIBUTES = {
+    "d", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "cx", "cy", "r", "transform",
+    "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity",
+    "stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "opacity", "text-anchor",
+    "font-size", "font-weight", "font-style", "viewBox",
+}  # fmt: skip
+_SVG = "http://www.w3.org/2000/svg"
+
+
+def colours() -> str:
+    """The rules that give every role inside the figures its colour of the page."""
+    rules = [
+        f'svg [{what}="{ink}"]{{{what}:var(--{role})}}'
+        for role, ink in INK.items()
+        for what in ("fill", "stroke")
+    ]
+    return "\n".join(rules)
+
+
+def variables(theme: int) -> str:
+    """The colour of every role as CSS variables; theme 0 is light, 1 is dark."""
+    return "".join(f"--{role}:{both[theme]};" for role, both in ROLES.items())
+
+
+def figure(
+    spec: Spec, *, ident: str, title: str, description: str, shape: str, data: dict[str, int]
+) -> str:
+    """Return a Vega-Lite chart as inline SVG that holds nothing but drawn shapes and text.
+
+    Args:
+        spec: the chart, with all its data inside.
+        ident: prefix for the ids of its title and description, unique in the page.
+        title, description: read out instead of the figure.
+        shape: class of the svg element; the style sheet shows "wide" or "narrow" ones.
+        data: numbers kept on the svg element as data attributes.
+    """
+    import vl_convert
+
+    root = ET.fromstring(vl_convert.vegalite_to_svg(spec))
+    ET.register_namespace("", _SVG)
+    svg = _clean(root)
+    assert svg is not None
+    for name in ("width", "height"):
+        svg.attrib.pop(name, None)
+    svg.attrib.update(
+        {"class": shape, "role": "img", "aria-labelledby": f"{ident}-t {ident}-d"}
+        | {f"data-{k}": str(v) for k, v in data.items()}
+    )
+    for at, (tag, text) in enumerate((("title", title), ("desc", description))):
+        element = ET.Element(f"{{{_SVG}}}{tag}", {"id": f"{ident}-{tag[0]}"})
+        element.text = text
+        svg.insert(at, element)
+    return ET.tostring(svg, encoding="unicode")
+
+
+def _clean(element: ET.Element) -> ET.Element | None:
+    """A copy with only known elements and attributes, without what draws nothing."""
+    tag = element.tag.removeprefix(f"{{{_SVG}}}")
+    of = element.attrib.get
+    drawn = of("display") != "none" and of("d") != "" and of("opacity") != "0"
+    if tag not in _KEPT_ELEMENTS or not drawn:
+        return None
+    kept = {k: v for k, v in element.attrib.items() if k in _KEPT_ATTRIBUTES}
+    copy = ET.Element(f"{{{_SVG}}}{tag}", kept)
+    copy.text = element.text if tag in ("text", "tspan") else None
+    copy.extend(c for child in element if (c := _clean(child)) is not None)
+    if tag == "g" and len(copy) == 0:
+        return None
+    return copy
+
+
+def base(width: float, height: float, padding: dict[str, float]) -> Spec:
+    """The frame of every chart: fixed size, no legend, the page's type sizes and inks."""
+    axis = {
+        "domain": False, "ticks": False, "grid": True, "gridColor": INK["grid"],
+        "labelColor": INK["soft"], "titleColor": INK["soft"], "labelFontSize": 11.5,
+        "titleFontSize": 12, "titleFontWeight": "normal", "labelPadding": 5,
+        # Overlap would be judged by the fonts of the machine that writes the report.
+        "labelOverlap": False, "labelFlush": False,
+    }  # fmt: skip
+    return {
+        "width": width,
+        "height": height,
+        "padding": padding,
+        "autosize": {"type": "none"},
+        "background": None,
+        "config": {
+            "font": "sans-serif",
+            "view": {"stroke": None},
+            "axis": axis,
+            "text": {"fontSize": 12, "color": INK["text"]},
+        },
+    }
+
+
+def ticks(low: float, high: float, about: int) -> list[float]:
+    """Round numbers from `low` to `high`, some `about` of them."""
+    import math
+
+    span = high - low
+    if span <= 0:
+        return [low]
+    rough = span / max(about, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]

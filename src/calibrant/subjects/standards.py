@@ -1,0 +1,141 @@
+"""What a method says of a subject whose behaviour is known: the provider `standard`, planted."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import anyio
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    modelapi,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from calibrant._text import one_line
+from calibrant.errors import SubjectError
+from calibrant.subjects import _trial
+
+_NAME = re.compile(r"rate-(?P<rate>\d+(\.\d+)?([eE]-?\d+)?)")
+
+
+class PlantedFailure(RuntimeError):
+    """A failure of a reference standard that was asked for with `fail`."""
+
+
+class StandardAPI(ModelAPI):
+    """A subject that gives the positive answer with a known probability: `standard/rate-0.05`.
+
+    Each request is an independent draw, decided by a hash of seed, sample, epoch and messages, so
+    the same evaluation gives the same answers in whatever order they are asked for. Model
+    arguments: `positive` and `negative` (the two answers), `fail` (the probability of an error),
+    `delay_ms` (wait up to this long, by a hash, so that answers arrive out of order).
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig | None = None,
+        positive: str = "positive",
+        negative: str = "negative",
+        fail: float = 0.0,
+        delay_ms: float = 0.0,
+        **model_args: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        if model_args:
+            raise SubjectError(
+                f"reference standards take no argument {sorted(model_args)[0]!r}; there are "
+                "positive, negative, fail and delay_ms"
+            )
+        match = _NAME.fullmatch(model_name)
+        rate = float(match["rate"]) if match else math.nan
+        if not 0 <= rate <= 1:
+            raise SubjectError(
+                f"no reference standard {one_line(model_name)!r}: wanted rate-P with P from 0 to 1,"
+                " such as standard/rate-0.05"
+            )
+        self.rate = rate
+        self.positive = _words("positive", positive)
+        self.negative = _words("negative", negative)
+        self.fail = _number("fail", fail, 1.0)
+        self.delay = _number("delay_ms", delay_ms, math.inf) / 1000
+        _trial.watch_samples()
+
+    async def generate(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],  # noqa: ARG002
+        tool_choice: ToolChoice,  # noqa: ARG002
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        """Return one of the two answers, as the draw for this trial has it."""
+        draw = _trial.draw(config.seed, input, f"standard/{self.model_name}")
+        if self.delay:
+            await anyio.sleep(self.delay * _uniform(draw, 2))
+        if _uniform(draw, 1) < self.fail:
+            raise PlantedFailure("a planted failure of the reference standard")
+        answer = self.positive if _uniform(draw, 0) < self.rate else self.negative
+        asked = sum(len(message.text.split()) for message in input)
+        said = len(answer.split())
+        return ModelOutput(
+            model=self.model_name,
+            choices=[
+                ChatCompletionChoice(
+                    message=ChatMessageAssistant(
+                        content=answer, model=self.model_name, source="generate"
+                    ),
+                    stop_reason="stop",
+                )
+            ],
+            # Words, for want of a tokenizer; without usage Inspect would estimate it with a
+            # tokenizer that it downloads.
+            usage=ModelUsage(input_tokens=asked, output_tokens=said, total_tokens=asked + said),
+        )
+
+    def max_connections(self) -> int:
+        """Return how many requests may be in flight: as many as anybody wants."""
+        return 100
+
+    def connection_key(self) -> str:
+        """Return what subjects must have in common to share these connections: the name."""
+        return self.model_name
+
+
+@modelapi(name="standard")
+def standard() -> type[ModelAPI]:
+    """Register the provider, so that `standard/rate-0.05` names a model."""
+    return StandardAPI
+
+
+def _uniform(draw: bytes, which: int) -> float:
+    """Return the `which`-th of the independent uniform numbers in [0, 1) that a draw holds."""
+    # 53 bits: as many as a float in [0, 1) has, so that a rate of 1 is always met and 0 never.
+    return (int.from_bytes(draw[8 * which : 8 * which + 8], "big") >> 11) / 2**53
+
+
+def _words(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        # Inspect reads -M values as YAML, in which a bare yes is a truth value.
+        raise SubjectError(
+            f"{key}: wanted a text, found a truth value; quote it twice, as in -M {key}=\"'yes'\""
+        )
+    if not isinstance(value, str | int | float):
+        raise SubjectError(f"{key}: wanted a text, found {value!r}")
+    return str(value)
+
+
+def _number(key: str, value: object, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        limit = "at least 0" if most == math.inf else f"from 0 to {most:g}"
+        raise SubjectError(f"{key}: wanted a number {limit}, found {value!r}")
+    return float(value)
