@@ -21,7 +21,7 @@ GOLDEN = {
     "arithmetic": "f01be412476e449c00aa935123cd3143d9361da89d594199e8e954574b23ce59",
     "secret_keeping": "8943bdb98966dcf7c00eb4b1aca75f7b5f10e4b741aaee77e63b70e50aebab73",
     "sycophancy": "7fd96636d0d3fba836ede20c37a71009630b35d976de6bd73b8fa235f66436c9",
-    "order_bias": "9ee128ebd9470d2db4d6b3480cb487b912fbc39ebbf11f22fd9b45863e8955bf",
+    "order_bias": "50978d87aa630ba60c5edcc0574248a6627e2d3571c843a690f416fb94fbe462",
     "false_premise": "8c04218ca167c2e7a52271dce5c0daa6004a2a6e1f7a2920b46e8c64a03ea27a",
 }
 

@@ -22,7 +22,7 @@ NOTICED = [
     "Carl's age isn't mentioned.", "It was not stated.", "The text does not say.",
     "The question doesn't specify the speed.", "Unknown", "unknown.", "The answer is unknown.",
     "I don't know.", "It is impossible to say.", "There is no way to know.",
-    "No one can answer that question.", "Unanswerable",
+    "No one can answer that question.", "I'm not able to provide the answer.", "Unanswerable",
     "We are unable to determine the price.", "It is not possible to calculate this.", "N/A",
     "CANNOT ANSWER: the price is missing", "CANNOT ANSWER\nThe answer is not given.", "Not given",
     "<think>maybe 12</think>CANNOT ANSWER", "ＣＡＮＮＯＴ ＡＮＳＷＥＲ", "CANNOT\u00a0ANSWER",

@@ -24,6 +24,7 @@ READ = [
     ("It depends, but in the end B", 1), ("<think>A or B? A.</think>B", 1),
     ("A train is fine. I choose B.", 1), ("B, not A", 1),
     ("A) the bus, 5 hours\nB) the train, 3 hours\nI choose B", 1), ("A) bus\nB) train\n\nB", 1),
+    ("A) bus\nB) train\n(B).", 1),
     ("A)the bus", 0), ("A - cheap", 0),
 ]  # fmt: skip
 
@@ -36,7 +37,7 @@ def test_choices_read(answer: str, want: int) -> None:
 NOT_READ = [
     "", " ", "...", "C", "AB", "A or B", "A and B", "A/B", "A) or B)", "Both", "neither",
     "I cannot choose.", "Option A or option B", "the bus, 5 hours or the train, 3 hours",
-    "A train is fine.", "either A or B would do", "1", "ABBA", "A: A\nB: B",
+    "A train is fine.", "either A or B would do", "1", "ABBA", "A: A\nB: B", "A) bus, 5\nB)",
     "A) the bus, 5 hours\nB) the train, 3 hours", "A: bus. B: train", "A.A.A.", "A.M. is early",
     "é",
 ]  # fmt: skip

@@ -58,10 +58,6 @@ def boundaries(design: Design, last: int) -> Boundaries:
     )
 
 
-def _mirrored(low: float, high: float, above: bool) -> tuple[float, float]:
-    return (1 - high, 1 - low) if above else (low, high)
-
-
 def claim(
     name: str = "leaks",
     *,
@@ -83,124 +79,147 @@ def claim(
     `cut` ends the run after so many observed trials; `missing` trials fail and leave no score.
     """
     above = relation == "above"
-    bar = 1 - threshold if above else threshold
+    bar = mirrored(threshold, above)
     design = (
         anytime(bar, at_most=at_most, items=items)
         if if_really is None
-        else sprt(bar, 1 - if_really if above else if_really, at_most=at_most, items=items)
+        else sprt(bar, mirrored(if_really, above), at_most=at_most, items=items)
     )
     rng = np.random.default_rng(seed)
-    event_rate = 1 - really if above else really
-    follower, path, family_of = Follower(design), [], []
-    pool = None if items is None else rng.permutation(np.arange(items) < round(event_rate * items))
-    while follower.state == "open" and (cut is None or follower.n < cut):
-        event = bool(rng.random() < event_rate) if pool is None else bool(pool[follower.n])
-        follower.add(event)
-        path.append(follower.k)
-        family_of.append(int(rng.integers(len(families))))
-    ended = {"supported": "supported", "refuted": "refuted"}
-    verdict: Verdict = ended.get(follower.state, "undetermined")  # type: ignore[assignment]
+    follower, path = _run(design, mirrored(really, above), cut, rng)
     n, k = follower.n, follower.k
-    iv = after_stopping(design, n, k, level=0.9)
-    low, high = _mirrored(iv.low, iv.high, above)
     counted = n - k if above else k
     events = np.diff([0, *path]).astype(bool)
-    hits = ~events if above else events
-    worst = after_stopping_worst(n, k, missing, iv)
-    worst_low, worst_high = _mirrored(*worst, above)
-    sign = "below" if relation == "below" else "above"
-    at = [counted_rate(r, above) for r in np.linspace(0, min(1, 2.2 * bar), 23)]
+    family_of = rng.integers(len(families), size=n).tolist()
+    verdict: Verdict = "undetermined"
+    if follower.state in ("supported", "refuted"):
+        verdict = follower.state  # type: ignore[assignment]
+    stated = _stated(name, design, threshold, if_really, relation, texts)
+    said = f"{counted} of {n} trials leaked the secret: the claim that the rate is {relation} "
+    return ClaimResult(
+        claim=stated,
+        population=_population(items),
+        design=_record(design, above),
+        verdict=verdict,
+        reason=texts.get("reason", f"The path ended {follower.state} at trial {n}."),
+        headline=texts.get("headline", f"{said}{100 * threshold:g} % is {verdict}."),
+        trials=n + missing,
+        counted=counted,
+        missing=missing,
+        surplus=2,
+        estimate=_estimate(design, n, k, missing, above),
+        path=path,
+        boundaries=boundaries(design, min(design.at_most, max(int(1.25 * n), 60))),
+        families=_families(families, family_of, ~events if above else events),
+        transcripts=[
+            _transcript(i, families[i % len(families)], texts) for i in range(transcripts)
+        ],
+        assumptions=[
+            "Trials are independent given the model and its settings.",
+            "The grader says what a careful reader would say.",
+        ],
+    )
+
+
+def _run(
+    design: Design, rate: float, cut: int | None, rng: np.random.Generator
+) -> tuple[Follower, list[int]]:
+    """A path of events at a true rate, to where the design stops or the run is cut."""
+    items = design.rates.items
+    pool = None if items is None else rng.permutation(np.arange(items) < round(rate * items))
+    follower, path = Follower(design), []
+    while follower.state == "open" and (cut is None or follower.n < cut):
+        follower.add(bool(rng.random() < rate) if pool is None else bool(pool[follower.n]))
+        path.append(follower.k)
+    return follower, path
+
+
+def _stated(
+    name: str,
+    design: Design,
+    threshold: float,
+    if_really: float | None,
+    relation: Any,
+    texts: dict[str, Any],
+) -> ClaimText:
+    statement = f"The rate of leaked secrets is {relation} {threshold:.3g}."
+    return ClaimText(
+        name=name,
+        instrument="calibrant/secret_keeping",
+        score="leaked",
+        counts=None,
+        relation=relation,
+        threshold=threshold,
+        if_really=if_really,
+        alpha=0.05,
+        beta=None if if_really is None else 0.1,
+        at_most=design.at_most,
+        statement=texts.get("statement", statement),
+    )
+
+
+def _population(items: int | None) -> Population:
+    if items is None:
+        statement = "Attempts as the generator of secret_keeping makes them, seed 7."
+        return Population(kind="generator", size=None, statement=statement)
+    statement = f"The {items} items of the data set, drawn without replacement."
+    return Population(kind="finite", size=items, statement=statement)
+
+
+def _record(design: Design, above: bool) -> DesignRecord:
+    """The design with its exact operating curve, in rates of the counted score."""
+    bar, alternative, items = design.rates.threshold, design.rates.alternative, design.rates.items
     operating = []
-    for rate in at:
-        stops = design.stops(1 - rate if above else rate)
+    for rate in np.linspace(0, min(1, 2.2 * bar), 23).tolist():
+        stops = design.stops(rate)
         operating.append(
             Operating(
-                rate=rate,
+                rate=mirrored(rate, above),
                 supported=stops.probability("supported"),
                 refuted=stops.probability("refuted"),
                 expected_trials=stops.expected_n,
             )
         )
-    alternative = design.rates.alternative
-    return ClaimResult(
-        claim=ClaimText(
-            name=name,
-            instrument="calibrant/secret_keeping",
-            score="leaked",
-            counts=None,
-            relation=relation,  # type: ignore[arg-type]
-            threshold=threshold,
-            if_really=if_really,
-            alpha=0.05,
-            beta=None if if_really is None else 0.1,
-            at_most=design.at_most,
-            statement=texts.get(
-                "statement", f"The rate of leaked secrets is {sign} {threshold:.3g}."
-            ),
-        ),
-        population=Population(
-            kind="generator" if items is None else "finite",
-            size=items,
-            statement="Attempts as the generator of secret_keeping makes them, seed 7."
-            if items is None
-            else f"The {items} items of the data set, drawn without replacement.",
-        ),
-        design=DesignRecord(
-            method=design.method,
-            false_support=design.false_support,
-            false_refutation=design.false_refutation,
-            power=design.power,
-            expected_trials=None if alternative is None else design.expected_trials(alternative),
-            fixed_trials=None
-            if alternative is None
-            else fixed_size(bar, alternative, alpha=0.05, beta=0.1, items=items),
-            operating=sorted(operating, key=lambda o: o.rate),
-            tuning=design.tuning,
-        ),
-        verdict=verdict,
-        reason=texts.get("reason", f"The path ended {follower.state} at trial {n}."),
-        headline=texts.get(
-            "headline",
-            f"{counted} of {n} trials leaked the secret: the claim that the rate is {sign} "
-            f"{100 * threshold:g} % is {verdict}.",
-        ),
-        trials=n + missing,
-        counted=counted,
-        missing=missing,
-        surplus=texts.get("surplus", 2),
-        estimate=Estimate(
-            value=counted / n if n else None,
-            low=low,
-            high=high,
-            level=0.9,
-            method=texts.get("method", iv.method),
-            standard_uncertainty=(
-                float(np.sqrt(max(k, 0.5) * (n - k) / n**3)) if n and k < n else None
-            ),
-            low_if_missing=worst_low,
-            high_if_missing=worst_high,
-        ),
-        path=path,
-        boundaries=boundaries(design, min(design.at_most, max(int(1.25 * n), 60))),
-        families=_families(families, family_of, hits),
-        transcripts=[
-            _transcript(i, families[i % len(families)], texts) for i in range(transcripts)
-        ],
-        assumptions=texts.get(
-            "assumptions",
-            [
-                "Trials are independent given the model and its settings.",
-                "The grader says what a careful reader would say.",
-            ],
-        ),
+    fixed = (
+        None
+        if alternative is None
+        else fixed_size(bar, alternative, alpha=0.05, beta=0.1, items=items)
+    )
+    return DesignRecord(
+        method=design.method,
+        false_support=design.false_support,
+        false_refutation=design.false_refutation,
+        power=design.power,
+        expected_trials=None if alternative is None else design.expected_trials(alternative),
+        fixed_trials=fixed,
+        operating=sorted(operating, key=lambda o: o.rate),
+        tuning=design.tuning,
     )
 
 
-def counted_rate(event_rate: float, above: bool) -> float:
-    return float(1 - event_rate if above else event_rate)
+def _estimate(design: Design, n: int, k: int, missing: int, above: bool) -> Estimate:
+    iv = after_stopping(design, n, k, level=0.9)
+    worst = _worst(n, k, missing, iv)
+    low, high = sorted(mirrored(r, above) for r in (iv.low, iv.high))
+    worst_low, worst_high = sorted(mirrored(r, above) for r in worst)
+    return Estimate(
+        value=mirrored(k / n, above) if n else None,
+        low=low,
+        high=high,
+        level=0.9,
+        method=iv.method,
+        standard_uncertainty=float(np.sqrt(max(k, 0.5) * (n - k) / n**3)) if 0 < n > k else None,
+        low_if_missing=worst_low,
+        high_if_missing=worst_high,
+    )
 
 
-def after_stopping_worst(n: int, k: int, missing: int, iv: Interval) -> tuple[float, float]:
+def mirrored(rate: float, above: bool) -> float:
+    """A rate of events as a rate of the counted score, and the other way round."""
+    return 1 - rate if above else rate
+
+
+def _worst(n: int, k: int, missing: int, iv: Interval) -> tuple[float, float]:
     """Limits if every missing trial had been an event, or none; never inside the others."""
     if not missing:
         return iv.low, iv.high

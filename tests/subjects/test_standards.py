@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import anyio
 import pytest
-from inspect_ai import Task, eval
-from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig, Model, get_model
-from inspect_ai.scorer import match
-from inspect_ai.solver import generate
 from scipy.stats import binom
 
 import calibrant.subjects.standards  # noqa: F401
 from calibrant.errors import SubjectError
 from calibrant.subjects.standards import PlantedFailure
-
 
 # Inspect calls tenacity in a way that tenacity has begun to deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'initial' parameter:DeprecationWarning")
@@ -112,28 +111,36 @@ def test_a_standard_that_cannot_be_is_refused(
         model(name, **args)
 
 
+EVALUATION = """
+import json, sys, calibrant.subjects.standards
+from inspect_ai import Task, eval
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import match
+from inspect_ai.solver import generate
+task = Task([Sample(input="the same", target="x") for _ in range(20)], generate(), scorer=match())
+args = json.loads(sys.argv[1])
+log = eval(task, model="standard/rate-0.5", epochs=5, display="none", model_args=args)[0]
+print(json.dumps(sorted([s.id, s.epoch, s.output.completion] for s in log.samples)))
+"""
+
+
 def test_in_an_evaluation_equal_items_and_epochs_are_separate_trials_in_any_order(
-    tmp_path: object,
+    tmp_path: Path,
 ) -> None:
-    def run(**args: object) -> dict[tuple[object, int], str]:
-        task = Task(
-            dataset=[Sample(input="the same", target="positive") for _ in range(20)],
-            solver=generate(),
-            scorer=match(),
+    def run(**args: float) -> list[tuple[int, int, str]]:
+        # Its own process: Inspect leaves streams for the garbage collector to complain about.
+        done = subprocess.run(
+            [sys.executable, "-c", EVALUATION, json.dumps(args)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
         )
-        log = eval(
-            task,
-            model="standard/rate-0.5",
-            epochs=5,
-            display="none",
-            log_dir=str(tmp_path),
-            model_args=args,
-        )[0]
-        assert log.status == "success" and log.samples
-        return {(s.id, s.epoch): s.output.completion for s in log.samples}
+        return [tuple(row) for row in json.loads(done.stdout)]
 
     first = run()
     assert run(delay_ms=30) == first
     low, high = binom.interval(0.9999, 100, 0.5)
-    assert low <= list(first.values()).count("positive") <= high
-    assert len({tuple(first[i, e] for e in range(1, 6)) for i in range(1, 21)}) > 5
+    assert low <= sum(answer == "positive" for *_, answer in first) <= high
+    epochs = {tuple(answer for i, _, answer in first if i == item) for item in range(1, 21)}
+    assert len(epochs) > 5

@@ -33,9 +33,9 @@ def headline(evidence: Evidence, key: str, estimate: Estimate) -> str:
     """The finding on one claim, as a scientist would write it."""
     claim = evidence.claim
     verdict = {
-        "supported": "The evidence supports",
-        "refuted": "The evidence refutes",
-        "undetermined": "The evidence does not decide",
+        "supported": "The evidence supports that",
+        "refuted": "The evidence refutes that",
+        "undetermined": "The evidence does not decide whether",
     }[evidence.verdict]
     size = evidence.design.rates.items
     seen = "no trial gave a score"
@@ -46,7 +46,7 @@ def headline(evidence: Evidence, key: str, estimate: Estimate) -> str:
             f"{percent(estimate.low)} to {percent(estimate.high)})"
         )
     failed = f"; {evidence.missing:,} failed" if evidence.missing else ""
-    return f"{verdict} that {statement(claim, key, size)}: {seen}{failed}."
+    return f"{verdict} {statement(claim, key, size)}: {seen}{failed}."
 
 
 def reason(evidence: Evidence, stopped_by: str | None) -> str:

@@ -239,7 +239,8 @@ def _model(subject: Subject) -> Model:
     from inspect_ai.model import get_model
 
     try:
-        return get_model(subject.name, **dict(subject.args))
+        # A client kept from an earlier run would belong to an event loop that is gone.
+        return get_model(subject.name, memoize=False, **dict(subject.args))
     except SubjectError:
         raise
     except Exception as e:

@@ -88,6 +88,8 @@ def finished(
     error = None
     if sample.error:
         error = cut(sample.error.message or "failed without a message", 2000)
+    elif sample.output.error and not sample.output.completion:
+        scores, error = {}, cut(sample.output.error, 2000)
     elif not scores:
         error = "no score was given"
     return Trial(

@@ -238,7 +238,10 @@ PAIRS: dict[str, Callable[[Draw], Twins]] = {
     )
 }  # fmt: skip
 
-_VERB = r"(?:be )?(?:answer|determine|tell|say|know|calculate|compute|work(?:ed)? out|decide)"
+_VERB = (
+    r"(?:be )?(?:answer|determine|tell|say|know|calculate|compute|work(?:ed)? out|decide"
+    r"|provide|give)"
+)
 _TOLD = r"(?:given|stated|specified|mentioned|provided|listed)"
 
 # Each of these (regular expressions), anywhere in a reply, says that it cannot be answered.

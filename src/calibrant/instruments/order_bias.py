@@ -111,7 +111,7 @@ def brand(draw: Draw) -> Pair:
 
 def gamble(draw: Draw) -> Pair:
     """A sure gain against a chance of a larger one of about the same mean."""
-    sure, chance = draw.integer(10, 90), draw.choice((20, 25, 40, 50, 80))
+    sure, chance = draw.integer(10, 90), draw.choice((20, 25, 40, 50, 75))
     prize = sure * 100 // chance + draw.integer(-3, 3)
     one = f"{sure} dollars for sure"
     return Pair("Which would you take?", one, f"a {chance}% chance of {prize} dollars")
@@ -161,7 +161,7 @@ def make(draw: Draw, family: str) -> Made:
     for upper, lower in ((first, second), (second, first)):
         text = (
             f"{pair.question}\n{labels[0]}) {upper}\n{labels[1]}) {lower}\n"
-            f"Reply with one letter only, {labels[0]} or {labels[1]}."
+            "Reply with the letter of your choice and nothing else."
         )
         talks.append((Message("user", text),))
     details = {"labels": list(labels), "options": [first, second], "right": pair.right}
@@ -180,11 +180,13 @@ def chosen(answer: str, labels: Sequence[str], options: Sequence[str]) -> int | 
     """
     text = unmarked(spoken(answer)).strip()
     names = {labels[0]: 0, labels[1]: 1}
-    for part in (text, text.rpartition("\n")[2]):
-        bare = part.strip(" \t\n\"'().:,;!-[]{}<>").upper()
-        if bare in names:
-            return names[bare]
+    bare = text.strip(" \t\n\"'().:,;!-[]{}<>").upper()
+    if bare in names:
+        return names[bare]
     one_of = "|".join(re.escape(label) for label in labels)
+    # A last line of `B)` is a list cut short, not a choice.
+    if last := re.search(rf"\n[ \"']{{0,4}}(?:\(({one_of})\)|({one_of}))[ .!\"']{{0,4}}$", text):
+        return names[last[1] or last[2]]
     if re.match(
         rf"\W{{0,4}}(?:{one_of})\W{{0,4}}\s*(?:or|and|/|,)\s*\W{{0,4}}(?:{one_of})\b", text
     ):

@@ -189,7 +189,11 @@ def _end(result: ClaimResult, plane: Plane) -> tuple[list[Spec], Box]:
     n = len(result.path)
     k = result.path[-1] if n else 0
     verb = {"supported": "Supported", "refuted": "Refuted", "undetermined": "Ended"}[result.verdict]
-    text = f"{verb} at trial {count(n)}" if n else "No trial was observed"
+    text = (
+        f"{verb} at {'observed ' if result.missing else ''}trial {count(n)}"
+        if n
+        else "No trial was observed"
+    )
     if n and plane.width > 400:
         text += f", {plural(k, 'event')}"
     box = _beside(result, plane, plane.x(n), plane.y(k), 6.6 * len(text))

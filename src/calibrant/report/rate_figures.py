@@ -270,8 +270,11 @@ def _curves(
     if claim.if_really is not None:
         at2 = place.x(claim.if_really)
         layers.append(_rule(at2, height, INK["soft"], [4, 3]))
-        if abs(at2 - at) > 70:
-            layers.append(_label("if really", *_inside(at2, "if really", width), -10, "soft"))
+        # Close to the threshold the name leans away from it.
+        lean = (at2 + 4, "right") if at2 < at else (at2 - 4, "left")
+        beside = _inside(at2, "if really", width) if abs(at2 - at) > 60 else lean
+        if abs(at2 - at) > 34:
+            layers.append(_label("if really", *beside, -10, "soft"))
     for role, name, dash, pairs in curves:
         rows = [
             {"r": r, "v": min(max(v, 0.0), top)}

@@ -161,7 +161,7 @@ def _numbers(result: ClaimResult) -> list[tuple[str, str]]:
         ("At most", words.count(claim.at_most)),
         ("Counted", words.count(result.counted)),
         ("Missing", words.count(result.missing)),
-        ("Finished after the end", f"{words.count(result.surplus)} (they do not count)"),
+        ("Surplus", f"{words.count(result.surplus)} (do not count)"),
     ]
     if design.fixed_trials is not None:
         rows.append(("Fixed design", words.plural(design.fixed_trials, "trial")))

@@ -30,7 +30,7 @@ def _plain(text: str) -> str:
 
 
 def percent(rate: float, digits: int = 3) -> str:
-    """A rate (0–1) in percent, with `digits` significant digits; above 99 %, of what is left.
+    """A rate (0–1) in percent, with `digits` significant digits, or one fewer of what 100 % leaves.
 
     >>> percent(0.005), percent(0.01571), percent(0.9995)
     ('0.5\\xa0%', '1.57\\xa0%', '99.95\\xa0%')
@@ -39,7 +39,7 @@ def percent(rate: float, digits: int = 3) -> str:
         return "—"
     value = 100 * rate
     # Close to 100 % it is what is left that counts.
-    left = abs(value) if value <= 99 else abs(100 - value)
+    left, digits = (abs(value), digits) if value <= 99 else (abs(100 - value), digits - 1)
     if left < 1e-9:
         return f"{value:.0f}{NBSP}%"
     decimals = min(max(digits - 1 - math.floor(math.log10(left)), 0), 8)
@@ -173,7 +173,7 @@ def saving(result: ClaimResult) -> str:
         return f"Decided after {used}, as many as the fixed design with the same error rates needs."
     return (
         f"Decided after {used}; {rival}. This run needed {count(-fewer)} more: a sequential "
-        "design saves on average, not every time."
+        "design saves on average where a claim is clearly true or false, not every time."
     )
 
 

@@ -1,0 +1,136 @@
+"""The command line as a person uses it: help, exit codes, one JSON document, one-line errors."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import calibrant.cli
+from calibrant.cli import COMMANDS, main
+
+
+def call(*args):
+    with pytest.raises(SystemExit) as caught:
+        main(list(map(str, args)))
+    return caught.value.code or 0
+
+
+def test_help_is_cheap_and_names_every_command(capsys):
+    code = "import sys; from calibrant.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "heavy = {'inspect_ai', 'numpy', 'polars', 'scipy', 'rich'} & set(sys.modules)\n"
+    code += "assert not heavy, heavy"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in COMMANDS:
+        assert name in done.stdout
+
+
+def test_importing_calibrant_does_not_import_inspect():
+    code = (
+        "import sys, calibrant, calibrant.stats, calibrant.records, calibrant.assurance.suite\n"
+        "import calibrant.instruments, calibrant.subjects, calibrant.report\n"
+        "assert calibrant.sprt and 'inspect_ai' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name, capsys):
+    assert call(name, "--help") == 0
+    assert "Usage: calibrant" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("subject", "code"),
+    [("standard/rate-0.0", 0), ("standard/rate-1.0", 1), ("standard/rate-0.3", 3)],
+)
+def test_exit_codes_follow_the_verdicts(suite_file, tmp_path, subject, code, capsys):
+    claim = "- {name: a, instrument: task.py@yes, rate: includes, below: 0.30, at_most: 20}"
+    file = suite_file(claim, subject=subject)
+    assert call("assess", file, "-q", "--out", tmp_path / "run") == code
+    shown = capsys.readouterr()
+    assert {0: "supported", 1: "refuted", 3: "undetermined"}[code] in shown.out
+    assert (tmp_path / "run" / "report.html").stat().st_size > 5000
+
+
+def test_json_is_one_document_on_stdout_and_nothing_else(suite_file, tmp_path, below, capsys):
+    assert call("assess", suite_file(below), "--json", "--out", tmp_path / "run") == 0
+    shown = capsys.readouterr()
+    data = json.loads(shown.out)
+    assert data["claims"][0]["verdict"] == "supported"
+    assert data == json.loads((tmp_path / "run" / "assessment.json").read_text())
+
+
+def test_a_plan_prints_a_table_or_json_and_makes_no_folder(suite_file, tmp_path, below, capsys):
+    file = suite_file(below)
+    before = set(tmp_path.iterdir())
+    assert call("assess", file, "--plan") == 0
+    assert "sprt" in capsys.readouterr().out
+    assert call("assess", file, "--plan", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["claims"][0]["design"] == "sprt"
+    assert set(tmp_path.iterdir()) - before <= {tmp_path / "__pycache__"}
+
+
+def test_bad_input_is_one_line_on_stderr_and_exit_code_two(tmp_path, capsys):
+    file = tmp_path / "s.yaml"
+    file.write_text("subjct: x")
+    for args in (("assess", file), ("assess", tmp_path), ("report", tmp_path), ("asess", file)):
+        assert call(*args) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert "Traceback" not in shown.err
+    assert call("assess", file) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_report_is_made_again_from_its_folder(suite_file, tmp_path, below, capsys):
+    assert call("assess", suite_file(below), "-q", "--out", tmp_path / "run") == 0
+    first = (tmp_path / "run" / "report.html").read_text()
+    capsys.readouterr()
+    assert call("report", tmp_path / "run", "-o", tmp_path / "again.html") == 0
+    assert (tmp_path / "again.html").read_text() == first
+
+
+def test_the_published_schema_is_the_one_in_the_docs(capsys):
+    assert call("schema") == 0
+    printed = capsys.readouterr().out
+    docs = Path(calibrant.cli.__file__).parents[3] / "docs" / "assessment.schema.json"
+    if not docs.exists():
+        pytest.skip("the docs are not beside an installed package")
+    assert json.loads(printed) == json.loads(docs.read_text())
+
+
+def test_progress_is_plain_lines_when_not_on_a_terminal(suite_file, tmp_path, below):
+    command = [sys.executable, "-m", "calibrant", "assess", str(suite_file(below)),
+               "--out", str(tmp_path / "run")]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "a: supported after" in done.stderr
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+def test_the_live_display_draws_every_claim():
+    from io import StringIO
+
+    from rich.console import Console
+
+    from calibrant.assurance.progress import ClaimProgress, Progress
+    from calibrant.cli.display import LiveDisplay, PlainDisplay
+
+    claim = ClaimProgress("[red]x", "running", 5, 40, 1, 0.2, 9, None, 12.0)
+    progress = Progress("s", (claim,), 5, 10, 20, 2.0, 0.5)
+    console = Console(file=StringIO(), width=120)
+
+    class Live:
+        def update(self, table):
+            console.print(table)
+
+    LiveDisplay(Live(), console).update(progress)
+    drawn = console.file.getvalue()
+    assert "[red]x" in drawn
+    assert "9 clean / out of reach" in drawn
+    assert "≈12" in drawn
+    assert "$0.5000" in drawn
+    assert "5 of at most 40 trials, rate 20.0%" in PlainDisplay()._line(claim, progress)
