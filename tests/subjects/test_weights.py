@@ -75,7 +75,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> weights.Known:
 
 @pytest.fixture
 def copied(
-    tiny: weights.Known,  # noqa: ARG001
+    tiny: weights.Known,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> list[str]:

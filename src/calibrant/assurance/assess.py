@@ -323,9 +323,9 @@ def _run_async(main: Any) -> None:
     import asyncio
     import threading
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    # Not inside an `except` block: the innermost cause that Inspect reports for a failed sample
+    # would then be the error caught here.
+    if asyncio._get_running_loop() is None:
         anyio.run(main)
         return
     failure: list[BaseException] = []

@@ -307,7 +307,7 @@ def trials_table(
     folder: RunFolder,
 ) -> pl.DataFrame:
     """The trials table of a run: every trial that counts for a claim, one row per score."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for key in streams:
         wanted = sorted({c.claim.score for c in claims if keys[c.claim.name] == key})
         for trial, _ in _longest(keys, claims, key):

@@ -65,8 +65,19 @@ class Evidence:
 
     @property
     def open(self) -> bool:
-        """More trials could still change the verdict."""
-        return "open" in (self.against.state, self.favour.state)
+        """More trials could still change the verdict.
+
+        Once failed trials have parted the two paths so far that they cannot reach the same
+        verdict any more, nothing can.
+        """
+        paths = (self.against, self.favour)
+        if all(p.state != "open" for p in paths):
+            return False
+        supportable = all(
+            p.state == "supported" or (p.state == "open" and not p.closed) for p in paths
+        )
+        refutable = all(p.state in ("refuted", "open") for p in paths)
+        return supportable or refutable
 
     @property
     def observed(self) -> int:

@@ -6,6 +6,7 @@ from calibrant.assurance.assessment import Estimate
 from calibrant.assurance.evidence import Evidence
 from calibrant.assurance.suite import Claim
 from calibrant.bench.streams import Stream
+from calibrant.stats import Follower
 
 
 def percent(rate: float) -> str:
@@ -63,16 +64,17 @@ def reason(evidence: Evidence, stopped_by: str | None) -> str:
             f"The evidence reached the boundary for refutation after {n:,} trials; a true claim "
             f"would be refuted in at most {alpha} of such assessments."
         )
+    against, favour = evidence.against, evidence.favour
     if evidence.open:
         limit = stopped_by or "the end of the items"
         return f"The run was ended by {limit} after {n:,} trials, before the evidence decided."
-    states = (evidence.against.state, evidence.favour.state)
-    if evidence.missing and states[0] != states[1]:
+    if evidence.missing and against.state != favour.state:
         return (
             f"{evidence.missing:,} of {n:,} trials failed, and their outcomes could flip the "
-            f"verdict: counted against the claim it would be {_outcome(states[0])}, counted for "
-            f"it {_outcome(states[1])}."
+            f"verdict: counted against the claim they leave it {_standing(against)}, counted for "
+            f"it {_standing(favour)}."
         )
+    states = (against.state, favour.state)
     if "exhausted" in states:
         return (
             f"All {evidence.design.at_most:,} trials allowed were used without reaching a boundary."
@@ -83,8 +85,11 @@ def reason(evidence: Evidence, stopped_by: str | None) -> str:
     )
 
 
-def _outcome(state: str) -> str:
-    return state if state in ("supported", "refuted") else "undetermined"
+def _standing(path: Follower) -> str:
+    """What one path came to."""
+    if path.state in ("supported", "refuted"):
+        return path.state
+    return "without hope of support" if path.closed else "undecided"
 
 
 def assumptions(claim: Claim, stream: Stream, claims: int) -> list[str]:

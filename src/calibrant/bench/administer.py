@@ -165,13 +165,18 @@ async def administer(stream: Stream, subject: Subject, folder: RunFolder, taker:
             sessions.
     """
     _quiet_inspect()
-    model = _model(subject)
-    in_flight = subject.max_connections or min(model.api.max_connections(), 64)
-    feed = _Feed(stream, folder, taker, in_flight, subject.price)
-    feed.replay()
-    first = feed.next_samples()
-    if not first:
-        return
+    # Leaving the model's context closes its connections.
+    async with _model(subject) as model:
+        in_flight = subject.max_connections or min(model.api.max_connections(), 64)
+        feed = _Feed(stream, folder, taker, in_flight, subject.price)
+        feed.replay()
+        first = feed.next_samples()
+        if first:
+            await _run(feed, first, subject, model)
+
+
+async def _run(feed: _Feed, first: list[Sample], subject: Subject, model: Model) -> None:
+    """Run Inspect until the feed's taker has enough, then cancel what is in flight."""
     error: Exception | None = None
     async with anyio.create_task_group() as group:
 
@@ -189,8 +194,10 @@ async def administer(stream: Stream, subject: Subject, folder: RunFolder, taker:
         group.cancel_scope.cancel()
     if feed.failure is not None:
         raise feed.failure
-    if error is not None and not taker.enough():
-        raise RunError(f"{stream.key}: Inspect ended the task: {_first_line(error)}") from error
+    if error is not None and not feed.taker.enough():
+        raise RunError(
+            f"{feed.stream.key}: Inspect ended the task: {_first_line(error)}"
+        ) from error
 
 
 async def _evaluate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from calibrant.records.identity import content_hash
 
 if TYPE_CHECKING:
     from inspect_ai.dataset import Sample
-    from inspect_ai.log import EvalSample
+    from inspect_ai.log import EvalError, EvalSample
 
 KEEP_CHARACTERS = 20_000
 """Characters kept of one text in the journal; the Inspect log has the whole."""
@@ -87,7 +88,7 @@ def finished(
     scores = {} if sample.error else flatten_scores(sample)
     error = None
     if sample.error:
-        error = cut(sample.error.message or "failed without a message", 2000)
+        error = cut(_why(sample.error), 2000)
     elif sample.output.error and not sample.output.completion:
         scores, error = {}, cut(sample.output.error, 2000)
     elif not scores:
@@ -108,6 +109,20 @@ def finished(
         cost=cost,
         time=str(sample.completed_at or ""),
     )
+
+
+_CAUSE = re.compile(
+    r"^[\s|]*((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout)\w*: .{1,500})", re.M
+)
+
+
+def _why(error: EvalError) -> str:
+    """Why a sample failed; a retry that gave up hides its cause in the traceback."""
+    if error.message.startswith("RetryError("):
+        causes = [c for c in _CAUSE.findall(error.traceback) if "RetryError" not in c]
+        if causes:
+            return f"gave up after retries: {causes[-1]}"
+    return error.message or "failed without a message"
 
 
 def flatten_scores(sample: EvalSample) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import beta, hypergeom
+from scipy.special import betainccinv, betaincinv
 
 from calibrant.stats.designs import Design
 from calibrant.stats.paths import Stops
+from calibrant.stats.tails import hypergeometric_cdf
 
 Side = Literal["two", "upper", "lower"]
 
@@ -51,8 +52,8 @@ def clopper_pearson(k: int, n: int, *, level: float = 0.95, side: Side = "two") 
     """
     _check(k, n, level)
     below, above = _tails(level, side)
-    low = 0.0 if k == 0 or below == 0 else float(beta.ppf(below, k, n - k + 1))
-    high = 1.0 if k == n or above == 0 else float(beta.isf(above, k + 1, n - k))
+    low = 0.0 if k == 0 or below == 0 else float(betaincinv(k, n - k + 1, below))
+    high = 1.0 if k == n or above == 0 else float(betainccinv(k + 1, n - k, above))
     return Interval(low, high, level, "Clopper–Pearson")
 
 
@@ -71,13 +72,18 @@ def hypergeometric(
     if n > items:
         raise ValueError(f"draws: wanted at most the {items} items of the set, got {n}")
     below, above = _tails(level, side)
-    events = np.arange(k, items - (n - k) + 1)
-    possible_high = hypergeom.cdf(k, items, events, n) > above
-    possible_low = hypergeom.sf(k - 1, items, events, n) > below
-    inside = events[possible_high & possible_low]
-    return Interval(
-        float(inside[0]) / items, float(inside[-1]) / items, level, "hypergeometric, exact"
-    )
+    least, most = k, items - (n - k)
+    low, high = least / items, most / items
+    if below > 0:
+        low = _first(
+            lambda r: 1 - hypergeometric_cdf(k - 1, n, items, round(r * items)),
+            below, least, most, items,
+        )  # fmt: skip
+    if above > 0:
+        high = _last(
+            lambda r: hypergeometric_cdf(k, n, items, round(r * items)), above, least, most, items
+        )
+    return Interval(low, high, level, "hypergeometric, exact")
 
 
 def after_stopping(

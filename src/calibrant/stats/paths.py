@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
+from scipy.linalg.blas import dtbsv
 from scipy.special import gammaln
 
 Ints = NDArray[np.int64]
@@ -145,7 +145,10 @@ def _wait(row: _Row, until: int, p: float) -> tuple[Floats, _Row]:
         return _EMPTY.mass, _EMPTY
     held = np.zeros(until - row.start + 1)
     held[: row.mass.size] = row.mass
-    stay = np.asarray(lfilter([1.0], [1.0, p - 1.0], held))
+    # The recursion is a lower bidiagonal system: 1 on the diagonal, p - 1 below it.
+    band = np.empty((2, held.size), order="F")
+    band[0], band[1] = 1.0, p - 1.0
+    stay = dtbsv(1, band, held, lower=1)
     return stay[-1:], _Row(row.start + 1, stay[:-1] * p)
 
 

@@ -6,8 +6,6 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import betainc
-from scipy.stats import binom, hypergeom
 
 from calibrant.errors import DesignError
 from calibrant.stats.designs import Design, assemble, refuting_rows, tune_refutation
@@ -21,6 +19,7 @@ from calibrant.stats.ratios import (
     log_ratio,
     mirror,
 )
+from calibrant.stats.tails import binomial_cdf, hypergeometric_cdf, largest
 
 
 @lru_cache(maxsize=256)
@@ -83,14 +82,12 @@ class _Tuner:
 
     def _accepted_at_horizon(self) -> int:
         """Most events with which `horizon` trials alone would still support the claim."""
-        r, n = self.rates, self.horizon
-        if r.items is None:
-            k = int(binom.ppf(self.alpha, n, r.threshold))
-            return k if binom.cdf(k, n, r.threshold) <= self.alpha else k - 1
-        if n == r.items:
-            return r.false_events - 1
-        k = int(hypergeom.ppf(self.alpha, r.items, r.false_events, n))
-        return k if hypergeom.cdf(k, r.items, r.false_events, n) <= self.alpha else k - 1
+        if self.horizon == self.rates.items:
+            return self.rates.false_events - 1
+        return largest(
+            lambda k: _accept_chance(self.rates, k, self.horizon, null=True) <= self.alpha,
+            self.horizon - 1,
+        )
 
     def _bounds(self, upper: float, lower: float, accept: int) -> tuple[Ints, Ints]:
         k = np.arange(self.rows)
@@ -229,9 +226,10 @@ def fixed_size(
 def _accept_chance(rates: Rates, k: int, n: int, *, null: bool) -> float:
     if rates.items is None:
         rate = rates.threshold if null else rates.alternative
-        return 1.0 if k >= n else float(betainc(n - k, k + 1, 1 - rate))
+        assert rate is not None
+        return binomial_cdf(k, n, rate)
     events = rates.false_events if null else rates.true_events
-    return float(hypergeom.cdf(k, rates.items, events, n))
+    return hypergeometric_cdf(k, n, rates.items, events)
 
 
 def _needed(rates: Rates, k: int, alpha: float) -> int:
