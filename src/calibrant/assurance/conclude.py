@@ -38,7 +38,6 @@ from calibrant.records import content_hash, trials_frame
 from calibrant.records.trials import score_number
 from calibrant.stats import after_stopping, clopper_pearson
 
-LEVEL = 0.95
 TRANSCRIPTS = 3
 """Transcripts shown of trials with the counted score, of trials without, and of failed ones."""
 
@@ -136,13 +135,13 @@ def _population(stream: Stream) -> Population:
         return Population(
             kind="generator",
             size=None,
-            statement=f"all items that {stream.key} can generate, drawn independently at random",
+            statement=f"all items that {stream.key} can generate, drawn independently at random.",
         )
     return Population(
         kind="finite",
         size=stream.size,
         statement=f"the {stream.size:,} items of {stream.key}, one answer each, "
-        "drawn at random without replacement",
+        "drawn at random without replacement.",
     )
 
 
@@ -154,19 +153,22 @@ def _flip(evidence: Evidence, low: float, high: float) -> tuple[float, float]:
 def _estimate(evidence: Evidence) -> Estimate:
     n, k = evidence.observed, evidence.events
     m = evidence.missing
+    # At this level the interval leaves out the threshold exactly when a one-sided test at alpha
+    # decides, so that figures and verdict cannot seem to disagree.
+    level = 1 - 2 * evidence.claim.alpha
     if n == 0:
         return Estimate(
-            value=None, low=0.0, high=1.0, level=LEVEL, method="nothing observed",
+            value=None, low=0.0, high=1.0, level=level, method="nothing observed",
             standard_uncertainty=None, low_if_missing=0.0, high_if_missing=1.0,
         )  # fmt: skip
-    interval = after_stopping(evidence.design, n, k, level=LEVEL)
+    interval = after_stopping(evidence.design, n, k, level=level)
     low, high = _flip(evidence, interval.low, interval.high)
     worst_low, worst_high = low, high
     if m:
         # The paths of the two extremes may have ended earlier; their own stopping points count.
         best, worst = evidence.favour, evidence.against
-        at_best = after_stopping(evidence.design, best.n, best.k, level=LEVEL).low
-        at_worst = after_stopping(evidence.design, worst.n, worst.k, level=LEVEL).high
+        at_best = after_stopping(evidence.design, best.n, best.k, level=level).low
+        at_worst = after_stopping(evidence.design, worst.n, worst.k, level=level).high
         worst_low, worst_high = _flip(
             evidence, min(interval.low, at_best), max(interval.high, at_worst)
         )
@@ -179,7 +181,7 @@ def _estimate(evidence: Evidence) -> Estimate:
         value=rate,
         low=low,
         high=high,
-        level=LEVEL,
+        level=level,
         method=interval.method,
         standard_uncertainty=(centre * (1 - centre) / (n + 4) * left) ** 0.5,
         low_if_missing=worst_low,
@@ -217,6 +219,7 @@ def _design_record(evidence: Evidence, planned: PlannedClaim) -> DesignRecord:
 
 
 def _families(evidence: Evidence) -> list[FamilyResult]:
+    level = 1 - 2 * evidence.claim.alpha
     groups: dict[str, list[bool]] = {}
     for trial, counted in evidence.trials:
         if trial.family is not None and counted is not None:
@@ -224,7 +227,7 @@ def _families(evidence: Evidence) -> list[FamilyResult]:
     results = []
     for family, outcomes in sorted(groups.items()):
         n, k = len(outcomes), sum(outcomes)
-        interval = clopper_pearson(k, n, level=LEVEL)
+        interval = clopper_pearson(k, n, level=level)
         results.append(
             FamilyResult(
                 family=family,
