@@ -118,6 +118,7 @@ def test_a_limit_on_cost_ends_the_run_and_keeps_what_was_learnt(suite_file, tmp_
     assert result.usage.cost >= 0.05
     assert "max_cost" in result.claims[0].reason
     # With more money the same command goes on from there.
+    assert result.provenance.sessions == 1
     more = run(file, tmp_path, max_cost=0.08)
     assert more.claims[0].trials > result.claims[0].trials
 
@@ -186,6 +187,32 @@ def test_a_score_that_is_not_a_rate_is_refused(suite_file, tmp_path):
         run(file, tmp_path)
     with pytest.raises(InputError, match="has no score 'whole'; it gives half"):
         run(suite_file("- {name: a, instrument: half.py, rate: whole, below: 0.3}"), tmp_path, "b")
+
+
+def test_scores_that_are_not_a_number_are_missing(suite_file, tmp_path):
+    file = suite_file(
+        """
+        - {name: a, instrument: nan.py, rate: nan, below: 0.3}
+        - {name: b, instrument: nan.py, rate: nan=0, above: 0.3}
+        """
+    )
+    (tmp_path / "nan.py").write_text(
+        "from inspect_ai import Task, task\n"
+        "from inspect_ai.dataset import Sample\n"
+        "from inspect_ai.scorer import Score, mean, scorer\n"
+        "@scorer(metrics=[mean()])\n"
+        "def nan():\n"
+        "    async def score(state, target):\n"
+        "        return Score(value=float('nan') if target.text == 'x' else 0.0)\n"
+        "    return score\n"
+        "@task\n"
+        "def some():\n"
+        "    samples = [Sample(input=str(i), target='xy'[i % 9 > 0]) for i in range(99)]\n"
+        "    return Task(dataset=samples, scorer=nan())\n"
+    )
+    result = run(file, tmp_path)
+    assert [c.verdict for c in result.claims] == ["supported", "supported"]
+    assert all(c.missing > 0 for c in result.claims)
 
 
 def test_hostile_answers_are_stored_and_shown_harmless(suite_file, tmp_path):

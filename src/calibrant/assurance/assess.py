@@ -37,7 +37,7 @@ def plan_suite(path: str | Path, **overrides: Any) -> Plan:
         InputError: if the suite is wrong, or an instrument or score is not known.
         SubjectError: if the subject could not be called.
     """
-    return _prepare(Path(path), overrides).plan
+    return _prepare(Path(path), overrides, plan_only=True).plan
 
 
 def assess(
@@ -98,13 +98,15 @@ class _Prepared:
         self.plan = make_plan(suite, self.streams, self.keys)
 
 
-def _prepare(path: Path, overrides: dict[str, Any]) -> _Prepared:
-    from calibrant.subjects import check
+def _prepare(path: Path, overrides: dict[str, Any], *, plan_only: bool = False) -> _Prepared:
+    from calibrant.subjects import KNOWN, check
 
     suite, text = read_suite(path, **overrides)
     _check_generate(suite, path)
     prepared = _Prepared(suite, text, path.resolve().parent)
-    check(suite.subject, dict(suite.model_args))
+    # The check may fetch the embedded model's weights; a plan needs none.
+    if not (plan_only and suite.subject.removeprefix("local/") in KNOWN):
+        check(suite.subject, dict(suite.model_args))
     return prepared
 
 
@@ -282,7 +284,10 @@ class _Job:
         )
         assessment = conclude(session, self.claims, self.folder)
         self.folder.write("assessment.json", assessment.to_json() + "\n")
-        self.folder.save_manifest(finished=session.finished, stopped_by=self.stopped_by)
+        # A run that a limit ended can go on from there: the same command resumes it.
+        self.folder.save_manifest(
+            finished=None if self.stopped_by else session.finished, stopped_by=self.stopped_by
+        )
         return assessment
 
 

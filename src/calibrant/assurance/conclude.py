@@ -153,8 +153,8 @@ def _flip(evidence: Evidence, low: float, high: float) -> tuple[float, float]:
 def _estimate(evidence: Evidence) -> Estimate:
     n, k = evidence.observed, evidence.events
     m = evidence.missing
-    # At this level the interval leaves out the threshold exactly when a one-sided test at alpha
-    # decides, so that figures and verdict cannot seem to disagree.
+    # At this level the interval of a decided claim leaves out the threshold, so that figures and
+    # verdict cannot seem to disagree.
     level = 1 - 2 * evidence.claim.alpha
     if n == 0:
         return Estimate(

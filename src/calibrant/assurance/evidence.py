@@ -151,14 +151,14 @@ def counts(claim: Claim, trial: Trial) -> bool | None:
             f"it gives {', '.join(sorted(trial.scores))}"
         )
     value = trial.scores[claim.score]
+    if value is None:
+        return None
     number = score_number(value)
     if claim.counts is not None:
         wanted = score_number(claim.counts)
         if isinstance(value, str):
             return value == claim.counts
         return number is not None and number == wanted
-    if number is None and (value is None or value != value):
-        return None
     if number not in (0.0, 1.0):
         raise InputError(
             f"claim {claim.name!r}: rate: score {claim.score!r} is {value!r}, which is neither 0 "

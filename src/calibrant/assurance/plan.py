@@ -20,12 +20,14 @@ class PlannedClaim:
         claim: the claim.
         design: its stopping rule.
         expected_trials: at if_really, or at half the threshold's events where there is none.
+        expected_at_threshold: at the threshold, about where a run takes longest.
         fixed_trials: what the fixed design would need; None without if_really.
     """
 
     claim: Claim
     design: Design
     expected_trials: float
+    expected_at_threshold: float
     fixed_trials: int | None
 
 
@@ -90,6 +92,7 @@ class Plan:
                     "beta": None if c.claim.if_really is None else c.claim.beta,
                     "design": c.design.method,
                     "expected_trials": c.expected_trials,
+                    "expected_trials_at_threshold": c.expected_at_threshold,
                     "at_most": c.design.at_most,
                     "fixed_trials": c.fixed_trials,
                     "false_support": c.design.false_support,
@@ -120,7 +123,7 @@ def make_plan(suite: Suite, streams: dict[str, Stream], keys: dict[str, str]) ->
     instruments = []
     for key, stream in streams.items():
         mine = [p for p in claims if keys[p.claim.name] == key]
-        given, output = stream.expected_tokens()
+        given, output = stream.expected_tokens(suite.generate.get("max_tokens"))
         expected = max(p.expected_trials for p in mine)
         most = max(p.design.at_most for p in mine)
         instruments.append(PlannedInstrument(key, expected, most, given, output))
@@ -139,4 +142,10 @@ def _planned(claim: Claim, items: int | None) -> PlannedClaim:
             rates.threshold, rates.alternative, alpha=claim.alpha, beta=claim.beta, items=items
         )
     at = rates.threshold / 2 if rates.alternative is None else rates.alternative
-    return PlannedClaim(claim, design, design.expected_trials(at), fixed)
+    return PlannedClaim(
+        claim,
+        design,
+        expected_trials=design.expected_trials(at),
+        expected_at_threshold=design.expected_trials(rates.threshold),
+        fixed_trials=fixed,
+    )

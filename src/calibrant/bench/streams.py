@@ -46,8 +46,15 @@ class Stream:
     item: Callable[[int], str]
     calls: int = 1
 
-    def expected_tokens(self, look_at: int = 20) -> tuple[float, float]:
-        """A guess at the input and output tokens of a trial: (from text length, upper bound)."""
+    def expected_tokens(
+        self, max_tokens: int | None = None, look_at: int = 20
+    ) -> tuple[float, float]:
+        """A guess at the input and output tokens of a trial: (from text length, upper bound).
+
+        Args:
+            max_tokens: a cap on a generation that replaces the task's own.
+            look_at: items whose length is looked at.
+        """
         from inspect_ai.model import GenerateConfig
 
         count = min(look_at, self.size or look_at)
@@ -59,7 +66,7 @@ class Stream:
         config: GenerateConfig = self.task().config
         # About four characters a token in English, and a few tokens of chat template.
         given = characters / count / 4 + 12
-        return given * self.calls, float(config.max_tokens or 0) * self.calls
+        return given * self.calls, float(max_tokens or config.max_tokens or 0) * self.calls
 
 
 def open_stream(name: str, args: Mapping[str, Any], seed: int, base: Path) -> Stream:
@@ -99,7 +106,7 @@ def _generator(name: str, args: Mapping[str, Any], seed: int) -> Stream:
         task=instrument.task,
         sample=lambda i: instrument.sample(seed, i),
         item=lambda i: instrument.item(seed, i).hash,
-        calls=getattr(instrument, "calls", 1),
+        calls=instrument.asks,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -131,11 +132,16 @@ def flatten_scores(sample: EvalSample) -> dict[str, Any]:
     for scorer, score in (sample.scores or {}).items():
         if isinstance(score.value, dict):
             for key, value in score.value.items():
-                flat.setdefault(str(key), value)
-                flat[f"{scorer}.{key}"] = value
+                flat.setdefault(str(key), _finite(value))
+                flat[f"{scorer}.{key}"] = _finite(value)
         else:
-            flat[scorer] = score.value
+            flat[scorer] = _finite(score.value)
     return flat
+
+
+def _finite(value: Any) -> Any:
+    """A score as it is; NaN and infinities, which say "unscored", as None."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def cut(text: str, limit: int = KEEP_CHARACTERS) -> str:

@@ -15,25 +15,30 @@ def print_plan(plan: Plan, console: Console) -> None:
     """Print a plan: claims with their designs and error rates, then what it would cost."""
     suite = plan.suite
     claims = Table(
-        title=Text(f"{one_line(suite.subject)}, seed {suite.seed}"), title_justify="left"
+        title=Text(f"{one_line(suite.subject)}, seed {suite.seed}"),
+        caption="trials: expected if the claim is as true as designed, expected at the threshold,"
+        " at most, and of a fixed design with the same error rates",
+        title_justify="left",
     )
     claims.add_column("claim")
-    claims.add_column("says")
-    claims.add_column("design")
-    for name in ("trials expected", "at most", "fixed design", "false support", "power"):
-        claims.add_column(name, justify="right")
+    for name in ("expected", "threshold", "at most", "fixed", "power"):
+        claims.add_column(name, justify="right", no_wrap=True)
     for planned in plan.claims:
         claim, design = planned.claim, planned.design
-        really = "" if claim.if_really is None else f", if really {percent(claim.if_really)}"
+        really = (
+            ", anytime-valid"
+            if claim.if_really is None
+            else f", if really {percent(claim.if_really)}"
+        )
+        says = f"{claim.score} {claim.relation} {percent(claim.threshold)}{really}"
+        name = Text(one_line(claim.name, 60), style="bold")
         claims.add_row(
-            Text(one_line(claim.name, 60)),
-            Text(f"{claim.score} {claim.relation} {percent(claim.threshold)}{really}"),
-            design.method,
-            f"{planned.expected_trials:.0f}",
+            name + Text(f"\n{one_line(says, 80)}", style="not bold"),
+            f"{planned.expected_trials:,.0f}",
+            f"{planned.expected_at_threshold:,.0f}",
             f"{design.at_most:,}",
-            "" if planned.fixed_trials is None else f"{planned.fixed_trials:,}",
-            f"{design.false_support:.4f}",
-            "" if design.power is None else f"{design.power:.4f}",
+            "—" if planned.fixed_trials is None else f"{planned.fixed_trials:,}",
+            "—" if design.power is None else f"{design.power:.3f}",
         )
     console.print(claims)
     for label, at_most in (("expected", False), ("at most", True)):

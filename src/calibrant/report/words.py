@@ -17,16 +17,12 @@ NBSP = "\u00a0"
 def line(text: str, limit: int = 300) -> str:
     """Return `text` from a suite or model as one safe line, fit for HTML and XML once escaped."""
     # XML has no U+FFFE and U+FFFF, and U+061C is a direction mark like those `shown` makes visible.
-    return _plain(one_line(text, limit))
+    return one_line(text, limit)
 
 
 def block(text: str, limit: int = 4000) -> str:
     """Return `text` from a suite or model as safe lines, at most `limit` characters of it."""
-    return _plain(shown(text, limit))
-
-
-def _plain(text: str) -> str:
-    return text.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd").replace("\u061c", "\\u061c")
+    return shown(text, limit)
 
 
 def percent(rate: float, digits: int = 3) -> str:
