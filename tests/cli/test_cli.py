@@ -1,8 +1,10 @@
 """The command line as a person uses it: help, exit codes, one JSON document, one-line errors."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,23 @@ def test_progress_is_plain_lines_when_not_on_a_terminal(suite_file, tmp_path, be
     assert done.returncode == 0, done.stderr
     assert "a: supported after" in done.stderr
     assert "\x1b" not in done.stderr + done.stdout
+
+
+def test_an_interrupt_says_how_to_go_on_and_is_no_verdict(suite_file, tmp_path, below):
+    file = suite_file(below, head="model_args: {delay_ms: 500}\nmax_connections: 1")
+    command = [sys.executable, "-m", "calibrant", "assess", str(file), "-q",
+               "--out", str(tmp_path / "run")]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    journal = tmp_path / "run" / "journal.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (journal.exists() and journal.stat().st_size):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "calibrant: interrupted; the same command resumes a run"
+    assert out == ""
+    assert journal.stat().st_size > 0
 
 
 def test_the_live_display_draws_every_claim():

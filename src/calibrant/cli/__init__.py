@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import NoReturn
 
 import click
 
@@ -68,15 +68,20 @@ def cli() -> None:
     """
 
 
-def main(args: list[str] | None = None) -> Any:
-    """Run the command line; errors end in one line on stderr and exit code 2."""
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit; errors end in one line on stderr and exit code 2."""
     from calibrant._text import one_line
 
     try:
-        return cli.main(args=args, prog_name="calibrant", standalone_mode=True)
+        # click's own handling of Ctrl-C would end with 1, which here says "refuted".
+        code = cli.main(args=args, prog_name="calibrant", standalone_mode=False)
+    except click.ClickException as e:
+        e.show()
+        sys.exit(2)
     except CalibrantError as e:
         click.echo(f"calibrant: {one_line(str(e), 1000)}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        click.echo("calibrant: interrupted; the same command resumes the run", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("calibrant: interrupted; the same command resumes a run", err=True)
         sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

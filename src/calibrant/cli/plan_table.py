@@ -31,9 +31,9 @@ def print_plan(plan: Plan, console: Console) -> None:
             else f", if really {percent(claim.if_really)}"
         )
         says = f"{claim.score} {claim.relation} {percent(claim.threshold)}{really}"
-        name = Text(one_line(claim.name, 60), style="bold")
+        title = Text(one_line(claim.name, 60), style="bold")
         claims.add_row(
-            name + Text(f"\n{one_line(says, 80)}", style="not bold"),
+            title + Text(f"\n{one_line(says, 80)}", style="not bold"),
             f"{planned.expected_trials:,.0f}",
             f"{planned.expected_at_threshold:,.0f}",
             f"{design.at_most:,}",
