@@ -15,6 +15,8 @@ from calibrant.errors import CalibrantError
 if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
+    from calibrant.measurement import compare, measure, plan
+    from calibrant.records import read_trials
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
 
@@ -22,9 +24,13 @@ _HOMES = {
     "Assessment": "calibrant.assurance.assessment",
     "anytime": "calibrant.stats",
     "assess": "calibrant.assurance.assess",
+    "compare": "calibrant.measurement",
     "fixed": "calibrant.stats",
+    "measure": "calibrant.measurement",
+    "plan": "calibrant.measurement",
     "plan_suite": "calibrant.assurance.assess",
     "read_assessment": "calibrant.assurance.assessment",
+    "read_trials": "calibrant.records",
     "sprt": "calibrant.stats",
     "write_html": "calibrant.report",
 }
@@ -35,9 +41,13 @@ __all__ = [
     "__version__",
     "anytime",
     "assess",
+    "compare",
     "fixed",
+    "measure",
+    "plan",
     "plan_suite",
     "read_assessment",
+    "read_trials",
     "sprt",
     "write_html",
 ]

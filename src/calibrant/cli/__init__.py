@@ -13,6 +13,10 @@ from calibrant.errors import CalibrantError
 
 COMMANDS = {
     "assess": "run a suite of claims to verdicts",
+    "plan": "how many trials a claim needs, by four designs",
+    "measure": "estimates with uncertainty budgets from trials or logs",
+    "compare": "two subjects on the same items",
+    "certify": "measure calibrant's own methods",
     "demo": "assess the example suite on the embedded model",
     "report": "make the HTML report of an assessment again",
     "schema": "print the JSON schema of assessment.json",

@@ -271,7 +271,8 @@ def fixed(
     tuner = _Tuner(rates, alpha, beta, size)
     rows = refuting_rows(rates, size, tuner.rows)
     k = np.arange(rows, dtype=np.int64)
-    support = np.where(k <= tuner.accept, size, NEVER)
+    # With k events, support is certain once too few trials are left for more than `accept`.
+    support = np.where(k <= tuner.accept, size - tuner.accept + k, NEVER)
     futile = np.where(k > tuner.accept, size, -1)
     against = mirror(threshold, tuner.truth)
     boundary, refuting = tune_refutation(

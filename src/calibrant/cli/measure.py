@@ -1,0 +1,86 @@
+"""`calibrant measure FILE`: estimates with uncertainty budgets."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from calibrant.measurement import Measurement
+
+
+def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+    """SOURCE=U options as a mapping."""
+    terms = {}
+    for text in given:
+        source, _sign, u = text.rpartition("=")
+        try:
+            terms[source] = float(u)
+        except ValueError:
+            terms[source] = math.nan
+        if not source or not 0 <= terms[source] < math.inf:
+            raise click.BadParameter(f"wanted SOURCE=U with U 0 or more, got {text!r}")
+    return terms
+
+
+@click.command("measure")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--score", help="Measure this score only.")
+@click.option("--cluster", help="Column that names clusters.")
+@click.option("--level", type=float, default=0.95, show_default=True)
+@click.option("--side", type=click.Choice(["two", "upper", "lower"]), default="two")
+@click.option("--population", type=click.Choice(["items", "tasks"]), default="tasks",
+              help="Items are a sample of tasks, or all there is.")  # fmt: skip
+@click.option("--type-b", "declared", multiple=True, callback=_terms, metavar="SOURCE=U",
+              help="A declared Type B standard uncertainty.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def cli(file: Path, *, as_json: bool, **options: Any) -> None:
+    """Estimate every score of every subject on every instrument, with an uncertainty budget.
+
+    FILE is a table of trials (.parquet, .csv), an Inspect log, or a folder of either.
+    """
+    from calibrant._text import dumps
+    from calibrant.measurement import measure
+
+    found = measure(file, **options)
+    if as_json:
+        click.echo(dumps([m.to_dict() for m in found], indent=1))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for measurement in found:
+        _print(measurement, console)
+
+
+def _print(m: Measurement, console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from calibrant._text import one_line
+
+    console.print(Text(one_line(repr(m), 400)))
+    if m.missing:
+        where = "" if m.if_missing is None else f"; it could be {_ends(m.if_missing)} with them"
+        console.print(Text(f"  {m.missing} trials are missing{where}"))
+    if not m.budget:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for name in ("  source", "type", "u", "share", ""):
+        table.add_column(name, justify="right" if name in ("u", "share") else "left")
+    for row in m.budget:
+        bar = "█" * round(24 * max(row["share"], 0.0))
+        table.add_row(
+            Text(f"  {one_line(row['source'], 40)}"), row["type"], f"{row['u']:.4g}",
+            f"{row['share']:.0%}", bar,
+        )  # fmt: skip
+    console.print(table)
+
+
+def _ends(interval: tuple[float, float]) -> str:
+    return f"[{interval[0]:.4g}, {interval[1]:.4g}]"
