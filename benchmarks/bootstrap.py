@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 from scipy.stats import bootstrap
 
-from calibrant.stats.bootstrap import bootstrap_mean
+from calibrant.stats.estimates.bootstrap import bootstrap_mean
 
 DRAWS = 10_000
 

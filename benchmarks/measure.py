@@ -35,10 +35,9 @@ def table(trials: int, clusters: int) -> pl.DataFrame:
         "grader": pl.lit("g"),
         "score": pl.Series("score", (rng.random(trials) < rates[ids]).astype(float)),
     }
-    frame = pl.DataFrame({"x": np.zeros(trials)}).select(
+    return pl.DataFrame({"x": np.zeros(trials)}).select(
         columns.get(c, pl.lit(None)).cast(t).alias(c) for c, t in SCHEMA.items()
     )
-    return frame
 
 
 def timed(call: object) -> tuple[float, object]:

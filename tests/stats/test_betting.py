@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.errors import InputError
-from calibrant.stats.betting import (
+from calibrant.stats.certificates import measure_certificate
+from calibrant.stats.certificates.sequential import CERTIFICATES
+from calibrant.stats.estimates.betting import (
     BETS,
     WEIGHTS,
     capital_path,
@@ -18,8 +20,6 @@ from calibrant.stats.betting import (
     predictable_bets,
     upper_bound,
 )
-from calibrant.stats.certificates import measure_certificate
-from calibrant.stats.certificates.sequential import CERTIFICATES
 
 scores = st.lists(
     st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1)), min_size=1, max_size=80

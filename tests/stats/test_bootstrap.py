@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap, ks_2samp
 
 from calibrant.errors import InputError
-from calibrant.stats.bootstrap import LEAST_UNITS, bootstrap_mean, cluster_totals, resample
+from calibrant.stats.estimates.bootstrap import (
+    LEAST_UNITS,
+    bootstrap_mean,
+    cluster_totals,
+    resample,
+)
 
 
 def ratio(totals):

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from calibrant.errors import InputError
-from calibrant.stats.budget import (
+from calibrant.stats.budgets.budget import (
     Component,
     combine,
     df_from_doubt,
     from_observations,
     result_correlation,
 )
-from calibrant.stats.budget_grader import grader_budget, rogan_gladen
-from calibrant.stats.budget_montecarlo import (
+from calibrant.stats.budgets.grader import grader_budget, rogan_gladen
+from calibrant.stats.budgets.montecarlo import (
     beta,
     binomial_posterior,
     coverage_interval,
@@ -29,8 +29,8 @@ from calibrant.stats.budget_montecarlo import (
     triangular,
     u_shaped,
 )
-from calibrant.stats.budget_rates import Declared, RatePart, bound_total, missing_bounds
-from calibrant.stats.variance import variance_components
+from calibrant.stats.budgets.rare_rates import Declared, RatePart, bound_total, missing_bounds
+from calibrant.stats.variance.components import variance_components
 
 # JCGM 100:2008, table H.2: volts, milliamperes, radians, observed together.
 H2 = np.array(

@@ -12,7 +12,7 @@ from scipy import stats
 from calibrant.errors import InputError
 from calibrant.stats.certificates import measure_certificate
 from calibrant.stats.certificates.clusters import CERTIFICATES
-from calibrant.stats.clusters import (
+from calibrant.stats.estimates.clusters import (
     METHODS,
     Clusters,
     betting,
@@ -21,8 +21,12 @@ from calibrant.stats.clusters import (
     korn_graubard,
     robust,
 )
-from calibrant.stats.clusters_betabinomial import BetaBinomialTest, cluster_score, log_mass
-from calibrant.stats.intervals import clopper_pearson
+from calibrant.stats.estimates.clusters_betabinomial import (
+    BetaBinomialTest,
+    cluster_score,
+    log_mass,
+)
+from calibrant.stats.estimates.intervals import clopper_pearson
 
 # A design and its events: sizes 1–12, 2–15 clusters.
 designs = st.lists(

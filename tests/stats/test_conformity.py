@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 from calibrant.errors import InputError
-from calibrant.stats.conformity import (
+from calibrant.stats.budgets.conformity import (
     Limits,
     conformance_of_draws,
     conformance_probability,

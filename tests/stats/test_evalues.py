@@ -11,7 +11,7 @@ from scipy.stats import binom, hypergeom
 
 from calibrant.errors import InputError
 from calibrant.stats import anytime
-from calibrant.stats.evalues import (
+from calibrant.stats.stopping.evalues import (
     EValue,
     e_bh,
     mean_e_value,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.errors import InputError
-from calibrant.stats.generalizability import g_study
-from calibrant.stats.purchase import what_to_buy
-from calibrant.stats.variance import variance_components
+from calibrant.stats.variance.components import variance_components
+from calibrant.stats.variance.generalizability import g_study
+from calibrant.stats.variance.purchase import what_to_buy
 
 # Components of Brennan's (2001) synthetic data set 4, p × (r:t).
 BRENNAN = {"p": 0.4731, "t": 0.3252, "r/t": 0.6475, "p:t": 0.5596, "residual": 2.3802}

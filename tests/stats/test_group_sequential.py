@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
 from calibrant.errors import DesignError, InputError
-from calibrant.stats.crossings import crossing
-from calibrant.stats.group_sequential import (
+from calibrant.stats.stopping.crossings import crossing
+from calibrant.stats.stopping.group_sequential import (
     futility_boundaries,
     shaped_boundaries,
     spending_boundaries,

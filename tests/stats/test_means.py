@@ -11,8 +11,8 @@ from scipy.stats import binom, t, ttest_1samp
 from calibrant.errors import InputError
 from calibrant.stats.certificates import measure_certificate
 from calibrant.stats.certificates.means import CERTIFICATES
-from calibrant.stats.intervals import clopper_pearson
-from calibrant.stats.means import bounded_mean, stratified_mean, t_mean
+from calibrant.stats.estimates.intervals import clopper_pearson
+from calibrant.stats.estimates.means import bounded_mean, stratified_mean, t_mean
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40), st.sampled_from([0.8, 0.95]))

@@ -10,8 +10,8 @@ from scipy.special import ndtri
 from scipy.stats import false_discovery_control
 
 from calibrant.errors import InputError
-from calibrant.stats.intervals import Interval
-from calibrant.stats.multiplicity import adjust, conclude, simultaneous, tost
+from calibrant.stats.comparisons.multiplicity import adjust, conclude, simultaneous, tost
+from calibrant.stats.estimates.intervals import Interval
 
 METHODS = ["bonferroni", "holm", "hochberg", "benjamini-hochberg", "benjamini-yekutieli"]
 

@@ -14,8 +14,8 @@ from scipy.stats import permutation_test, ttest_1samp
 from calibrant.errors import InputError
 from calibrant.stats.certificates import measure_certificate
 from calibrant.stats.certificates.comparisons import CERTIFICATES
-from calibrant.stats.paired import compare_items, effective_counts, paired_t, sign_flip
-from calibrant.stats.two_rates import matched_difference, mcnemar, tango
+from calibrant.stats.comparisons.paired import compare_items, effective_counts, paired_t, sign_flip
+from calibrant.stats.comparisons.two_rates import matched_difference, mcnemar, tango
 
 some = st.lists(st.integers(-3, 3), min_size=3, max_size=9).filter(lambda x: len(set(x)) > 1)
 

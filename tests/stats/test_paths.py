@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.stats import Boundary, anytime, sprt, stops
-from calibrant.stats.paths import KINDS, NEVER, without_replacement
+from calibrant.stats.stopping.paths import KINDS, NEVER, without_replacement
 
 
 def plain(boundary, p, items=None, events=None):

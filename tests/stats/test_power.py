@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from calibrant.errors import InputError
-from calibrant.stats.power import (
+from calibrant.stats.comparisons.power import (
     design_effect,
     fisher_power,
     mcnemar_critical,
@@ -22,7 +22,7 @@ from calibrant.stats.power import (
     quantiles,
     two_rates_trials,
 )
-from calibrant.stats.two_rates import fisher, mcnemar
+from calibrant.stats.comparisons.two_rates import fisher, mcnemar
 
 
 # Miller (arXiv 2411.00640), section 5: omega² = 1/9, sigma² = 1/6 in both.

@@ -9,7 +9,7 @@ from scipy import optimize, stats
 from calibrant.errors import InputError
 from calibrant.stats.certificates import measure_certificate
 from calibrant.stats.certificates.rates import CERTIFICATES
-from calibrant.stats.rates import METHODS, bounds, interval
+from calibrant.stats.estimates.rates import METHODS, bounds, interval
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 levels = st.sampled_from([0.6, 0.8, 0.9, 0.95, 0.99])

@@ -11,8 +11,7 @@ from scipy.stats import binom, binomtest, fisher_exact
 from scipy.stats.contingency import odds_ratio as scipy_odds_ratio
 
 from calibrant.errors import InputError
-from calibrant.stats.intervals import Interval
-from calibrant.stats.two_rates import (
+from calibrant.stats.comparisons.two_rates import (
     fisher,
     matched_difference,
     mcnemar,
@@ -25,6 +24,7 @@ from calibrant.stats.two_rates import (
     tango,
     wilson,
 )
+from calibrant.stats.estimates.intervals import Interval
 
 counts = st.integers(0, 40)
 

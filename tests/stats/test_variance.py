@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from calibrant.errors import InputError
-from calibrant.stats.variance import variance_components
+from calibrant.stats.variance.components import variance_components
 
 # Davies and Goldsmith (1972): yields of dyestuff, strength of paste, zones of penicillin.
 DYESTUFF = (

@@ -6,7 +6,7 @@ import numpy as np
 
 from calibrant.assurance.assessment import Boundaries
 from calibrant.stats import Design
-from calibrant.stats.paths import NEVER, Ints
+from calibrant.stats.stopping.paths import NEVER, Ints
 
 POINTS = 400
 

@@ -9,8 +9,8 @@ import polars as pl
 
 from calibrant.errors import InputError
 from calibrant.measurement.tables import as_trials, of_score
-from calibrant.stats.multiplicity import Comparison
-from calibrant.stats.paired import compare_items
+from calibrant.stats.comparisons.multiplicity import Comparison
+from calibrant.stats.comparisons.paired import compare_items
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def compare(
     """Compare two subjects by item, on every instrument and score they share.
 
     Epochs and variants of an item are averaged first; a trial without a score is left out, and
-    items that only one subject has are counted. See `calibrant.stats.paired.compare_items` for
-    the methods.
+    items that only one subject has are counted. The methods are those of
+    `calibrant.stats.comparisons.paired.compare_items`.
 
     Args:
         source: a path that `read` takes, or a table of trials.

@@ -12,11 +12,11 @@ import polars as pl
 
 from calibrant.errors import InputError
 from calibrant.measurement.tables import as_trials, is_rate, of_score
-from calibrant.stats.budget import Budget, Component, combine
-from calibrant.stats.clusters import ClusterMethod, Clusters, cluster_interval
-from calibrant.stats.intervals import Side
-from calibrant.stats.means import t_mean
-from calibrant.stats.rates import interval as rate_interval
+from calibrant.stats.budgets.budget import Budget, Component, combine
+from calibrant.stats.estimates.clusters import ClusterMethod, Clusters, cluster_interval
+from calibrant.stats.estimates.intervals import Side
+from calibrant.stats.estimates.means import t_mean
+from calibrant.stats.estimates.rates import interval as rate_interval
 
 Population = Literal["tasks", "items"]
 

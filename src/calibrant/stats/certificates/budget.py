@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from calibrant.stats.budget import Component, combine
-from calibrant.stats.budget_grader import rogan_gladen
-from calibrant.stats.budget_rates import RatePart, bound_total
+from calibrant.stats.budgets.budget import Component, combine
+from calibrant.stats.budgets.conformity import Limits, decide, global_risk, guard_for_risk
+from calibrant.stats.budgets.grader import rogan_gladen
+from calibrant.stats.budgets.rare_rates import RatePart, bound_total
 from calibrant.stats.certificates import Bound, Certificate, Regime
-from calibrant.stats.conformity import Limits, decide, global_risk, guard_for_risk
 
 
 def welch_satterthwaite_batch(
@@ -117,7 +117,7 @@ def guarded_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mappi
 CERTIFICATES = (
     Certificate(
         name="welch-satterthwaite",
-        method="calibrant.stats.budget.combine",
+        method="calibrant.stats.budgets.budget.combine",
         statement="95 % intervals cover to within 2 points with 2 to 9 degrees of freedom.",
         regimes=(
             {"n": (5, 5), "sd": (1.0, 1.0)},
@@ -130,7 +130,7 @@ CERTIFICATES = (
     ),
     Certificate(
         name="split-upper-bound",
-        method="calibrant.stats.budget_rates.bound_total",
+        method="calibrant.stats.budgets.rare_rates.bound_total",
         statement="The 95 % upper bound on a weighted sum of rare rates covers at 95 % or more.",
         regimes=(
             {"rates": (0.01, 0.01), "trials": (300, 300), "weights": (0.5, 0.5)},
@@ -143,7 +143,7 @@ CERTIFICATES = (
     ),
     Certificate(
         name="grader-correction",
-        method="calibrant.stats.budget_grader.rogan_gladen",
+        method="calibrant.stats.budgets.grader.rogan_gladen",
         statement="95 % limits by split error always cover; Lang–Reiczigel's to within 2 points.",
         regimes=(
             {"rate": 0.2, "sensitivity": 0.9, "specificity": 0.95, "trials": 300, "validation": 80},
@@ -171,7 +171,7 @@ CERTIFICATES = (
     ),
     Certificate(
         name="guarded-acceptance",
-        method="calibrant.stats.conformity.decide",
+        method="calibrant.stats.budgets.conformity.decide",
         statement=(
             "An object at the limit is accepted at most as often as declared, and global risks "
             "are what happens over the declared population."

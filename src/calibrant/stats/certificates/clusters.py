@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from calibrant.stats.certificates import Bound, Certificate, Regime
-from calibrant.stats.clusters import Clusters, betting, cluster_upper, korn_graubard_bounds
-from calibrant.stats.rates import bounds
+from calibrant.stats.estimates.clusters import (
+    Clusters,
+    betting,
+    cluster_upper,
+    korn_graubard_bounds,
+)
+from calibrant.stats.estimates.rates import bounds
 
 
 def _sizes(regime: Regime) -> NDArray[np.int64]:

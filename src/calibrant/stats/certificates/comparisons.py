@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
 from calibrant.stats.certificates import Bound, Certificate, Regime
-from calibrant.stats.multiplicity import adjust, simultaneous
-from calibrant.stats.paired import compare_items
-from calibrant.stats.two_rates import (
+from calibrant.stats.comparisons.multiplicity import adjust, simultaneous
+from calibrant.stats.comparisons.paired import compare_items
+from calibrant.stats.comparisons.two_rates import (
     fisher,
     matched_difference,
     mcnemar,

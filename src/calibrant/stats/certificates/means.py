@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import InputError
-from calibrant.stats.bootstrap import bootstrap_mean
 from calibrant.stats.certificates import Bound, Certificate, Regime
-from calibrant.stats.means import Mean, bounded_mean, stratified_mean, t_mean
+from calibrant.stats.estimates.bootstrap import bootstrap_mean
+from calibrant.stats.estimates.means import Mean, bounded_mean, stratified_mean, t_mean
 
 Floats = NDArray[np.float64]
 

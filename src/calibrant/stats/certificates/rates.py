@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from calibrant.stats.certificates import Bound, Certificate, Regime
-from calibrant.stats.rates import METHODS, Floats, bounds
+from calibrant.stats.estimates.rates import METHODS, Floats, bounds
 
 
 def _batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:

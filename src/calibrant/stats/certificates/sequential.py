@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from calibrant.stats.betting import capital_path, confidence_sequence
 from calibrant.stats.certificates import Bound, Certificate, Regime
-from calibrant.stats.evalues import e_bh, rate_e_value, sign_e_value, two_rates_e_value
-from calibrant.stats.group_sequential import (
+from calibrant.stats.estimates.betting import capital_path, confidence_sequence
+from calibrant.stats.stopping.evalues import e_bh, rate_e_value, sign_e_value, two_rates_e_value
+from calibrant.stats.stopping.group_sequential import (
     GroupSequential,
     futility_boundaries,
     shaped_boundaries,

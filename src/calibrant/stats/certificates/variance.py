@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from calibrant.stats.certificates import Bound, Certificate, Regime
-from calibrant.stats.variance import variance_components
-from calibrant.stats.variance_terms import Floats, Ints
+from calibrant.stats.variance.components import variance_components
+from calibrant.stats.variance.terms import Floats, Ints
 
 
 def _table(regime: Regime, rng: np.random.Generator) -> tuple[dict[str, Ints], Floats]:
@@ -68,7 +68,7 @@ REGIMES: tuple[Regime, ...] = (
 CERTIFICATES = (
     Certificate(
         name="variance-components",
-        method="calibrant.stats.variance.variance_components",
+        method="calibrant.stats.variance.components.variance_components",
         statement=(
             "Raw ANOVA components and the REML residual are unbiased within simulation error, "
             "and 90 % Satterthwaite intervals of a component well above 0 cover 85 % or more."

@@ -1,0 +1,1 @@
+"""How do uncertainties combine, and is the claim met? Budgets, propagation and conformity."""

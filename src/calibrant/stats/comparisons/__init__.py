@@ -1,0 +1,1 @@
+"""Which of two is better? Paired and independent comparisons, multiplicity and power."""

@@ -1,0 +1,1 @@
+"""Which values are compatible with the data? Intervals for rates and means, also in clusters."""
