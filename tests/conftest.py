@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run, so that a red test can be reproduced; HYPOTHESIS_PROFILE=explore
+# looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 TASK = """
 from inspect_ai import Task, task
