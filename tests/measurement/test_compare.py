@@ -64,6 +64,14 @@ def test_pairing_is_by_item_and_not_by_row():
     assert one(shuffled).to_dict() == one(pair(a, b)).to_dict()
 
 
+def test_several_comparisons_are_adjusted_together():
+    trials = pair([1.0] * 12 + [0.0] * 8, [1.0] * 4 + [0.0] * 16)
+    other = trials.with_columns(grader=pl.lit("h"))
+    first, second = compare(pl.concat([trials, other]), "A-model", "B-model")
+    assert first.p_adjusted == pytest.approx(2 * first.comparison.p_value)
+    assert second.p_adjusted == first.p_adjusted
+
+
 def test_identical_subjects_are_equivalent_only_with_enough_items():
     few, many = [1.0, 0.0] * 10, [1.0, 0.0] * 300
     assert one(pair(few, few), margin=0.05).conclusion == "no evidence either way"

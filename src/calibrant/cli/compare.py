@@ -38,6 +38,8 @@ def cli(file: Path, a: str, b: str, *, as_json: bool, **options: Any) -> None:
         name = {"A": c.a, "B": c.b}
         click.echo(one_line(f"{c.score} on {c.instrument}: A = {c.a}, B = {c.b}", 300))
         click.echo(one_line(f"  {d!r}", 400))
+        if len(found) > 1:
+            click.echo(f"  p = {c.p_adjusted:.3g} adjusted for {len(found)} comparisons (Holm)")
         click.echo(f"  method: {d.method}; smallest difference seen with 80 % power: {d.mde:.4g}")
         for letter, items in (("A", d.a_higher), ("B", d.b_higher)):
             shown = ", ".join(str(i) for i in items[:8])

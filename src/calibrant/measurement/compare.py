@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from calibrant.errors import InputError
 from calibrant.measurement.tables import as_trials, of_score
-from calibrant.stats.comparisons.multiplicity import Comparison
+from calibrant.stats.comparisons.multiplicity import Comparison, adjust
 from calibrant.stats.comparisons.paired import compare_items
 
 
@@ -20,6 +20,7 @@ class SubjectComparison:
     Attributes:
         comparison: the numbers.
         only_a, only_b: items that only one of them has a score for; they are left out.
+        p_adjusted: Holm's p-value over all comparisons made together.
     """
 
     a: str
@@ -29,6 +30,7 @@ class SubjectComparison:
     comparison: Comparison
     only_a: int
     only_b: int
+    p_adjusted: float
 
     @property
     def conclusion(self) -> str:
@@ -51,6 +53,7 @@ class SubjectComparison:
             "interval": [c.interval.low, c.interval.high],
             "level": c.interval.level,
             "p_value": c.p_value,
+            "p_adjusted": self.p_adjusted,
             "conclusion": self.conclusion,
             "method": c.method,
             "mde": c.mde,
@@ -77,7 +80,7 @@ def compare(
     """Compare two subjects by item, on every instrument and score they share.
 
     Epochs and variants of an item are averaged first; a trial without a score is left out, and
-    items that only one subject has are counted. The methods are those of
+    items that only one subject has are counted. Several comparisons get Holm's p-values too. The methods are those of
     `calibrant.stats.comparisons.paired.compare_items`.
 
     Args:
@@ -114,7 +117,8 @@ def compare(
             found.append(_one(name, part, cluster or "cluster", margin, level, seed))
     if not found:
         raise InputError(f"subjects: {a!r} and {b!r} share no instrument and score")
-    return found
+    adjusted = adjust([c.comparison.p_value for c in found], "holm")
+    return [replace(c, p_adjusted=float(p)) for c, p in zip(found, adjusted, strict=True)]
 
 
 def _one(
@@ -146,5 +150,12 @@ def _one(
         seed=seed,
     )
     return SubjectComparison(
-        a, b, instrument, grader, comparison, left.height - both.height, right.height - both.height
+        a,
+        b,
+        instrument,
+        grader,
+        comparison,
+        only_a=left.height - both.height,
+        only_b=right.height - both.height,
+        p_adjusted=comparison.p_value,
     )
