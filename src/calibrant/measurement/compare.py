@@ -80,8 +80,8 @@ def compare(
     """Compare two subjects by item, on every instrument and score they share.
 
     Epochs and variants of an item are averaged first; a trial without a score is left out, and
-    items that only one subject has are counted. Several comparisons get Holm's p-values too. The methods are those of
-    `calibrant.stats.comparisons.paired.compare_items`.
+    items that only one subject has are counted. Several comparisons get Holm's p-values too.
+    The methods are those of `calibrant.stats.comparisons.paired.compare_items`.
 
     Args:
         source: a path that `read` takes, or a table of trials.
