@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 
 from calibrant.stats.stopping.paths import NEVER, Boundary, Ints, Stops, stops, without_replacement
-from calibrant.stats.stopping.ratios import Rates, last_n, refutation_ratio
+from calibrant.stats.stopping.ratios import LogRatio, Rates, last_n, refutation_ratio
 
 Method = Literal["sprt", "anytime", "fixed"]
 
@@ -169,7 +169,17 @@ def tune_refutation(
     return boundary(high), high
 
 
-def refuting_rows(rates: Rates, horizon: int, least: int) -> int:
-    """Rows enough that any path to the last one has been refuted on its way."""
-    most = horizon if rates.items is None else rates.false_events
-    return max(least, most + 1)
+def refuting_rows(rates: Rates, horizon: int, least: int, ratio: LogRatio, bound: float) -> int:
+    """Rows enough that any path to the last one is refuted there or earlier.
+
+    Args:
+        ratio, bound: evidence for a refutation, and the most that is asked of it.
+    """
+    if rates.items is not None:
+        return max(least, rates.false_events + 1)
+    low, high = 0, horizon
+    while low < high:
+        middle = (low + high) // 2
+        enough = ratio(np.array([horizon]), np.array([middle]))[0] >= bound
+        low, high = (low, middle) if enough else (middle + 1, high)
+    return max(least, high + 1)

@@ -98,7 +98,7 @@ def anytime(
             f"at_most {horizon} is too few: even without a single event, {first} trials are "
             f"needed to show a rate below {threshold:g} at alpha {alpha:g}"
         )
-    rows = refuting_rows(rates, horizon, 1)
+    rows = refuting_rows(rates, horizon, 1, against, bound)
     support = first_n(ratio, bound, rows, horizon)
     refute = last_n(against, bound, rows, horizon)
     boundary = assemble(rates, support, refute, refute, horizon)

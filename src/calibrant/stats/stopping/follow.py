@@ -63,7 +63,7 @@ class Follower:
     def events_to_refute(self) -> int | None:
         """Events in a row that would refute the claim now; None if too few trials are left."""
         b = self.design.boundary
-        for more in range(1, b.horizon - self.n + 1):
+        for more in range(1, min(b.horizon - self.n, b.rows - 1 - self.k) + 1):
             if self.n + more <= b.refute[self.k + more]:
                 return more
         return None

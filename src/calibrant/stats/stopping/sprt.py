@@ -18,6 +18,7 @@ from calibrant.stats.stopping.ratios import (
     last_n,
     log_ratio,
     mirror,
+    refutation_ratio,
 )
 from calibrant.stats.tails import binomial_cdf, hypergeometric_cdf, largest
 
@@ -161,11 +162,12 @@ class _Tuner:
         _, _, upper, accept, lower = self._search()
         support, futile = self._bounds(upper, lower, accept)
         # Rows past the last one that can support go on, for a refutation only.
-        rows = refuting_rows(self.rates, self.horizon, self.rows)
+        against = mirror(self.rates.threshold, self.truth)
+        ratio, bound = refutation_ratio(self.rates, against), math.log(1 / self.alpha)
+        rows = refuting_rows(self.rates, self.horizon, self.rows, ratio, bound)
         support = np.concatenate([support, np.full(rows - self.rows, NEVER, dtype=np.int64)])
         futile = np.concatenate([futile, np.full(rows - self.rows, self.horizon, dtype=np.int64)])
         futile = np.where(support == NEVER, self.horizon, futile)
-        against = mirror(self.rates.threshold, self.truth)
         boundary, refuting = tune_refutation(
             self.rates,
             support,
@@ -269,12 +271,13 @@ def fixed(
     size = trials or fixed_size(threshold, alternative, alpha=alpha, beta=beta, items=items)
     size = size if items is None else min(size, items)
     tuner = _Tuner(rates, alpha, beta, size)
-    rows = refuting_rows(rates, size, tuner.rows)
+    against = mirror(threshold, tuner.truth)
+    ratio = refutation_ratio(rates, against)
+    rows = refuting_rows(rates, size, tuner.rows, ratio, math.log(1 / alpha))
     k = np.arange(rows, dtype=np.int64)
     # With k events, support is certain once too few trials are left for more than `accept`.
     support = np.where(k <= tuner.accept, size - tuner.accept + k, NEVER)
     futile = np.where(k > tuner.accept, size, -1)
-    against = mirror(threshold, tuner.truth)
     boundary, refuting = tune_refutation(
         rates, support, futile, alpha=alpha, horizon=size, against=against, pursue=False
     )
