@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -131,6 +132,38 @@ def test_a_full_disk_is_a_clear_error_and_keeps_finished_trials(
     result = assess(file, out=tmp_path / "run")
     assert result.verdict == "supported"
     assert result.provenance.sessions == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("name", ["trials.parquet", "assessment.json"])
+def test_a_disk_that_fills_up_at_the_end_is_a_clear_error(
+    suite_file, tmp_path, below, name, monkeypatch
+):
+    """Writing to /dev/full fails as on a full disk, also inside Polars."""
+    file, out = suite_file(below), tmp_path / "run"
+    real = RunFolder.__enter__
+
+    def enter(self):
+        found = real(self)
+        (out / f"{name}.part").symlink_to("/dev/full")
+        return found
+
+    monkeypatch.setattr(RunFolder, "__enter__", enter)
+    with pytest.raises(RunFolderError, match=f"{name}: cannot be written .*[Nn]o space left") as e:
+        assess(file, out=out)
+    assert "\n" not in str(e.value)
+    monkeypatch.undo()
+    kept = len(journal(out))
+    assert assess(file, out=out).verdict == "supported"
+    assert len(journal(out)) == kept
+
+
+def test_a_report_that_cannot_be_written_says_how_to_make_it_again(suite_file, tmp_path, below):
+    from calibrant.report import write_html
+
+    result = assess(suite_file(below), out=tmp_path / "run")
+    with pytest.raises(RunFolderError, match="'calibrant report .*run' makes it again"):
+        write_html(result, tmp_path / "nowhere" / "report.html")
 
 
 class Misbehaving(BaseHTTPRequestHandler):

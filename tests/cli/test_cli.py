@@ -131,6 +131,28 @@ def test_an_interrupt_says_how_to_go_on_and_is_no_verdict(suite_file, tmp_path, 
     assert journal.stat().st_size > 0
 
 
+def test_a_fault_of_ours_never_exits_as_a_verdict(suite_file, below, monkeypatch, capsys):
+    from calibrant.assurance import assess as module
+
+    def broken(*args, **kwargs):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(module, "choose_folder", broken)
+    assert call("assess", suite_file(below), "-q") == 2
+    assert "this should not happen" in capsys.readouterr().err
+
+
+def test_the_certify_command_measures_and_lists(capsys):
+    assert call("certify", "--list") == 0
+    assert "cluster-upper: " in capsys.readouterr().out
+    assert call("certify", "rate-exact", "--draws", "250", "--json", "--workers", "1") == 0
+    one = json.loads(capsys.readouterr().out)
+    assert call("certify", "rate-exact", "--draws", "250", "--json", "--workers", "2") == 0
+    assert json.loads(capsys.readouterr().out) == one
+    assert {m["certificate"] for m in one} == {"rate-exact"}
+    assert call("certify", "nothing-like-it") == 2
+
+
 def test_the_live_display_draws_every_claim():
     from io import StringIO
 

@@ -22,7 +22,7 @@ from calibrant.bench.administer import Subject, administer
 from calibrant.bench.folder import RunFolder
 from calibrant.bench.streams import Stream, open_stream
 from calibrant.bench.trial import Trial
-from calibrant.errors import InputError, RunError
+from calibrant.errors import CalibrantError, InputError
 from calibrant.records import write_parquet
 
 
@@ -170,10 +170,11 @@ class _Job:
                 )
         try:
             _run_async(self._administer)
-        finally:
-            # Whatever happens, what was learnt is a valid table on disk.
-            with suppress(RunError):
+        except BaseException:
+            # What was learnt becomes a table on disk, if it can; what went wrong is raised on.
+            with suppress(CalibrantError):
                 self._save_trials()
+            raise
         return self._close_session()
 
     def _open_session(self) -> None:

@@ -8,7 +8,7 @@ cannot bias a decision. Once nobody wants more, whatever is still in flight is c
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -127,15 +127,9 @@ class _Feed:
 
     def complete(self, sample: EvalSample) -> list[Sample]:
         """Take note of a finished sample, and say what to start in its place."""
-        try:
-            position = self.started[str(sample.id)]
-            item = self.stream.item(position)
-            return self._keep(finished(self.stream.key, position, item, sample, self.price))
-        except Exception as e:
-            # Raised again by `administer`, outside Inspect, which would log and go on.
-            self.failure = e
-            self.stop.set()
-            return []
+        position = self.started[str(sample.id)]
+        item = self.stream.item(position)
+        return self._keep(finished(self.stream.key, position, item, sample, self.price))
 
     def abandon(self, sample: Sample) -> list[Sample]:
         """Take note of a sample that an operator cancelled before it began."""
@@ -150,6 +144,18 @@ class _Feed:
         self.taker.finished_out_of_order(trial)
         self._advance()
         return self.next_samples()
+
+    def guarded(self, call: Callable[[], list[Sample]]) -> list[Sample]:
+        """What `call` returns; if it raises, stop the run and keep the error for `administer`.
+
+        Inspect would log an error of a callback and go on.
+        """
+        try:
+            return call()
+        except Exception as e:
+            self.failure = e
+            self.stop.set()
+            return []
 
 
 async def administer(stream: Stream, subject: Subject, folder: RunFolder, taker: Taker) -> None:
@@ -207,13 +213,13 @@ async def _evaluate(
     from inspect_ai import SampleSource, eval_async, task_with
 
     async def more() -> list[Sample] | None:
-        return feed.next_samples() or None
+        return feed.guarded(feed.next_samples) or None
 
     async def complete(sample: EvalSample) -> list[Sample] | None:
-        return feed.complete(sample)
+        return feed.guarded(lambda: feed.complete(sample))
 
     async def abandoned(sample: Sample, _: int) -> list[Sample] | None:
-        return feed.abandon(sample)
+        return feed.guarded(lambda: feed.abandon(sample))
 
     source = SampleSource.from_samples(
         first, next_samples=more, sample_complete=complete, sample_abandoned=abandoned

@@ -88,4 +88,11 @@ def main(args: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo("calibrant: interrupted; the same command resumes a run", err=True)
         sys.exit(130)
+    except Exception:
+        # A fault of ours: show it whole, but never with the exit code that says "refuted".
+        from traceback import print_exc
+
+        print_exc()
+        click.echo("calibrant: this should not happen; what had finished is kept", err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)

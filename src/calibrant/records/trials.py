@@ -103,10 +103,11 @@ def write_parquet(trials: pl.DataFrame, path: Path) -> None:
     try:
         trials.write_parquet(partial, compression="zstd")
         partial.replace(path)
-    except OSError as e:
+    except (OSError, pl.exceptions.PolarsError) as e:
+        # A full disk reaches us through Polars as an error of its own.
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise RunFolderError(f"{path}: cannot be written ({e.strerror or e})") from e
+        raise RunFolderError(f"{path}: cannot be written ({str(e).splitlines()[0]})") from e
 
 
 def read_parquet(path: str | Path) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibrant.assurance.assessment import Assessment
+from calibrant.errors import RunFolderError
 from calibrant.report import svg
 
 if TYPE_CHECKING:
@@ -38,10 +39,20 @@ def write_html(assessment: Assessment, path: str | Path) -> None:
     report and a failure leaves an older one as it was.
 
     Raises:
-        OSError: if the file cannot be written.
+        RunFolderError: if the file cannot be written; an OSError.
     """
     path = Path(path)
     data = html(assessment).encode("utf-8")
+    try:
+        _write(path, data)
+    except OSError as e:
+        raise RunFolderError(
+            f"{path}: the report cannot be written ({e.strerror}); "
+            f"'calibrant report {assessment.folder}' makes it again"
+        ) from e
+
+
+def _write(path: Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
     try:
