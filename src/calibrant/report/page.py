@@ -47,7 +47,7 @@ def write_html(assessment: Assessment, path: str | Path) -> None:
         _write(path, data)
     except OSError as e:
         raise RunFolderError(
-            f"{path}: the report cannot be written ({e.strerror}); "
+            f"{path}: the report cannot be written ({e.strerror or e}); "
             f"'calibrant report {assessment.folder}' makes it again"
         ) from e
 
