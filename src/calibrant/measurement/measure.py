@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
 from calibrant.errors import InputError
-from calibrant.measurement.tables import as_trials, is_rate, of_score
+from calibrant.measurement.tables import Group, as_trials, cluster_label, groups, of_score
 from calibrant.stats.budgets.budget import Budget, Component, combine
 from calibrant.stats.estimates.clusters import ClusterMethod, Clusters, cluster_interval
 from calibrant.stats.estimates.intervals import Side
@@ -109,11 +108,8 @@ def measure(
     if cluster is not None and cluster not in trials.columns:
         raise InputError(f"cluster: no column {cluster!r}; there are {', '.join(trials.columns)}")
     extra = _declared(declared or {})
-    keys = ["subject", "instrument", "grader"]
-    return [
-        _one((str(k[0]), str(k[1]), str(k[2])), part, cluster, level, side, population, extra)
-        for k, part in trials.group_by(keys, maintain_order=True)
-    ]
+    by = pl.col("item") if population == "items" else cluster_label(trials, cluster)
+    return [_one(group, level, side, population, extra) for group in groups(trials, by)]
 
 
 def _declared(terms: Mapping[str, float]) -> list[Component]:
@@ -132,42 +128,36 @@ class _Found:
 
 
 def _one(
-    key: tuple[str, str, str],
-    part: pl.DataFrame,
-    cluster: str | None,
+    group: Group,
     level: float,
     side: Side,
     population: Population,
     declared: list[Component],
 ) -> Measurement:
-    scored = part.filter(pl.col("score").is_not_null())
-    missing = part.height - scored.height
-    per = _per_cluster(scored, cluster)
     base: dict[str, Any] = {
-        "subject": key[0], "instrument": key[1], "score": key[2], "level": level, "side": side,
-        "population": population, "n": scored.height, "clusters": per.height, "missing": missing,
+        "subject": group.subject, "instrument": group.instrument, "score": group.score,
+        "level": level, "side": side, "population": population,
+        "n": group.n, "clusters": group.sizes.size, "missing": group.missing,
     }  # fmt: skip
     nothing: dict[str, Any] = {
         "standard_uncertainty": None, "interval": None, "if_missing": None, "budget": ()
     }  # fmt: skip
-    if scored.is_empty():
+    if group.n == 0:
         return Measurement(value=None, method="nothing observed", **nothing, **base)
-    value = float(scored["score"].mean())  # type: ignore[arg-type]
     try:
-        if population == "items":
-            found = _on_these_items(scored, level, side)
-        else:
-            found = _on_tasks(scored["score"], per, level, side)
+        on = _on_these_items if population == "items" else _on_tasks
+        found = on(group, level, side)
     except InputError as e:
         # What cannot be estimated is said, and the other groups are still measured.
-        return Measurement(value=value, method=f"cannot be estimated: {e}", **nothing, **base)
-    rate = is_rate(scored["score"])
-    budget = combine(value, [*found.components, *declared, *_missing(missing, part.height, rate)])
+        method = f"cannot be estimated: {e}"
+        return Measurement(value=group.mean, method=method, **nothing, **base)
+    rate, share = group.rate, group.missing / (group.n + group.missing)
+    terms = [*found.components, *declared, *_missing(share, rate)]
+    budget = combine(found.value, terms)
     low, high = _widen(found, declared, level, side, rate)
-    share = missing / part.height
-    outer = (low * (1 - share), high * (1 - share) + share) if rate and missing else None
+    outer = (low * (1 - share), high * (1 - share) + share) if rate and share else None
     return Measurement(
-        value=value,
+        value=found.value,
         standard_uncertainty=budget.u,
         interval=(low, high),
         method=found.method + (", widened for declared terms" if declared else ""),
@@ -177,59 +167,42 @@ def _one(
     )
 
 
-def _per_cluster(scored: pl.DataFrame, cluster: str | None) -> pl.DataFrame:
-    """Sum, number and sum of squares of the scores per cluster: the asked column, else the item."""
-    name = cluster or "cluster"
-    unnamed = scored[name].null_count()
-    label = pl.col(name)
-    if unnamed == scored.height:
-        label = pl.col("item")
-    elif unnamed:
-        # A prefix keeps an item from sharing the name of somebody else's cluster.
-        label = pl.coalesce("c:" + pl.col(name).cast(pl.String), "i:" + pl.col("item"))
-    y = pl.col("score")
-    return scored.group_by(label.alias("label"), maintain_order=True).agg(
-        y.sum().alias("sum"), pl.len().cast(pl.Int64).alias("size"), (y * y).sum().alias("square")
-    )
-
-
-def _on_tasks(scores: pl.Series, per: pl.DataFrame, level: float, side: Side) -> _Found:
-    rate, many = is_rate(scores), per.height
-    if many == scores.len():
-        return _independent(scores.to_numpy(), level, side, rate)
-    clusters = Clusters(per["sum"].to_numpy(), per["size"].to_numpy())
-    parts = _components(clusters, float(per["square"].sum()))
-    if rate:
-        method: ClusterMethod = "beta-binomial" if many <= SIMULATED_UP_TO else "korn-graubard"
-        found = cluster_interval(clusters, method=method, level=level, side=side)
-    else:
-        found = cluster_interval(clusters, method="robust", level=level, side=side)
+def _on_tasks(group: Group, level: float, side: Side) -> _Found:
+    if group.sizes.size == group.n:
+        return _independent(group, level, side)
+    clusters = Clusters(group.sums, group.sizes)
+    parts = _components(clusters, float(group.within.sum()))
+    method: ClusterMethod = "robust"
+    if group.rate:
+        many = group.sizes.size > SIMULATED_UP_TO
+        method = "korn-graubard" if many else "beta-binomial"
+    found = cluster_interval(clusters, method=method, level=level, side=side)
     return _Found(found.value, found.low, found.high, found.method, parts)
 
 
-def _independent(y: np.ndarray[Any, Any], level: float, side: Side, rate: bool) -> _Found:
-    n = y.size
-    if rate:
-        k = int(y.sum())
+def _independent(group: Group, level: float, side: Side) -> _Found:
+    n = group.n
+    if group.rate:
+        k = round(group.sums.sum())
         exact = rate_interval(k, n, level=level, side=side)
         # Agresti and Coull's centre keeps the uncertainty of a clean record away from zero.
         centre = (k + 2) / (n + 4)
         u = math.sqrt(centre * (1 - centre) / (n + 4))
         item = Component("items", "A", u, df=max(n - 1, 1))
         return _Found(k / n, exact.low, exact.high, exact.method, [item])
-    found = t_mean(y, level=level, side=side)
+    found = t_mean(group.sums, level=level, side=side)
     item = Component("items", "A", found.standard_error or 0.0, df=found.df or math.inf)
     return _Found(found.value, found.low, found.high, found.method, [item])
 
 
-def _components(clusters: Clusters, squares: float) -> list[Component]:
+def _components(clusters: Clusters, within_squares: float) -> list[Component]:
     """Between and within clusters, by one-way analysis of variance (unbalanced, Searle 1971)."""
     sums, sizes = clusters.sums, clusters.sizes
     total, many = int(sizes.sum()), sizes.size
     mean = sums.sum() / total
     between = float((sizes * (sums / sizes - mean) ** 2).sum()) / (many - 1)
     within_df = total - many
-    within = max(squares - float((sums**2 / sizes).sum()), 0.0) / max(within_df, 1)
+    within = within_squares / max(within_df, 1)
     typical = (total - float((sizes**2).sum()) / total) / (many - 1)
     among = max((between - within) / typical, 0.0)
     share = float((sizes.astype(float) ** 2).sum()) / total**2
@@ -244,39 +217,35 @@ def _components(clusters: Clusters, squares: float) -> list[Component]:
     ]
 
 
-def _on_these_items(scored: pl.DataFrame, level: float, side: Side) -> _Found:
+def _on_these_items(group: Group, level: float, side: Side) -> _Found:
     """Items are fixed: only answers vary, epoch by epoch."""
-    per = scored.group_by("item").agg(
-        pl.col("score").mean().alias("mean"),
-        pl.col("score").var().alias("var"),
-        pl.len().alias("epochs"),
-    )
-    single = per.filter(pl.col("epochs") < 2).height
+    epochs = group.sizes
+    single = int((epochs < 2).sum())
     if single:
         raise InputError(
-            f"{single} of {per.height} items have one epoch; with the items fixed, repeated "
+            f"{single} of {epochs.size} items have one epoch; with the items fixed, repeated "
             "epochs are all that tells how answers vary"
         )
-    parts = (per["var"] / per["epochs"]).to_numpy()
-    u = math.sqrt(float(parts.sum())) / per.height
+    parts = group.within / (epochs - 1) / epochs
+    u = math.sqrt(float(parts.sum())) / epochs.size
     if u == 0:
         raise InputError("no item varied between its epochs")
     # Satterthwaite's approximation for a sum of variances.
-    df = float(parts.sum()) ** 2 / float((parts**2 / (per["epochs"].to_numpy() - 1)).sum())
-    value = float(per["mean"].mean())  # type: ignore[arg-type]
+    df = float(parts.sum()) ** 2 / float((parts**2 / (epochs - 1)).sum())
+    value = float((group.sums / epochs).mean())
     budget = combine(value, [Component("epochs", "A", u, df=df)])
     wide = budget.expanded(level if side == "two" else 2 * level - 1)
     low = -math.inf if side == "upper" else value - wide
     high = math.inf if side == "lower" else value + wide
-    if is_rate(scored["score"]):
+    if group.rate:
         low, high = max(low, 0.0), min(high, 1.0)
     return _Found(value, low, high, "items fixed, t over epochs", list(budget.components))
 
 
-def _missing(missing: int, total: int, rate: bool) -> Iterable[Component]:
+def _missing(share: float, rate: bool) -> Iterable[Component]:
     """Missing outcomes of a rate may lie anywhere in 0–1: a rectangular Type B term."""
-    if rate and missing:
-        yield Component.from_limits("missing trials", missing / total / 2)
+    if rate and share:
+        yield Component.from_limits("missing trials", share / 2)
 
 
 def _widen(
