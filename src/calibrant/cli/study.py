@@ -53,7 +53,7 @@ def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str
 @click.option("--facets", callback=_names, metavar="NAMES",
               help="Some of item,variant,epoch,grader; the first three by default.")  # fmt: skip
 @click.option("--cost", "costs", multiple=True, callback=_prices, metavar="FACET=PRICE",
-              help="Price of one item, wording (variant), answer (epoch) or grade (grader).")  # fmt: skip
+              help="Price of an item, a variant, an epoch (answer), a grader (grade).")  # fmt: skip
 @click.option("--budget", type=float, help="Find the best design for so much more.")
 @click.option("--target", type=float, help="Find the cheapest design with this standard error.")
 @click.option("--at-most", multiple=True, callback=_levels, metavar="FACET=N",
@@ -87,7 +87,7 @@ def _print(s: Study, console: Console) -> None:
 
     from calibrant._text import one_line
 
-    console.print(Text(one_line(repr(s), 500)))
+    console.print(Text(one_line(repr(s), 500)), soft_wrap=True)
     if s.cannot is None:
         places = (
             f"{f.levels:,} {f.name}s" + (f" within {' × '.join(f.within)}" if f.within else "")
@@ -95,14 +95,14 @@ def _print(s: Study, console: Console) -> None:
             if f.estimated
         )
         subjects = f"{len(s.subjects)} subject" + "s" * (len(s.subjects) != 1)
-        console.print(Text(f"  {s.n:,} trials: " + ", ".join([subjects, *places])))
+        console.print(Text(f"  {s.n:,} trials: " + ", ".join([subjects, *places])), soft_wrap=True)
         _sources(s, console)
         _subjects(s, console)
         _marginals(s, console)
     if s.purchase is not None:
-        console.print(Text(f"  {_bought(s)}"))
+        console.print(Text(f"  {_bought(s)}"), soft_wrap=True)
     for note in s.notes:
-        console.print(Text(f"  note: {one_line(note, 200)}"))
+        console.print(Text(f"  note: {one_line(note, 200)}"), soft_wrap=True)
 
 
 def _table(console: Console, columns: list[str], rows: list[list[str]], left: int = 1) -> None:
@@ -118,7 +118,7 @@ def _table(console: Console, columns: list[str], rows: list[list[str]], left: in
 
 
 def _bar(share: float) -> str:
-    return "█" * round(24 * min(max(share, 0.0), 1.0))
+    return "█" * round(16 * min(max(share, 0.0), 1.0))
 
 
 def _sources(s: Study, console: Console) -> None:
@@ -163,7 +163,7 @@ def _marginals(s: Study, console: Console) -> None:
     if rows:
         header = [
             "  one more",
-            f"{s.error} error variance falls by",
+            "error variance falls by",
             "cost",
             "per unit of cost",
             "",

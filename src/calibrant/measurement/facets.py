@@ -111,7 +111,7 @@ def layout(scored: pl.DataFrame, wanted: Sequence[str], *, nested_variants: bool
     names = [SUBJECT, *(f for f in ("item", "variant", "grader") if f in wanted)]
     levels = {f: scored[f].n_unique() for f in names}
     keys = [f for f in names if levels[f] > 1]
-    graders = "grader" in keys
+    graders = "grader" in keys and "epoch" in wanted
     y = pl.col("score")
     sums = (pl.len().alias("n"), y.mean().alias("mean"), (y.var(ddof=0) * pl.len()).alias("within"))
     by = [*keys, "run", "epoch"] if graders else keys
@@ -121,7 +121,7 @@ def layout(scored: pl.DataFrame, wanted: Sequence[str], *, nested_variants: bool
         codes["epoch"] = _codes(per.select(pl.struct("run", "epoch")).to_series())
     within, dropped = _nesting(codes, keys, nested_variants)
     base = [f for f in keys if f not in dropped]
-    if graders and "epoch" in wanted:
+    if graders:
         places = tuple(f for f in base if f != "grader")
         if _distinct([codes[f] for f in [*places, "epoch"]]) > _distinct(
             [codes[f] for f in places]

@@ -226,6 +226,9 @@ class _Goal:
                     where == "at_most" and len(parts) > 1
                 ):
                     raise InputError(f"{where}: wanted some of {', '.join(FACETS)}, got {name!r}")
+        for name, n in self.at_most.items():
+            if n < 1:
+                raise InputError(f"at_most {name!r}: wanted 1 or more, got {n}")
         for name, price in self.costs.items():
             if not (math.isfinite(price) and price >= 0):
                 raise InputError(f"cost {name!r}: wanted a price of 0 or more, got {price!r}")
@@ -414,5 +417,5 @@ def _notes(plan: Layout, missing: int, scores: pl.Series) -> tuple[str, ...]:
     if sum(plan.table.sizes[s].size for s in terms) > EXACT_UP_TO and not balanced(
         plan.table, terms
     ):
-        notes.append("large and unbalanced: standard errors as for a balanced table of its size")
+        notes.append("large and unbalanced: standard errors take mean squares as independent")
     return tuple(notes)

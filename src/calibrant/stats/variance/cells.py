@@ -98,7 +98,7 @@ def cell_components(
 
     Standard errors are exact under normality in balanced tables of any size (2 MS² / df per mean
     square, Brennan, *Generalizability Theory*, 2001, section 6.1.2) and in others of up to
-    `EXACT_UP_TO` levels; larger ones get those of a balanced table with as many levels and rows.
+    `EXACT_UP_TO` levels; larger ones take mean squares as independent, as in a balanced table.
 
     Args:
         table: from `cells`.
@@ -184,20 +184,18 @@ def _errors(table: Cells, own: list[Facets], equations: Floats, values: Floats) 
         back = np.linalg.inv(equations)
         exact: Floats = back @ _exact(table, own, values) @ back.T
         return exact
-    # Mean squares, from the top: expectation Σ (rows per level) × component over what holds it.
-    n = table.rows
-    order = [*own, None]
-    sizes = np.array([*levels, n], dtype=float)
-    df = np.zeros(len(order))
-    holds = np.array([[b is None or (a is not None and a <= b) for b in order] for a in order])
+    # What each term's sum of squares adds to those of the terms that it holds: independent
+    # multiples of chi-squared if balanced. Expectations are those of this very table.
+    sizes = np.array([*levels, table.rows], dtype=float)
+    order: list[Facets | None] = [*own, None]
+    df, added = sizes - 1.0, equations.copy()
     for i in sorted(range(len(order)), key=lambda i: len(own[i]) if i < len(own) else 99):
-        below = holds[:, i].copy()
-        below[i] = False
-        df[i] = max(sizes[i] - 1.0 - df[below].sum(), 1.0)
-    expected = holds * (n / sizes)
-    inverse = np.linalg.inv(expected)
-    ms = expected @ values
-    found: Floats = inverse @ np.diag(2 * ms**2 / df) @ inverse.T
+        for j, held in enumerate(own):
+            if i != j and (i == len(own) or held < own[i]):
+                df[i] -= df[j]
+                added[i] -= added[j]
+    back = np.linalg.inv(added)
+    found: Floats = back @ np.diag(2 * (added @ values) ** 2 / np.maximum(df, 1.0)) @ back.T
     return found
 
 
