@@ -133,7 +133,8 @@ def layout(scored: pl.DataFrame, wanted: Sequence[str], *, nested_variants: bool
         codes, sets, per["n"].to_numpy(), per["mean"].to_numpy(), per["within"].to_numpy()
     )
     full = frozenset(base)
-    repeats = _repeats(table, full, wanted)
+    untold = any(scored[f].n_unique() > 1 for f in FACETS[:2] if f not in wanted)
+    repeats = _repeats(table, full, wanted, untold=untold)
     residual = full | {repeats} if repeats else full
     terms = {
         s: ":".join(f for f in base if f in s) for s in sets if not (s == full and not repeats)
@@ -205,13 +206,13 @@ def _closed(base: Sequence[str], within: Mapping[str, frozenset[str]]) -> list[F
     return [s for s in sets if all(within.get(f, frozenset()) <= s for f in s)]
 
 
-def _repeats(table: Cells, full: Facets, wanted: Sequence[str]) -> str | None:
+def _repeats(table: Cells, full: Facets, wanted: Sequence[str], *, untold: bool) -> str | None:
     """The name of what repeats within cells, if anything does."""
     if table.rows == table.count.size:
         return None
     # Wordings that nobody asked to tell apart are repeats too, but not epochs.
-    told = {"item", "variant", "epoch"} <= set(wanted) and "grader" not in full
-    return "epoch" if told else REPLICATE
+    epochs = "epoch" in wanted and "grader" not in full and not untold
+    return "epoch" if epochs else REPLICATE
 
 
 def _described(
