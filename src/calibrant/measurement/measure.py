@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from calibrant.errors import InputError
+from calibrant.measurement.conformity import ConformityRule, conformity, requirement
+from calibrant.measurement.grader import Gold, check_gold, correct, effective_trials
 from calibrant.measurement.tables import as_trials, is_rate, of_score
 from calibrant.stats.budgets.budget import Budget, Component, combine
 from calibrant.stats.estimates.clusters import ClusterMethod, Clusters, cluster_interval
@@ -20,6 +22,7 @@ from calibrant.stats.estimates.rates import interval as rate_interval
 
 Population = Literal["tasks", "items"]
 
+_SIDES: tuple[Side, Side] = ("lower", "upper")
 SIMULATED_UP_TO = 2000
 """Clusters; with more, the normal limit behind Korn–Graubard is as good and needs no simulation."""
 
@@ -36,6 +39,9 @@ class Measurement:
         n, clusters, missing: trials with a score, clusters among them, trials without one.
         if_missing: the interval's outer limits if missing trials went the worst way (rates only).
         budget: sources of uncertainty with type, standard uncertainty and share of the variance.
+        effective: for a rate, the independent trials that its trials are worth; else None.
+        raw_value: the rate of positive grades, where `value` is corrected for the grader's errors.
+        conformity: the decision about the limits, where there are any; see `conformity`.
     """
 
     subject: str
@@ -53,6 +59,9 @@ class Measurement:
     missing: int
     if_missing: tuple[float, float] | None
     budget: tuple[dict[str, Any], ...]
+    effective: float | None = None
+    raw_value: float | None = None
+    conformity: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         what = f"{self.score} of {self.subject} on {self.instrument}"
@@ -80,6 +89,12 @@ def measure(
     side: Side = "two",
     population: Population = "tasks",
     declared: Mapping[str, float] | None = None,
+    limit_lower: float | None = None,
+    limit_upper: float | None = None,
+    rule: ConformityRule = "guarded",
+    risk: float = 0.05,
+    prior: tuple[float, float] | None = None,
+    grader: Gold | None = None,
 ) -> list[Measurement]:
     """Measure every score of every subject on every instrument.
 
@@ -97,6 +112,14 @@ def measure(
         side: "two", "upper" or "lower".
         population: "tasks" or "items".
         declared: Type B standard uncertainties by source, in the units of the score.
+        limit_lower, limit_upper: permitted values; with either, `conformity` says whether they
+            are met (JCGM 106:2012).
+        rule: "guarded" decides only where the risk at a limit is at most `risk`; "simple" by the
+            value alone.
+        risk: above 0 and below ½.
+        prior: parameters of the beta prior of rates, by default Jeffreys' (½, ½).
+        grader: ((right, gold positives), (right, gold negatives)) of the grader, to correct rates
+            for its errors.
 
     Raises:
         InputError: for no trials, an unknown score or column, or a level outside 0–1.
@@ -109,11 +132,18 @@ def measure(
     if cluster is not None and cluster not in trials.columns:
         raise InputError(f"cluster: no column {cluster!r}; there are {', '.join(trials.columns)}")
     extra = _declared(declared or {})
+    wanted = requirement(limit_lower, limit_upper, rule, risk, prior)
+    gold = None if grader is None else check_gold(grader)
     keys = ["subject", "instrument", "grader"]
-    return [
-        _one((str(k[0]), str(k[1]), str(k[2])), part, cluster, level, side, population, extra)
-        for k, part in trials.group_by(keys, maintain_order=True)
-    ]
+    found = []
+    for k, part in trials.group_by(keys, maintain_order=True):
+        given = ((str(k[0]), str(k[1]), str(k[2])), part, cluster)
+        one = _one(*given, level, side, population, extra, gold)
+        if wanted is not None:
+            below, above = (_one(*given, 1 - risk, s, population, extra, gold) for s in _SIDES)
+            one = replace(one, conformity=conformity(one, below, above, wanted, gold))
+        found.append(one)
+    return found
 
 
 def _declared(terms: Mapping[str, float]) -> list[Component]:
@@ -139,6 +169,7 @@ def _one(
     side: Side,
     population: Population,
     declared: list[Component],
+    gold: Gold | None,
 ) -> Measurement:
     scored = part.filter(pl.col("score").is_not_null())
     missing = part.height - scored.height
@@ -158,10 +189,21 @@ def _one(
             found = _on_these_items(scored, level, side)
         else:
             found = _on_tasks(scored["score"], per, level, side)
+        rate = is_rate(scored["score"])
+        if rate:
+            base["effective"] = effective_trials(
+                per["sum"], per["size"], found.components, level, side, fixed=population == "items"
+            )
+        if gold is not None:
+            if not rate:
+                raise InputError("grader: wanted scores of 0 and 1 to correct, got others")
+            found = _Found(
+                *correct(found.value, base["effective"], found.components, gold, level, side)
+            )
+            base["raw_value"], value = value, found.value
     except InputError as e:
         # What cannot be estimated is said, and the other groups are still measured.
         return Measurement(value=value, method=f"cannot be estimated: {e}", **nothing, **base)
-    rate = is_rate(scored["score"])
     budget = combine(value, [*found.components, *declared, *_missing(missing, part.height, rate)])
     low, high = _widen(found, declared, level, side, rate)
     share = missing / part.height
