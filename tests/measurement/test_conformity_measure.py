@@ -73,7 +73,9 @@ def test_a_clean_record_is_accepted_only_when_it_is_long_enough():
     assert decided(rate(0, 149), limit_upper=0.02)["decision"] == "accept"
 
 
-@given(st.integers(1, 120), st.sampled_from([0.01, 0.05, 0.3, 0.6]), st.sampled_from([0.011, 0.049]))
+@given(
+    st.integers(1, 120), st.sampled_from([0.01, 0.05, 0.3, 0.6]), st.sampled_from([0.011, 0.049])
+)
 @settings(max_examples=60, deadline=None)
 def test_a_rate_at_the_limit_is_accepted_no_more_often_than_declared(n, limit, risk):
     counts = accepted_counts(n, Limits(high=limit), risk)
