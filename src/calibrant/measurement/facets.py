@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from calibrant.errors import InputError
-from calibrant.stats.variance.cells import Cells, Facets, cells
+from calibrant.stats.variance.cells import Cells, Facets, cells, compact
 from calibrant.stats.variance.terms import Ints
 
 SUBJECT, REPLICATE = "subject", "replicate"
@@ -139,33 +139,33 @@ def layout(scored: pl.DataFrame, wanted: Sequence[str], *, nested_variants: bool
     terms = {
         s: ":".join(f for f in base if f in s) for s in sets if not (s == full and not repeats)
     }
-    subjects = per[SUBJECT].unique(maintain_order=True) if SUBJECT in keys else scored[SUBJECT][:1]
     found = _described(table, wanted, base, within, repeats, dropped, levels)
-    return Layout(table, terms, residual, found, _ordered(subjects, codes.get(SUBJECT)))
+    return Layout(table, terms, residual, found, _subjects(scored, per, codes))
 
 
 def _codes(column: pl.Series) -> Ints:
-    """Numbers from 0 in order of first appearance."""
+    """Numbers from 0, one per label."""
     if column.dtype == pl.String:
-        physical = column.cast(pl.Categorical).to_physical().to_numpy()
+        column = column.cast(pl.Categorical).to_physical()
     else:
-        physical = column.rank("dense").to_numpy()
-    values, first, back = np.unique(physical, return_index=True, return_inverse=True)
-    place = np.empty(values.size, np.int64)
-    place[np.argsort(first)] = np.arange(values.size)
-    return place[back]
+        column = column.rank("dense")
+    return compact(column.to_numpy().astype(np.int64))
 
 
-def _ordered(subjects: pl.Series, codes: Ints | None) -> tuple[str, ...]:
-    # Codes are given in order of first appearance, as `unique` keeps it.
-    assert codes is None or subjects.len() == int(codes.max()) + 1
-    return tuple(str(s) for s in subjects)
+def _subjects(
+    scored: pl.DataFrame, per: pl.DataFrame, codes: Mapping[str, Ints]
+) -> tuple[str, ...]:
+    """Names by code."""
+    if SUBJECT not in codes:
+        return (str(scored[SUBJECT][0]),)
+    first = np.unique(codes[SUBJECT], return_index=True)[1]
+    return tuple(str(name) for name in per[SUBJECT].gather(first))
 
 
 def _distinct(columns: Sequence[Ints]) -> int:
     code = np.zeros(1, np.int64)
     for column in columns:
-        code = np.unique(code * np.int64(column.max() + 1) + column, return_inverse=True)[1]
+        code = compact(code * np.int64(column.max() + 1) + column)
     return int(code.max()) + 1
 
 

@@ -84,11 +84,21 @@ def cells(
         code = codes[part] if part else np.zeros(weight.size, np.int64)
         for name in sorted(own - part):
             column = factors[name]
-            joint = code * np.int64(column.max() + 1) + column
-            code = np.unique(joint, return_inverse=True)[1].astype(np.int64)
+            code = compact(code * np.int64(column.max() + 1) + column)
         codes[own] = code
         sizes[own] = np.asarray(np.bincount(code, weights=weight), np.float64)
     return Cells(weight, numbers("mean", mean), numbers("within", within), codes, sizes)
+
+
+def compact(codes: Ints) -> Ints:
+    """The same labels as 0, 1, … in their order; without sorting where few numbers are unused."""
+    top = int(codes.max()) + 1
+    if top > 16 * codes.size + 1000:
+        return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    used = np.zeros(top, np.bool_)
+    used[codes] = True
+    found: Ints = (np.cumsum(used) - 1)[codes]
+    return found
 
 
 def cell_components(
@@ -223,4 +233,4 @@ def _exact(table: Cells, own: list[Facets], values: Floats) -> Floats:
     return quadratic_covariance(w, levels, table.rows, values)
 
 
-__all__ = ["EXACT_UP_TO", "Cells", "balanced", "cell_components", "cells"]
+__all__ = ["EXACT_UP_TO", "Cells", "balanced", "cell_components", "cells", "compact"]
