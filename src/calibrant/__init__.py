@@ -15,7 +15,7 @@ from calibrant.errors import CalibrantError
 if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
-    from calibrant.measurement import compare, measure, plan
+    from calibrant.measurement import compare, measure, plan, study
     from calibrant.records import read_trials
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
@@ -32,6 +32,7 @@ _HOMES = {
     "read_assessment": "calibrant.assurance.assessment",
     "read_trials": "calibrant.records",
     "sprt": "calibrant.stats",
+    "study": "calibrant.measurement",
     "write_html": "calibrant.report",
 }
 
@@ -49,6 +50,7 @@ __all__ = [
     "read_assessment",
     "read_trials",
     "sprt",
+    "study",
     "write_html",
 ]
 
