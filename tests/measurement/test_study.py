@@ -334,6 +334,11 @@ def test_a_grader_of_each_subject_cannot_be_told_from_it():
     assert "cannot be told from differences between graders" in found.cannot
 
 
+def test_one_trial_of_each_subject_says_nothing_about_error():
+    trials = frame(4, subject=list("abcd"), score=[0.1, 0.4, 0.2, 0.9])
+    assert "each subject has one trial" in one(trials).cannot
+
+
 @pytest.mark.parametrize(
     ("scores", "said"),
     [

@@ -136,6 +136,8 @@ def layout(scored: pl.DataFrame, wanted: Sequence[str], *, nested_variants: bool
     untold = any(scored[f].n_unique() > 1 for f in FACETS[:2] if f not in wanted)
     repeats = _repeats(table, full, wanted, untold=untold)
     residual = full | {repeats} if repeats else full
+    if residual <= {SUBJECT}:
+        raise InputError("each subject has one trial, so nothing tells how trials vary")
     terms = {
         s: ":".join(f for f in base if f in s) for s in sets if not (s == full and not repeats)
     }
