@@ -28,7 +28,7 @@ _PAIRED = ("difference", "discordant", "sd", "within", "epochs", "margin", "item
 @click.option("--paired", is_flag=True, help="Plan a comparison of two subjects on the same items.")
 @click.option("--difference", type=float, help="Paired: the true difference A - B to be seen.")
 @click.option("--discordant", type=float,
-              help="Paired, scores 0 or 1: share of items that just one of them gets right.")  # fmt: skip
+              help="Paired, scores 0 or 1: share of items that one alone gets right.")  # fmt: skip
 @click.option("--sd", type=float, help="Paired, other scores: SD over items of the difference.")
 @click.option("--within", type=float, help="Paired: SD between epochs of an item, per subject.")
 @click.option("--epochs", type=int, help="Paired: answers to an item, averaged; needs --within.")

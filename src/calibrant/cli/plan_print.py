@@ -79,7 +79,7 @@ def print_paired(plans: PairedPlans) -> None:
         for d, n in design.expected_items.items():
             chance = design.support_probability[d]
             console.print(
-                f"  if really {float(d):+g}: shown with chance {chance:.3f}, {n:,.0f} items expected",
+                f"  if really {float(d):+g}: chance {chance:.3f}; expected items {n:,.0f}",
                 highlight=False, soft_wrap=True,
             )  # fmt: skip
     for test, found in (plans.mde or {}).items():

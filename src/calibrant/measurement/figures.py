@@ -33,7 +33,7 @@ _PLOT = 360
 _ROW = 30
 _BAR = 20
 _MOST_ROWS = 200
-_SOURCES = "where the uncertainty comes from (A: seen in the data, B: declared)"
+_SOURCES = "where the uncertainty comes from (A: from data, B: by other means)"
 _KIND_INK = {"A": "support", "B": "futile"}
 
 
@@ -260,14 +260,14 @@ def _distinct(parts: list[tuple[str, str, str]]) -> list[str]:
     vary = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
     if not any(vary):
         vary = [False, True, False]
-    order = [(1, "", 40), (0, "", 20), (2, "on ", 24)]  # subject, score, instrument
     several = sum(vary) > 1
+    # subject, score, instrument, and how much of each there is room for
+    order = [(1, "", 28), (0, "", 16), (2, "on ", 18)]
     return [
-        " ".join(
-            f"{word}{shorten(p[i], most - 12 * several)}" for i, word, most in order if vary[i]
-        )
+        " ".join(f"{word}{shorten(p[i], most if several else 42)}"
+                 for i, word, most in order if vary[i])
         for p in parts
-    ]
+    ]  # fmt: skip
 
 
 def _common(parts: list[tuple[str, str, str]]) -> str:

@@ -191,13 +191,14 @@ def plan(
         )
     claim = _claim(flip, threshold, if_really, alpha, beta, items, at_most, cluster_size, icc)
     spending = (tokens, price)
+    designs = _planned(claim, flip, spending)  # checks what is left to check
     single = None
     if claim.clustered:
         alone = Claim(claim.event, claim.really, alpha, beta, None, at_most)
         single = _planned(alone, flip, spending)
     return Plans(
         "above" if flip else "below", threshold, if_really, alpha, beta, items,
-        wald_bound(claim), _planned(claim, flip, spending), at_most, cluster_size, icc, single,
+        wald_bound(claim), designs, at_most, cluster_size, icc, single,
     )  # fmt: skip
 
 

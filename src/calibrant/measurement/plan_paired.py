@@ -65,8 +65,8 @@ def plan_paired(
     margin: float | None = None,
     alpha: float = 0.05,
     beta: float = 0.10,
-    cluster_size: int = 1,
-    icc: float = 0.0,
+    cluster_size: int | None = None,
+    icc: float | None = None,
     items_available: int | None = None,
 ) -> PairedPlans:
     """Plan a comparison of two subjects on the same items, as `compare` makes it.
@@ -94,22 +94,21 @@ def plan_paired(
     """
     _check_effect(difference, discordant, margin, items_available)
     _check_spread(discordant, sd, within, epochs)
-    _check_limits(alpha, beta, cluster_size, icc)
+    _check_limits(alpha, beta)
+    size, rho = _clusters(cluster_size, icc)
     if difference is None and margin is not None:
         difference = 0.0
-    deff = design_effect(cluster_size, icc)
+    deff = design_effect(size, rho)
     if discordant is not None:
         variance = discordant - (difference or 0.0) ** 2
     else:
         own = (within or 0.0) ** 2
         variance = paired_variance((sd or 0.0) ** 2, own, own, epochs_a=epochs, epochs_b=epochs)
-    planner = Planner(
-        difference, discordant, variance, epochs, margin, alpha, beta, cluster_size, deff
-    )
+    planner = Planner(difference, discordant, variance, epochs, margin, alpha, beta, size, deff)
     mde = None if items_available is None else planner.mde(items_available)
     designs = () if difference is None else tuple(planner.designs())
     return PairedPlans(
-        difference, discordant, sd, within, epochs, alpha, beta, margin, cluster_size, icc, deff,
+        difference, discordant, sd, within, epochs, alpha, beta, margin, size, rho, deff,
         items_available, mde, designs,
     )  # fmt: skip
 
@@ -162,12 +161,21 @@ def _check_spread(
         raise DesignError("epochs: more than 1 needs sd and within, the spread that epochs average")
 
 
-def _check_limits(alpha: float, beta: float, cluster_size: int, icc: float) -> None:
+def _check_limits(alpha: float, beta: float) -> None:
     if not 0 < alpha < 0.5:
         raise DesignError(f"alpha: wanted an error rate between 0 and 0.5, got {alpha!r}")
     if not 0 < beta < 1 - alpha:
         raise DesignError(f"beta: wanted an error rate between 0 and 1 - alpha, got {beta!r}")
-    if cluster_size < 1:
-        raise DesignError(f"cluster size: wanted at least 1, got {cluster_size!r}")
+
+
+def _clusters(size: int | None, icc: float | None) -> tuple[int, float]:
+    """Both numbers, or those of independent items."""
+    if size is None and icc is None:
+        return 1, 0.0
+    if size is None or icc is None:
+        raise DesignError("clusters: wanted both a cluster size and an icc, or neither")
+    if size < 1:
+        raise DesignError(f"cluster size: wanted at least 1, got {size!r}")
     if not 0 <= icc <= 1:
         raise DesignError(f"icc: wanted an intraclass correlation in 0–1, got {icc!r}")
+    return size, icc
