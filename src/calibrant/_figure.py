@@ -6,7 +6,9 @@ drawn does not depend on the fonts of the machine that draws it.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -63,7 +65,7 @@ class Figure:
         """The chart as one SVG element that needs nothing from elsewhere."""
         import vl_convert
 
-        drawn = str(vl_convert.vegalite_to_svg(self._with_page()))
+        drawn = _named(str(vl_convert.vegalite_to_svg(self._with_page())), self.spec)
         head, inside = drawn.split(">", 1)
         said = f"<title>{_shown(self.title)}</title><desc>{_shown(self.description)}</desc>"
         return f'{head} role="img" aria-label="{_shown(self.title)}">{said}{inside}'
@@ -117,6 +119,18 @@ class Figure:
             f"</style></head>\n<body>{self.svg()}</body></html>\n"
         )
         return page.encode()
+
+
+def _named(svg: str, spec: Spec) -> str:
+    """Ids made of the content: the renderer counts on, and two figures may share one page."""
+    own = hashlib.sha256(dumps(spec).encode()).hexdigest()[:12]
+    order: dict[str, int] = {}
+
+    def name(found: re.Match[str]) -> str:
+        at = order.setdefault(found[2], len(order))
+        return f"{found[1]}c{own}-{at}{found[3]}"
+
+    return re.sub(r"""(id="|url\(#)(clip\d+)("|\))""", name, svg)
 
 
 def _shown(text: str) -> str:
