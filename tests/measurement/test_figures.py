@@ -1,7 +1,9 @@
 """Figures: everything inside, hostile names harmless, files by their ending, rows as they are."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -172,3 +174,24 @@ def test_titles_are_escaped_in_pages(tmp_path):
     page = Figure(spec, "<b>&", '"><script>x').save(tmp_path / "a.html").read_text()
     assert "<b>" not in page and "<script>" not in page
     assert "&lt;b&gt;&amp;" in page
+
+
+def curves(svg):
+    """The points of the long lines of a figure: these do not depend on the machine's fonts."""
+    paths = [e.get("d", "") for e in ET.fromstring(svg).iter(f"{SVG}path")]
+    found = [re.findall(r"-?[0-9.]+", d) for d in paths if d.count("L") > 20]
+    return [[float(x) for x in numbers] for numbers in found]
+
+
+def test_the_figure_in_the_docs_is_current():
+    file = Path(__file__).parents[2] / "docs" / "figures" / "plan.svg"
+    if not file.exists():
+        pytest.skip("the docs are not beside an installed package")
+    now = plan(below=0.02, if_really=0.005).plot().svg()
+    kept = file.read_text(encoding="utf-8")
+    assert len(curves(now)) == len(curves(kept)) >= 8
+    for a, b in zip(curves(now), curves(kept), strict=True):
+        assert a == pytest.approx(b, abs=0.01)
+    words = [["".join(e.itertext()) for e in ET.fromstring(s).iter(f"{SVG}text")]
+             for s in (now, kept)]  # fmt: skip
+    assert words[0] == words[1]
