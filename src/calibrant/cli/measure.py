@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.conformity import decision_line, decisions, taken
+from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,8 +42,9 @@ def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
 @click.option("--type-b", "declared", multiple=True, callback=_terms, metavar="SOURCE=U",
               help="A declared Type B standard uncertainty.")  # fmt: skip
 @decisions
+@figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, *, as_json: bool, **options: Any) -> None:
+def cli(file: Path, *, as_json: bool, figure: Path | None, **options: Any) -> None:
     """Estimate every score of every subject on every instrument, with an uncertainty budget.
 
     FILE is a table of trials (.parquet, .csv), an Inspect log, or a folder of either.
@@ -51,6 +53,10 @@ def cli(file: Path, *, as_json: bool, **options: Any) -> None:
     from calibrant.measurement import measure
 
     found = measure(file, **taken(options))
+    if figure is not None:
+        from calibrant.measurement import plot_measurements
+
+        save_figure(found[0].plot() if len(found) == 1 else plot_measurements(found), figure)
     if as_json:
         click.echo(dumps([m.to_dict() for m in found], indent=1))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -18,6 +18,9 @@ from calibrant.stats.estimates.clusters import ClusterMethod, Clusters, cluster_
 from calibrant.stats.estimates.intervals import Side
 from calibrant.stats.estimates.means import t_mean
 from calibrant.stats.estimates.rates import interval as rate_interval
+
+if TYPE_CHECKING:
+    from calibrant._figure import Figure
 
 Population = Literal["tasks", "items"]
 
@@ -77,6 +80,15 @@ class Measurement:
                 data[key] = [x if math.isfinite(x) else None for x in data[key]]
         data["budget"] = list(self.budget)
         return data
+
+    def plot(self) -> Figure:
+        """The estimate with its interval, and its budget as bars."""
+        from calibrant.measurement.figures import plot_measurement
+
+        return plot_measurement(self)
+
+    def _repr_html_(self) -> str:
+        return self.plot().svg()
 
 
 def measure(
