@@ -43,6 +43,9 @@ from calibrant.stats.stopping.ratios import Rates, check, check_beta
 _MOST_WORK = 4e9
 """Multiplications that the search for a fixed size may take: a few seconds."""
 
+_LARGE = 5_000
+"""Trials from which on fewer bounds of a sequential test are tried."""
+
 
 @dataclass(frozen=True)
 class ClusterDesign:
@@ -257,9 +260,12 @@ class _Tuner:
         wald = math.log((1 - self.alpha) / self.beta)
         shares = np.array([0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.5, 3.0])
         totals = sorted({self.accept, max(0, self.accept - 1), int(self.accept * 0.9)})
+        if self.horizon * self.size > _LARGE:
+            # Here neighbouring bounds differ little, and each costs seconds.
+            shares, totals = shares[[3, 6, 9]], sorted({self.accept, int(self.accept * 0.9)})
         lower, accept = (a.ravel() for a in np.meshgrid(wald * shares, np.array(totals, float)))
         best = self._best(lower, accept)
-        near = best[1] * np.linspace(0.9, 1.1, 9)
+        near = best[1] * np.linspace(0.9, 1.1, 9 if self.horizon * self.size <= _LARGE else 3)
         best = min(best, self._best(near, np.full(near.size, best[2])), key=lambda b: b[3:])
         upper, low, last, miss, _ = best
         if not math.isfinite(miss):
