@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
     from calibrant.measurement import compare, measure, plan
-    from calibrant.records import read_trials
+    from calibrant.records import Reading, read
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
 
 _HOMES = {
     "Assessment": "calibrant.assurance.assessment",
+    "Reading": "calibrant.records",
     "anytime": "calibrant.stats",
     "assess": "calibrant.assurance.assess",
     "compare": "calibrant.measurement",
@@ -29,8 +30,8 @@ _HOMES = {
     "measure": "calibrant.measurement",
     "plan": "calibrant.measurement",
     "plan_suite": "calibrant.assurance.assess",
+    "read": "calibrant.records",
     "read_assessment": "calibrant.assurance.assessment",
-    "read_trials": "calibrant.records",
     "sprt": "calibrant.stats",
     "write_html": "calibrant.report",
 }
@@ -38,6 +39,7 @@ _HOMES = {
 __all__ = [
     "Assessment",
     "CalibrantError",
+    "Reading",
     "__version__",
     "anytime",
     "assess",
@@ -46,8 +48,8 @@ __all__ = [
     "measure",
     "plan",
     "plan_suite",
+    "read",
     "read_assessment",
-    "read_trials",
     "sprt",
     "write_html",
 ]
