@@ -10,7 +10,8 @@ import polars as pl
 
 from calibrant.errors import InputError, RunFolderError
 from calibrant.records.merge import distinct
-from calibrant.records.read import Found, Options, Places, locate, read_files
+from calibrant.records.read import Found, Places, locate, read_files
+from calibrant.records.readers.batch import Options
 from calibrant.records.readers.reading import Reading
 from calibrant.records.trials import read_parquet, validate, write_parquet
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,9 +19,13 @@ _SURROGATE = re.compile(
 )
 
 
-@lru_cache(maxsize=64)
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+    if kind not in _DECODERS:
+        _DECODERS[kind] = msgspec.json.Decoder(kind)
+    return _DECODERS[kind]
 
 
 def decode(data: bytes | msgspec.Raw, kind: type[T], where: str) -> T:

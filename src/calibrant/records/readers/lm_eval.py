@@ -175,7 +175,7 @@ _KNOWN = set(Doc.__struct_fields__) | {"target_hash", "doc_to_text"}
 def _metrics(line: bytes, where: str) -> dict[str, Any]:
     """The entries of a line that are not the document's: its scores."""
     raw = decode(line, dict[str, Raw], where)
-    return {k: decode(v, Any, f"{where}: {k}") for k, v in raw.items() if k not in _KNOWN}  # type: ignore[arg-type]
+    return {k: decode(v, Any, f"{where}: {k}") for k, v in raw.items() if k not in _KNOWN}
 
 
 def _answer(doc: Doc) -> str | None:
