@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from calibrant.errors import InputError
+from calibrant.errors import InputError, RunError
 from calibrant.records.merge import distinct
 from calibrant.records.readers.batch import GIB, Batch, Options, aggregates_frame
 from calibrant.records.readers.files import File, find
@@ -87,6 +87,7 @@ def read(
 
     Raises:
         InputError: if nothing can be read; with `strict`, if anything cannot.
+        RunError: if a process that reads ends early.
     """
     options = Options(cluster_key, max_member, columns or {}, constants or {})
     if not isinstance(sources, str | Path | list | tuple):
@@ -236,14 +237,21 @@ def _each(
             yield one, read_one(one, options)
         return
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from functools import partial
     from multiprocessing import get_context
 
     # Forking a process that runs Polars' threads may hang it.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        size = max(1, min(32, len(chosen) // (4 * workers)))
-        results = pool.map(partial(_packed, options=options), chosen, chunksize=size)
-        yield from zip(chosen, results, strict=True)
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            size = max(1, min(32, len(chosen) // (4 * workers)))
+            results = pool.map(partial(_packed, options=options), chosen, chunksize=size)
+            yield from zip(chosen, results, strict=True)
+    except BrokenProcessPool as e:
+        raise RunError(
+            "a process that was reading ended early: out of memory, or started from a script"
+            " without `if __name__ == '__main__'`; workers=1 needs no other process"
+        ) from e
 
 
 def _source(found: Found, batch: Batch) -> Source:

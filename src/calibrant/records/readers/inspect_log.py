@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
-
-from msgspec import Raw
 
 from calibrant.errors import InputError
 from calibrant.records.readers.archive import Archive
 from calibrant.records.readers.batch import Batch, Options, number
 from calibrant.records.readers.files import File
+from calibrant.records.readers.inspect_chunks import whole
 from calibrant.records.readers.inspect_model import Header, Sample, Spec, Whole
 from calibrant.records.readers.inspect_rows import Rows
 from calibrant.records.readers.jsondata import decode, encode
+
+_MONOLITH = re.compile(r"_epoch_\d+\.json$")
+_SHELL = re.compile(r"_epoch_\d+/sample\.json$")
 
 NEWEST = 3
 """The newest version of the log format that this reader was tested with."""
@@ -34,9 +37,15 @@ def read_eval(file: File, options: Options) -> Batch:
         else:
             raise InputError(f"{file.path}: an archive without header.json: not an Inspect log")
 
-        def samples() -> Iterator[tuple[str, bytes]]:
+        def samples() -> Iterator[tuple[str, Sample, bytes]]:
             for member in archive.names("samples/"):
-                yield f"{file.path}: {member[:100]}", archive.read(member)
+                where = f"{file.path}: {member[:100]}"
+                if _SHELL.search(member):
+                    data = archive.read(member)
+                    yield where, *whole(archive, member, decode(data, Sample, where), data)
+                elif _MONOLITH.search(member):
+                    data = archive.read(member)
+                    yield where, decode(data, Sample, where), data
 
         return _batch(file, header, samples(), options)
 
@@ -49,15 +58,16 @@ def read_json(file: File, options: Options) -> Batch:
     """
     log = decode(file.read(options.max_member), Whole, file.path)
 
-    def samples() -> Iterator[tuple[str, Raw]]:
+    def samples() -> Iterator[tuple[str, Sample, bytes]]:
         for i, raw in enumerate(log.samples or []):
-            yield f"{file.path}: $.samples[{i}]", raw
+            where = f"{file.path}: $.samples[{i}]"
+            yield where, decode(raw, Sample, where), bytes(raw)
 
     return _batch(file, log, samples(), options)
 
 
 def _batch(
-    file: File, header: Header, samples: Iterator[tuple[str, bytes | Raw]], options: Options
+    file: File, header: Header, samples: Iterator[tuple[str, Sample, bytes]], options: Options
 ) -> Batch:
     if header.version > NEWEST:
         raise InputError(
@@ -65,8 +75,8 @@ def _batch(
             " written by an Inspect newer than this calibrant knows"
         )
     rows = Rows(header, options)
-    for where, data in samples:
-        rows.add(decode(data, Sample, where), data, where)
+    for where, sample, data in samples:
+        rows.add(sample, data, where)
     rows.finish()
     batch = rows.batch
     batch.expected = _expected(header.eval)

@@ -189,3 +189,4 @@ class Sample(Struct):
     attachments: Raw = Raw()
     transcript: Raw = Raw()
     limit: Limit | None = None
+    message_refs: list[tuple[int, int]] = []

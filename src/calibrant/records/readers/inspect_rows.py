@@ -16,7 +16,7 @@ from calibrant.records.readers.inspect_model import Header, Sample, Transcript, 
 from calibrant.records.readers.jsondata import decode, encode
 from calibrant.records.trials import score_number
 
-_ATTACHMENT = re.compile(r"attachment://([a-f0-9]{8,})")
+_ATTACHMENT = re.compile(r"attachment://([a-f0-9]+)")
 _EMPTY: list[Any] = [None, "", [], {}]
 
 
@@ -48,9 +48,9 @@ class Rows:
         ]
         self.failed: list[dict[str, Any]] = []
 
-    def add(self, sample: Sample, data: bytes | Raw, where: str) -> None:
+    def add(self, sample: Sample, data: bytes, where: str) -> None:
         """Add the trials of a sample; `data` is its text."""
-        base = self._base(sample, bytes(data) if isinstance(data, Raw) else data, where)
+        base = self._base(sample, data, where)
         self.batch.samples += 1
         if sample.invalidation is not None:
             base["error"] = storable(f"declared invalid: {sample.invalidation.reason or ''}")[:2000]
