@@ -197,7 +197,7 @@ class Make:
                     },
                 }
             ],
-            "detailed_evaluation_results": {"format": "jsonl", "file_path": "data/a/r_samples.jsonl"},
+            "detailed_evaluation_results": {"format": "jsonl", "file_path": "a/r_samples.jsonl"},
         }  # fmt: skip
         self.text(json.dumps(record), f"{name}/r.json")
         lines = [
