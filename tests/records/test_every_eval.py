@@ -43,8 +43,9 @@ def test_messages_hold_the_answer_of_agents(make):
     folder = make.every_eval()
     file = folder / "r_samples.jsonl"
     line = json.loads(file.read_text().splitlines()[0])
-    line |= {"output": None, "messages": [{"turn_idx": 0, "role": "user", "content": "q"},
-                                          {"turn_idx": 1, "role": "assistant", "content": "done"}]}  # fmt: skip
+    line["output"] = None
+    line["messages"] = [{"turn_idx": 0, "role": "user", "content": "q"},
+                        {"turn_idx": 1, "role": "assistant", "content": "done"}]  # fmt: skip
     file.write_text(json.dumps(line))
     assert read(file).trials["answer"].to_list() == ["done"]
 

@@ -1,6 +1,7 @@
 """Where logs lie: folders, globs, links, URLs; and what is said about what is not read."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_a_folder_is_read_whole_and_each_file_once(make, tmp_path):
     assert kinds == ["csv", "eee", "eee-samples", "helm", "inspect", "inspect", "lm-eval",
                      "lm-eval-samples"]  # fmt: skip
     assert found.trials.height == 1 + 1 + 3 + 4 + 4 + 1
-    names = sorted(os.path.basename(u) for u in found.unknown)
+    names = sorted(Path(u).name for u in found.unknown)
     assert names == ["README.md", "inventory.csv", "other.json"]
     assert found.left_out == ()
 

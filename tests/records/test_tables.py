@@ -1,4 +1,4 @@
-"""Tables of trials: columns that are named, guessed, or refused; cells that are not what they seem."""
+"""Tables of trials: columns that are named, guessed or refused; cells that are hostile."""
 
 import json
 from datetime import UTC, datetime
