@@ -189,6 +189,12 @@ def test_other_pictures_under_the_same_words_are_another_item(make):
     assert a != b
 
 
+@pytest.mark.parametrize("content", [None, 1.5, True, "x", {"a": 1}, [], [1, None]])
+def test_content_of_any_shape_is_read(make, content):
+    shown = [{"role": "user", "content": content}]
+    assert read(make.eval([make.sample(input=shown)])).trials.height == 1
+
+
 def test_messages_have_no_identity_of_their_own(make):
     def shown(id):
         return [{"id": id, "role": "user", "content": "What?", "source": "input"}]

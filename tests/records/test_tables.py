@@ -69,6 +69,20 @@ def test_what_cannot_be_placed_is_refused_with_the_row(make, text, why):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_broken_parquet_is_refused_even_where_polars_panics(tmp_path, seed):
+    from random import Random
+
+    random, path = Random(seed), tmp_path / "t.parquet"
+    a_table().write_parquet(path)
+    data = bytearray(path.read_bytes())
+    for _ in range(30):
+        data[random.randrange(4, len(data) - 8)] = random.randrange(256)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"t.parquet"):
+        read(path)
+
+
 def test_options_that_name_no_column_are_refused(make):
     path = make.text(CSV, "t.csv")
     with pytest.raises(InputError, match="no column 'mark'; there are model, question_id"):
@@ -152,7 +166,7 @@ def test_frames_of_every_library_are_read():
         ]
     assert isinstance(trials.to_arrow(), pa.Table)
     assert read(trials.to_arrow()).trials.equals(trials)
-    with pytest.raises(InputError, match="wanted paths or a table of trials, got int"):
+    with pytest.raises(InputError, match="wanted a path or a table of trials, got int"):
         read(7)
 
 

@@ -167,7 +167,7 @@ def _frame(table: Any, options: Options) -> Batch:
                 table = nw.from_native(table, eager_only=True).to_polars()
             except TypeError as e:
                 raise InputError(
-                    f"trials: wanted paths or a table of trials, got {type(table).__name__}"
+                    f"trials: wanted a path or a table of trials, got {type(table).__name__}"
                 ) from e
     return read_frame(table, options, "table", offset=0)
 

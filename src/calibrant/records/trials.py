@@ -118,7 +118,8 @@ def read_parquet(path: str | Path) -> pl.DataFrame:
     """
     try:
         trials = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as e:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as e:
+        # Polars panics on some broken files.
         reason = str(e).splitlines()[0]
         raise InputError(f"{path}: not a Parquet file of trials ({reason})") from e
     return validate(trials)

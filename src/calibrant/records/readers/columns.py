@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records.readers.batch import Options
 from calibrant.records.trials import SCHEMA
@@ -73,7 +74,7 @@ def understand(names: list[str], options: Options, where: str, instrument: str) 
         if name not in SCHEMA:
             raise InputError(f"--map {name}: wanted one of {', '.join(SCHEMA)}")
         if column not in names:
-            raise InputError(f"{where}: no column {column!r}; there are {', '.join(names)[:300]}")
+            raise InputError(f"{where}: no column {column!r}; there are {_listed(names)}")
         source[name] = column
     guessed: list[str] = []
     taken = set(source.values())
@@ -92,7 +93,7 @@ def understand(names: list[str], options: Options, where: str, instrument: str) 
             how = f" or --set {name}=NAME" if name == "subject" else ""
             raise InputError(
                 f"{where}: no column for the {name}: say --map {name}=COLUMN{how}; there are"
-                f" {', '.join(names)[:300]}"
+                f" {_listed(names)}"
             )
     defaults = {"instrument": instrument, "grader": source.get("score", "score")}
     for name, value in defaults.items():
@@ -101,6 +102,10 @@ def understand(names: list[str], options: Options, where: str, instrument: str) 
             guessed.append(name)
     others = tuple(n for n in names if n not in source.values())
     return Columns(source, constant, tuple(guessed), others)
+
+
+def _listed(names: list[str]) -> str:
+    return one_line(", ".join(names), 300)
 
 
 def _named(name: str, names: list[str], where: str) -> str | None:

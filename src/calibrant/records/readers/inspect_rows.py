@@ -194,7 +194,8 @@ def _shown(given: str | list[dict[str, Any]]) -> Any:
 def _message(message: dict[str, Any]) -> dict[str, Any]:
     content = message.get("content")
     shown = {"role": message.get("role"), "text": _text(content)}
-    others = [p for p in content or [] if isinstance(p, dict) and p.get("type") != "text"]
+    parts = content if isinstance(content, list) else []
+    others = [p for p in parts if isinstance(p, dict) and p.get("type") != "text"]
     if others:
         # Two pictures under the same words are two items.
         shown["parts"] = others

@@ -32,7 +32,7 @@ def read_csv(file: File, options: Options) -> Batch:
     comma = max((b",", b";", b"\t"), key=first.count)
     try:
         table = pl.read_csv(io.BytesIO(data), infer_schema_length=0, separator=comma.decode())
-    except (pl.exceptions.PolarsError, ValueError) as e:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as e:
         raise InputError(f"{file.path}: not a CSV table ({_first_line(e)})") from e
     return read_frame(table, options, file.path, offset=2)
 
@@ -78,7 +78,7 @@ def read_parquet_table(file: File, options: Options) -> Batch:
             table = pl.read_parquet(io.BytesIO(file.read(options.max_member)))
         else:
             table = pl.read_parquet(file.path)
-    except (OSError, pl.exceptions.PolarsError) as e:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as e:
         raise InputError(f"{file.path}: not a Parquet table ({_first_line(e)})") from e
     return read_frame(table, options, file.path, offset=0)
 
