@@ -76,6 +76,7 @@ def test_a_retry_completes_the_log_it_retries(make):
         (None, {"match": None}),
         (float("nan"), {"match": None}),
         (float("inf"), {"match": None}),
+        (10**400, {"match": None}),
     ],
 )
 def test_scores_are_numbers_by_the_rules_of_inspect(make, value, rows):

@@ -32,6 +32,14 @@ def test_a_score_takes_the_place_of_a_failure(make, tmp_path):
     assert read_parquet(out)["score"].to_list() == [1.0]
 
 
+def test_another_score_does_not_replace_the_one_that_is_kept(make, tmp_path):
+    out = tmp_path / "out.parquet"
+    keep(read(make.eval([make.sample(1), make.sample(2)])), out)
+    kept = keep(read(make.eval([make.sample(1, value="I"), make.sample(2)])), out)
+    assert (kept.added, kept.conflicts) == (0, 1)
+    assert read_parquet(out)["score"].to_list() == [1.0, 1.0]
+
+
 def test_csv_cannot_run_in_a_spreadsheet(make, tmp_path):
     answers = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "fine = fine"]
     samples = [make.sample(i, output={"completion": a}) for i, a in enumerate(answers)]

@@ -21,7 +21,7 @@ def test_columns_are_guessed_by_name_and_said(make):
         ("m", "quiz", "q2", 1, "correct", 0.0),
         ("m", "quiz", "q3", 1, "correct", None),
     ]
-    assert found.trials["error"].to_list() == [None, None, "no score in the table"]
+    assert found.trials["error"].to_list() == [None, None, "no score"]
     assert found.trials["seconds"].to_list() == [0.5, None, 2.0]
     assert json.loads(found.trials["metadata"][0]) == {"topic": "law"}
     guessed, kept = found.sources[0].notes
@@ -59,6 +59,10 @@ def test_columns_can_be_named_and_set(make):
         ("model,item,score\n,1,1\n", "row 2: subject: wanted a name, got none"),
         ("model,item,score\na,b,c,d,e\n", "not a CSV table"),
         ("", "not a CSV table"),
+        ("model,model,item,score\nm,n,1,1\n", "two columns are called 'model'"),
+        ("model,item,score\n", "wanted rows, got none"),
+        ("model,item,score\na,1,1\n\nb,1,1\n", "row 3: subject: wanted a name, got none"),
+        ("model,item,score,time\na,1,1,soon\n", "row 2: time: wanted ISO 8601 or seconds"),
     ],
 )
 def test_what_cannot_be_placed_is_refused_with_the_row(make, text, why):
@@ -93,7 +97,9 @@ def test_options_that_name_no_column_are_refused(make):
 
 def test_text_scores_and_gaps(make):
     text = "model,item,score\na,1,C\na,2,yes\na,3,NaN\na,4,N/A\na,5,FALSE\na,6,inf\n"
-    assert read(make.text(text, "t.csv")).trials["score"].to_list() == [1, 1, None, None, 0, None]
+    trials = read(make.text(text + "\n\n", "t.csv")).trials
+    assert trials["score"].to_list() == [1, 1, None, None, 0, None]
+    assert trials["error"][2] == "score is no number: NaN"
 
 
 def test_a_formula_stays_text(make):
@@ -128,6 +134,21 @@ def test_json_lines_of_mixed_types(make):
         assert trials["score"].to_list() == [1.0, 0.5, None]
         assert trials["answer"].to_list() == ['{"x":[1]}', None, "7"]
         assert trials["time"].to_list()[1] == datetime(2026, 1, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "given", ["2026-01-01T10:00:00Z", "2026-01-01 11:00:00+01:00", "1767261600"]
+)
+def test_times(make, given):
+    trials = read(make.text(f"model,id,correct,time\nm,1,1,{given}\n", "t.csv")).trials
+    assert trials["time"].to_list() == [datetime(2026, 1, 1, 10, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "\n\n"])
+def test_json_without_rows_is_refused(make, text):
+    for name in ("t.jsonl", "t.json"):
+        with pytest.raises(InputError, match=name):
+            read(make.text(text, name))
 
 
 def test_a_broken_line_is_named(make):
@@ -168,6 +189,17 @@ def test_frames_of_every_library_are_read():
     assert read(trials.to_arrow()).trials.equals(trials)
     with pytest.raises(InputError, match="wanted a path or a table of trials, got int"):
         read(7)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pl.Datetime("ms"), pl.Datetime("us", "UTC"), pl.Datetime("ns", "Asia/Tokyo"), pl.Date()],
+)
+def test_times_of_frames(kind):
+    time = pl.Series("time", [datetime(2026, 1, 1)]).dt.replace_time_zone("UTC")
+    time = time.cast(kind) if getattr(kind, "time_zone", None) else time.dt.replace_time_zone(None)
+    frame = pl.DataFrame({"model": ["m"], "id": [1], "correct": [1], "time": time.cast(kind)})
+    assert read(frame).trials["time"].to_list() == [datetime(2026, 1, 1, tzinfo=UTC)]
 
 
 def test_measure_takes_whatever_read_takes(make, tmp_path):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 
 @click.command("compare")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.argument("a")
 @click.argument("b")
 @click.option("--margin", type=float, help="The smallest difference that matters.")
@@ -19,7 +18,7 @@ import click
 @click.option("--level", type=float, default=0.95, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, a: str, b: str, *, as_json: bool, **options: Any) -> None:
+def cli(file: str, a: str, b: str, *, as_json: bool, **options: Any) -> None:
     """Compare subjects A and B on the items of FILE that both answered.
 
     Prints one comparison for each instrument and score they share; --json prints the comparison

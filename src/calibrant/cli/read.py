@@ -179,6 +179,8 @@ def _written(kept: Kept) -> str:
     from calibrant._text import one_line
 
     said = f"{kept.path}: {kept.added:,} trials added, {kept.trials:,} in all"
+    if kept.conflicts:
+        said += f"; {kept.conflicts:,} were there with another score, which stays"
     if kept.aggregates is not None:
         said += f"; aggregates in {kept.aggregates}"
     return one_line(said, 500)
@@ -191,6 +193,7 @@ def _print_json(found: Reading, kept: Kept | None) -> None:
     if kept is not None:
         document["written"] = {
             "path": str(kept.path), "added": kept.added, "trials": kept.trials,
+            "conflicts": kept.conflicts,
             "aggregates": str(kept.aggregates) if kept.aggregates else None,
         }  # fmt: skip
     click.echo(dumps(document, indent=1))

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records import SCHEMA, Reading, read, validate
 
@@ -28,7 +29,7 @@ def as_trials(source: Any) -> pl.DataFrame:
     found = read(source, strict=True)
     for one in found.sources:
         for note in one.notes:
-            _log.warning("%s: %s", one.path, note)
+            _log.warning("%s", one_line(f"{one.path}: {note}", 600))
     if found.trials.is_empty() and found.aggregates.height:
         raise InputError(
             f"{found.sources[0].path}: {found.aggregates.height} aggregates and no trials"

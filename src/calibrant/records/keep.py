@@ -26,12 +26,14 @@ class Kept:
         path: the file.
         added: trials that it did not hold before.
         trials: trials that it holds now.
+        conflicts: trials that it held already with another score; that score stays.
         aggregates: the file of aggregates beside it, if there are any.
     """
 
     path: Path
     added: int
     trials: int
+    conflicts: int = 0
     aggregates: Path | None = None
 
 
@@ -53,6 +55,7 @@ def keep(reading: Reading, path: Path) -> Kept:
     ending = path.suffix.lower()
     if ending not in (".parquet", ".csv"):
         raise InputError(f"{path}: wanted a file that ends in .parquet or .csv")
+    conflicts = 0
     if ending == ".csv":
         if path.exists():
             raise InputError(f"{path}: is there already; only to .parquet can trials be added")
@@ -61,7 +64,8 @@ def keep(reading: Reading, path: Path) -> Kept:
     else:
         before = read_parquet(path) if path.is_file() else None
         tables = [reading.trials] if before is None else [before, reading.trials]
-        merged = validate(distinct(tables)[0])
+        merged, _, conflicts = distinct(tables)
+        validate(merged)
         trials, added = merged.height, merged.height - (before.height if before is not None else 0)
         if before is None or not merged.equals(before):
             write_parquet(merged, path)
@@ -70,7 +74,7 @@ def keep(reading: Reading, path: Path) -> Kept:
         beside = aggregates_beside(path)
         old = [pl.read_parquet(beside)] if beside.is_file() else []
         write_parquet(pl.concat([*old, reading.aggregates]).unique(maintain_order=True), beside)
-    return Kept(path, added, trials, beside)
+    return Kept(path, added, trials, conflicts, beside)
 
 
 def _write_csv(trials: pl.DataFrame, path: Path) -> None:

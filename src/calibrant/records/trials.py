@@ -140,6 +140,6 @@ def score_number(value: Any) -> float | None:
         value = _SPOKEN.get(value, _SPOKEN.get(value.lower(), value))
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

@@ -26,7 +26,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "output_tokens": ("completion_tokens",),
     "seconds": ("latency", "duration", "elapsed"),
     "cost": ("cost_usd", "price"),
-    "time": ("timestamp", "created_at", "datetime", "date"),
+    "time": ("timestamp", "created_at", "datetime"),
 }  # fmt: skip
 """Names that other tools give to the columns of the trials table, in small letters."""
 

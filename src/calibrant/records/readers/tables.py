@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import PurePath
 from typing import Any
 
@@ -13,11 +14,14 @@ import polars as pl
 from calibrant._text import storable
 from calibrant.errors import InputError
 from calibrant.records.merge import KEY
-from calibrant.records.readers.batch import Batch, Options
+from calibrant.records.readers.batch import Batch, Options, moment, number
 from calibrant.records.readers.columns import Columns, understand
 from calibrant.records.readers.files import File
 from calibrant.records.readers.jsondata import decode, encode, utf8
 from calibrant.records.trials import SCHEMA, score_number
+
+_TWICE = re.compile(r"_duplicated_\d+$")
+"""What Polars adds to the name of a column that occurs again."""
 
 
 def read_csv(file: File, options: Options) -> Batch:
@@ -34,6 +38,9 @@ def read_csv(file: File, options: Options) -> Batch:
         table = pl.read_csv(io.BytesIO(data), infer_schema_length=0, separator=comma.decode())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as e:
         raise InputError(f"{file.path}: not a CSV table ({_first_line(e)})") from e
+    twice = next((n for n in table.columns if _TWICE.sub("", n) in set(table.columns) - {n}), None)
+    if twice is not None:
+        raise InputError(f"{file.path}: two columns are called {_TWICE.sub('', twice)[:80]!r}")
     return read_frame(table, options, file.path, offset=2)
 
 
@@ -98,12 +105,17 @@ def read_frame(table: pl.DataFrame, options: Options, where: str, offset: int) -
         trials = table.select(list(SCHEMA))
         _refuse_twice(trials, where, offset)
         return Batch(table=trials, samples=trials.height)
+    table = _without_blank_end(table)
+    if table.is_empty():
+        raise InputError(f"{where}: wanted rows, got none")
     columns = understand(table.columns, options, where, PurePath(where).stem or "table")
     series = [_column(table, columns, name, where, offset) for name in SCHEMA]
     trials = pl.DataFrame(series)
+    given = table[columns.source["score"]] if "score" in columns.source else pl.Series([""])
+    said = ("score is no number: " + given.cast(pl.String(), strict=False)).fill_null("no score")
     unsaid = pl.col("score").is_null() & pl.col("error").is_null()
     trials = trials.with_columns(
-        error=pl.when(unsaid).then(pl.lit("no score in the table")).otherwise(pl.col("error"))
+        error=pl.when(unsaid).then(said.str.slice(0, 200)).otherwise(pl.col("error"))
     )
     for name in ("subject", "instrument", "item", "grader"):
         empty = trials[name].is_null().arg_true()
@@ -116,6 +128,13 @@ def read_frame(table: pl.DataFrame, options: Options, where: str, offset: int) -
     if columns.others and "metadata" not in columns.source:
         batch.notes.append(f"kept in metadata: {', '.join(columns.others)[:200]}")
     return batch
+
+
+def _without_blank_end(table: pl.DataFrame) -> pl.DataFrame:
+    """The table without the empty lines that many files end with."""
+    filled = table.select(pl.any_horizontal(pl.all().is_not_null()).alias("filled"))["filled"]
+    rows = filled.arg_true() if table.width else filled
+    return table.head(int(rows[-1]) + 1 if rows.len() else 0)
 
 
 def _refuse_twice(trials: pl.DataFrame, where: str, offset: int) -> None:
@@ -142,7 +161,7 @@ def _column(table: pl.DataFrame, columns: Columns, name: str, where: str, offset
             name
         )
     if name == "time":
-        return _times(given)
+        return _times(given, where, offset)
     if given.dtype.is_nested() or given.dtype == pl.Object():
         raise InputError(f"{where}: {given.dtype} in the column for {name}; wanted {wanted}")
     text = given.cast(pl.String(), strict=False).replace("", None)
@@ -182,17 +201,33 @@ def _unscored(text: str) -> bool:
         return text.strip().lower() in ("na", "n/a", "null", "none", "missing")
 
 
-def _times(given: pl.Series) -> pl.Series:
+def _times(given: pl.Series, where: str, offset: int) -> pl.Series:
+    """Times as they are, as ISO 8601 text, or as seconds since 1970."""
     wanted = SCHEMA["time"]
     if given.dtype == wanted:
         return given
+    if given.dtype == pl.Date():
+        given = given.cast(pl.Datetime("us"))
     if isinstance(given.dtype, pl.Datetime):
         zone = given.dtype.time_zone
         aware = given.dt.convert_time_zone("UTC") if zone else given.dt.replace_time_zone("UTC")
         return aware.cast(wanted)
-    if given.dtype == pl.String():
-        return given.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
-    return pl.repeat(None, given.len(), dtype=wanted, eager=True).alias("time")
+    values = given.replace("", None) if given.dtype == pl.String() else given
+    found = [moment(v if number(_float(v)) is None else _float(v)) for v in values]
+    for i, (value, time) in enumerate(zip(values, found, strict=True)):
+        if value is not None and time is None:
+            raise InputError(
+                f"{where}: row {i + offset}: time: wanted ISO 8601 or seconds since 1970, got"
+                f" {str(value)[:80]!r}"
+            )
+    return pl.Series("time", found, wanted)
+
+
+def _float(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _others(table: pl.DataFrame, others: tuple[str, ...]) -> pl.Series:
