@@ -24,12 +24,13 @@ if TYPE_CHECKING:
         plot_measurements,
         study,
     )
-    from calibrant.records import read_trials
+    from calibrant.records import Reading, read
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
 
 _HOMES = {
     "Assessment": "calibrant.assurance.assessment",
+    "Reading": "calibrant.records",
     "anytime": "calibrant.stats",
     "assess": "calibrant.assurance.assess",
     "compare": "calibrant.measurement",
@@ -40,8 +41,8 @@ _HOMES = {
     "plan_suite": "calibrant.assurance.assess",
     "plot_comparisons": "calibrant.measurement",
     "plot_measurements": "calibrant.measurement",
+    "read": "calibrant.records",
     "read_assessment": "calibrant.assurance.assessment",
-    "read_trials": "calibrant.records",
     "sprt": "calibrant.stats",
     "study": "calibrant.measurement",
     "write_html": "calibrant.report",
@@ -50,6 +51,7 @@ _HOMES = {
 __all__ = [
     "Assessment",
     "CalibrantError",
+    "Reading",
     "__version__",
     "anytime",
     "assess",
@@ -61,8 +63,8 @@ __all__ = [
     "plan_suite",
     "plot_comparisons",
     "plot_measurements",
+    "read",
     "read_assessment",
-    "read_trials",
     "sprt",
     "study",
     "write_html",

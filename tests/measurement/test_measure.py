@@ -166,10 +166,10 @@ def test_files_and_foreign_frames_give_the_same_numbers(tmp_path):
 
 def test_a_bad_csv_names_its_row(tmp_path):
     (tmp_path / "t.csv").write_text("subject,instrument,item,grader,score\ns,i,a,g,1\ns,i,b,g,x\n")
-    with pytest.raises(InputError, match=r"row 3: score: wanted Float64, got 'x'"):
+    with pytest.raises(InputError, match=r"row 3: score: wanted a number, got 'x'"):
         measure(tmp_path / "t.csv")
     (tmp_path / "t.csv").write_text("subject,shoe\ns,1\n")
-    with pytest.raises(InputError, match="unknown column 'shoe'"):
+    with pytest.raises(InputError, match="no column for the item"):
         measure(tmp_path / "t.csv")
 
 

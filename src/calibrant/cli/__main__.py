@@ -2,4 +2,6 @@
 
 from calibrant.cli import main
 
-main()
+# Processes that are started to help import this module too.
+if __name__ == "__main__":
+    main()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command("compare")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.argument("a")
 @click.argument("b")
 @click.option("--margin", type=float, help="The smallest difference that matters.")
@@ -22,7 +24,7 @@ from calibrant.cli.figures import figure_option, save_figure
 @click.option("--seed", type=int, default=0, show_default=True)
 @figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, a: str, b: str, *, as_json: bool, figure: Path | None, **options: Any) -> None:
+def cli(file: str, a: str, b: str, *, as_json: bool, figure: Path | None, **options: Any) -> None:
     """Compare subjects A and B on the items of FILE that both answered.
 
     Prints one comparison for each instrument and score they share; --json prints the comparison

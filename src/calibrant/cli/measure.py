@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +11,8 @@ from calibrant.cli.conformity import decision_line, decisions, taken
 from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from calibrant.measurement import Measurement
@@ -32,7 +33,7 @@ def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
 
 
 @click.command("measure")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--score", help="Measure this score only.")
 @click.option("--cluster", help="Column that names clusters.")
 @click.option("--level", type=float, default=0.95, show_default=True)
@@ -44,10 +45,10 @@ def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
 @decisions
 @figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, *, as_json: bool, figure: Path | None, **options: Any) -> None:
+def cli(file: str, *, as_json: bool, figure: Path | None, **options: Any) -> None:
     """Estimate every score of every subject on every instrument, with an uncertainty budget.
 
-    FILE is a table of trials (.parquet, .csv), an Inspect log, or a folder of either.
+    FILE is a table of trials, a log, or a folder of logs: whatever `calibrant read` takes.
     """
     from calibrant._text import dumps
     from calibrant.measurement import measure

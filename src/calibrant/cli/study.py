@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,7 +46,7 @@ def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str
 
 
 @click.command("study")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--score", help="Study this score only.")
 @click.option("--instrument", help="Study this instrument only.")
 @click.option("--facets", callback=_names, metavar="NAMES",
@@ -63,7 +62,7 @@ def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str
               help="Of a subject's own value, or of differences between subjects.")  # fmt: skip
 @click.option("--level", type=float, default=0.95, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, *, as_json: bool, **options: Any) -> None:
+def cli(file: str, *, as_json: bool, **options: Any) -> None:
     """Find where the spread of scores comes from, and what to buy next to make it smaller.
 
     FILE is a table of trials (.parquet, .csv), an Inspect log, or a folder of either.

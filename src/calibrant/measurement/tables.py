@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.records import read_trials, validate
+from calibrant.records import SCHEMA, Reading, read, validate
 from calibrant.records.trials import constant
 
 Floats = NDArray[np.float64]
 
 _NAMES = ("subject", "instrument", "grader")
+_log = logging.getLogger("calibrant")
 
 
 def as_trials(source: Any) -> pl.DataFrame:
-    """The trials table that a path, or a table of polars, pandas, pyarrow or duckdb, holds.
+    """The trials that paths, or a table of polars, pandas, pyarrow or duckdb, hold.
+
+    Whatever `read` takes is taken, but nothing may be left out of it unseen.
 
     Raises:
-        InputError: if it holds no valid trials.
+        InputError: if it holds no valid trials, or something in it cannot be read.
     """
-    if isinstance(source, str | Path):
-        return read_trials(source)
-    if isinstance(source, pl.DataFrame):
+    if isinstance(source, Reading):
+        return source.trials
+    if isinstance(source, pl.DataFrame) and set(SCHEMA) <= set(source.columns):
         return validate(source)
-    if hasattr(source, "pl"):  # a duckdb relation
-        return validate(source.pl())
-    try:
-        import narwhals as nw
-
-        return validate(nw.from_native(source, eager_only=True).to_polars())
-    except TypeError as e:
+    found = read(source, strict=True)
+    for one in found.sources:
+        for note in one.notes:
+            _log.warning("%s", one_line(f"{one.path}: {note}", 600))
+    if found.trials.is_empty() and found.aggregates.height:
         raise InputError(
-            f"trials: wanted a path or a table of trials, got {type(source).__name__}"
-        ) from e
+            f"{found.sources[0].path}: {found.aggregates.height} aggregates and no trials"
+        )
+    return found.trials
 
 
 def of_score(trials: pl.DataFrame, score: str | None) -> pl.DataFrame:

@@ -144,23 +144,28 @@ def read_parquet(path: str | Path) -> pl.DataFrame:
     """
     try:
         trials = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as e:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as e:
+        # Polars panics on some broken files.
         reason = str(e).splitlines()[0]
         raise InputError(f"{path}: not a Parquet file of trials ({reason})") from e
     return validate(trials)
 
 
+_SPOKEN = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+"""Scores in words, by the rules of Inspect's `value_to_float`."""
+
+
 def score_number(value: Any) -> float | None:
-    """A score as the number it stands for: Inspect's C, P, I, N and booleans, else as it is.
+    """A score as the number it stands for: Inspect's C, P, I, N, yes and no, else as it is.
 
     None for values that are no number (or not finite): they can still be counted by name.
     """
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, str):
-        value = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}.get(value, value)
+        value = _SPOKEN.get(value, _SPOKEN.get(value.lower(), value))
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

@@ -1,0 +1,1 @@
+"""Readers of other tools' logs: one file per source, one entrance (`calibrant.records.read`)."""
