@@ -185,6 +185,7 @@ def _ask(db: DuckDBPyConnection, sql: str, folders: list[str]) -> pl.DataFrame:
         db.execute("SET allowed_directories = $1", [folders])
         db.execute("SET enable_external_access = false")
         db.execute("SET lock_configuration = true")
-        return db.sql(sql).pl()
+        found: pl.DataFrame = db.sql(sql).pl()
+        return found
     except duckdb.Error as e:
         raise InputError(f"query: {' '.join(str(e).split())[:400]}") from e
