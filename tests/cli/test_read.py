@@ -79,7 +79,7 @@ def test_what_is_left_out_is_said_on_stderr_and_strict_stops(tmp_path, capsys):
         (["t.csv", "--map", "score=x"], "no column 'x'"),
         (["t.csv", "--max-member", "much"], "wanted a size such as 500M"),
         (["t.csv", "--max-member", "1"], "over the limit of 1 bytes"),
-        (["t.csv", "-o", "t.xlsx"], "ends in .parquet or .csv"),
+        (["t.csv", "-o", "t.xlsx"], "wanted .parquet, .csv, or a folder"),
         (["t.csv", "-o", "gone/t.parquet"], "cannot be written"),
         (["t.csv", "--watch"], "--watch needs -o FILE"),
         ([], "Missing argument"),

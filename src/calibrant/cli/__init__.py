@@ -15,6 +15,7 @@ COMMANDS = {
     "assess": "run a suite of claims to verdicts",
     "plan": "how many trials a claim needs, by four designs",
     "read": "logs and tables of other tools into one table of trials",
+    "query": "SQL over trials",
     "measure": "estimates with uncertainty budgets from trials or logs",
     "compare": "two subjects on the same items",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",

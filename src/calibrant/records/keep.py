@@ -13,6 +13,7 @@ from calibrant.records.merge import distinct
 from calibrant.records.read import Found, Places, locate, read_files
 from calibrant.records.readers.batch import Options
 from calibrant.records.readers.reading import Reading
+from calibrant.records.store import Store, is_store
 from calibrant.records.trials import read_parquet, validate, write_parquet
 
 _FORMULA = r"^[=+\-@\t\r]"
@@ -43,18 +44,21 @@ def aggregates_beside(path: Path) -> Path:
 
 
 def keep(reading: Reading, path: Path) -> Kept:
-    """Write trials to `path`: `.parquet`, added to what is there, or a new `.csv`.
+    """Write trials to `path`: `.parquet` or a store, added to what is there, or a new `.csv`.
 
-    Aggregates are kept in a file beside it. In CSV, text that a spreadsheet would take for a
-    formula begins with an apostrophe.
+    A path without an ending is a store, made if it is not there. Aggregates are kept in a file
+    beside the trials. In CSV, text that a spreadsheet would take for a formula begins with an
+    apostrophe.
 
     Raises:
         InputError: if `path` has another ending, or holds something else.
         RunFolderError: if it cannot be written.
     """
     ending = path.suffix.lower()
+    if is_store(path) or not (ending or path.is_file()):
+        return _into_store(reading, path)
     if ending not in (".parquet", ".csv"):
-        raise InputError(f"{path}: wanted a file that ends in .parquet or .csv")
+        raise InputError(f"{path}: wanted .parquet, .csv, or a folder for a store of many runs")
     conflicts = 0
     if ending == ".csv":
         if path.exists():
@@ -69,12 +73,38 @@ def keep(reading: Reading, path: Path) -> Kept:
         trials, added = merged.height, merged.height - (before.height if before is not None else 0)
         if before is None or not merged.equals(before):
             write_parquet(merged, path)
-    beside = None
-    if reading.aggregates.height:
-        beside = aggregates_beside(path)
-        old = [pl.read_parquet(beside)] if beside.is_file() else []
-        write_parquet(pl.concat([*old, reading.aggregates]).unique(maintain_order=True), beside)
+    beside = _keep_aggregates(reading, aggregates_beside(path))
     return Kept(path, added, trials, conflicts, beside)
+
+
+def _into_store(reading: Reading, path: Path) -> Kept:
+    store = Store(path, create=True)
+    added, conflicts = store.add(reading.trials)
+    beside = _keep_aggregates(reading, path / "aggregates.parquet")
+    return Kept(path, added, store.size, conflicts, beside)
+
+
+def _keep_aggregates(reading: Reading, beside: Path) -> Path | None:
+    if not reading.aggregates.height:
+        return None
+    old = [pl.read_parquet(beside)] if beside.is_file() else []
+    write_parquet(pl.concat([*old, reading.aggregates]).unique(maintain_order=True), beside)
+    return beside
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write any table as `.parquet` or `.csv`, harmless to spreadsheets.
+
+    Raises:
+        InputError: for another ending. RunFolderError: if it cannot be written.
+    """
+    match path.suffix.lower():
+        case ".parquet":
+            write_parquet(table, path)
+        case ".csv":
+            _write_csv(table, path)
+        case _:
+            raise InputError(f"{path}: wanted a file that ends in .parquet or .csv")
 
 
 def _write_csv(trials: pl.DataFrame, path: Path) -> None:
