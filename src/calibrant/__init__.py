@@ -15,7 +15,7 @@ from calibrant.errors import CalibrantError
 if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
-    from calibrant.measurement import compare, measure, plan
+    from calibrant.measurement import compare, hierarchical, measure, plan
     from calibrant.records import read_trials
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
@@ -26,6 +26,7 @@ _HOMES = {
     "assess": "calibrant.assurance.assess",
     "compare": "calibrant.measurement",
     "fixed": "calibrant.stats",
+    "hierarchical": "calibrant.measurement",
     "measure": "calibrant.measurement",
     "plan": "calibrant.measurement",
     "plan_suite": "calibrant.assurance.assess",
@@ -43,6 +44,7 @@ __all__ = [
     "assess",
     "compare",
     "fixed",
+    "hierarchical",
     "measure",
     "plan",
     "plan_suite",

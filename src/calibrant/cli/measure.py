@@ -38,8 +38,15 @@ def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
               help="Items are a sample of tasks, or all there is.")  # fmt: skip
 @click.option("--type-b", "declared", multiple=True, callback=_terms, metavar="SOURCE=U",
               help="A declared Type B standard uncertainty.")  # fmt: skip
+@click.option("--hierarchical", is_flag=True,
+              help="One model of all trials (needs calibrant[bayes]).")  # fmt: skip
+@click.option("--pool-graders", is_flag=True,
+              help="Hierarchical: take several scores for graders of one thing.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, help="Hierarchical: of the draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, *, as_json: bool, **options: Any) -> None:
+def cli(
+    file: Path, *, as_json: bool, hierarchical: bool, pool_graders: bool, seed: int, **options: Any
+) -> None:
     """Estimate every score of every subject on every instrument, with an uncertainty budget.
 
     FILE is a table of trials (.parquet, .csv), an Inspect log, or a folder of either.
@@ -47,6 +54,13 @@ def cli(file: Path, *, as_json: bool, **options: Any) -> None:
     from calibrant._text import dumps
     from calibrant.measurement import measure
 
+    if hierarchical:
+        from calibrant.cli.hierarchical_table import show
+
+        show(file, as_json=as_json, pool_graders=pool_graders, seed=seed, **options)
+        return
+    if pool_graders:
+        raise click.UsageError("--pool-graders goes with --hierarchical")
     found = measure(file, **options)
     if as_json:
         click.echo(dumps([m.to_dict() for m in found], indent=1))

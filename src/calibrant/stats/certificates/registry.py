@@ -6,7 +6,8 @@ from importlib import import_module
 
 from calibrant.stats.certificates import Certificate
 
-MODULES = ("rates", "clusters", "means", "sequential", "comparisons", "variance", "budget")
+MODULES = ("rates", "clusters", "means", "sequential", "comparisons", "variance", "budget",
+           "hierarchical")  # fmt: skip
 
 
 def certificates() -> list[Certificate]:

@@ -120,9 +120,9 @@ def fit(
     return posterior
 
 
-def prepare(module: ModuleType, model: Model) -> tuple[Any, Any]:
-    """The sampler's shape and data of a model, as NumPy arrays."""
-    block = integrate(model)
+def prepare(module: ModuleType, model: Model, *, fixed: bool = False) -> tuple[Any, Any]:
+    """The sampler's shape and data of a model, as NumPy arrays; `fixed` as for `integrate`."""
+    block = integrate(model, fixed=fixed)
     sampled = [t for t in model.terms if block is None or t.name not in ITEMS]
     levels = [t.levels for t in sampled]
     starts = np.concatenate([[0], np.cumsum(levels)]).astype(int)

@@ -11,7 +11,7 @@ The trapezium rule is used, whose error on smooth, vanishing integrands falls ex
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,8 +62,13 @@ class Integrated:
     inner: tuple[Floats, Floats]
 
 
-def integrate(model: Model) -> Integrated | None:
-    """How to integrate the items of a model out, or None if their effects must be sampled."""
+def integrate(model: Model, *, fixed: bool = False) -> Integrated | None:
+    """How to integrate the items of a model out, or None if their effects must be sampled.
+
+    Args:
+        fixed: make array sizes depend on the layout and not on the scores, so that many data
+            sets of one layout go through one compiled program.
+    """
     item, both = (model.term(name) for name in ITEMS)
     nested = both is None or both.levels == model.n.size
     if (item is None and both is None) or not nested or model.term("answer") is not None:
@@ -89,14 +94,29 @@ def integrate(model: Model) -> Integrated | None:
     table = np.zeros((items, cells.size))
     np.add.at(table, (code, row), 1.0)
     rows, pattern, times = np.unique(table, axis=0, return_inverse=True, return_counts=True)
-    p = (model.total + 0.5) / (model.n + 1)
+    p = np.full(model.n.size, 0.5) if fixed else (model.total + 0.5) / (model.n + 1)
     info = model.n * p * (1 - p)
     outer = grid(float(np.bincount(code, info).max()), model.priors.item) if item else grid(0, 0)
     inner = grid(float(info.max()), model.priors.item_subject) if both else grid(0, 0)
     if rows.size > PRODUCTS or cells.size * outer[0].size * inner[0].size > EVALUATIONS:
         return None
-    return Integrated((item is not None, both is not None), cells, rows, times.astype(float),
-                      pattern.ravel(), row, base, of, outer, inner)  # fmt: skip
+    found = Integrated((item is not None, both is not None), cells, rows, times.astype(float),
+                       pattern.ravel(), row, base, of, outer, inner)  # fmt: skip
+    if not fixed:
+        return found
+    return _pad(found, min(model.n.size, base.size * int(model.n.max() + 1)), items)
+
+
+def _pad(block: Integrated, kinds: int, patterns: int) -> Integrated:
+    """Add kinds of cell that no item has, and kinds of item that do not occur."""
+    more, absent = kinds - block.cells.size, patterns - block.times.size
+    return replace(
+        block,
+        cells=np.pad(block.cells, (0, more), mode="edge"),
+        of=np.pad(block.of, (0, more), mode="edge"),
+        rows=np.pad(block.rows, ((0, absent), (0, more))),
+        times=np.pad(block.times, (0, absent)),
+    )
 
 
 def _kinds(columns: list[Any]) -> tuple[Ints, Ints]:

@@ -213,8 +213,8 @@ def design(
     cells, where = np.unique(stacked, axis=0, return_inverse=True)
     where = where.ravel()
     n = np.bincount(where).astype(float)
-    total = np.bincount(where, y)
-    square = np.bincount(where, (y - (total / n)[where]) ** 2)
+    total: Floats = np.bincount(where, y).astype(float)
+    square: Floats = np.bincount(where, (y - (total / n)[where]) ** 2).astype(float)
     terms = tuple(
         _term(name, cells[:, 3 + at], group) for at, (name, (_, group)) in enumerate(kept.items())
     )

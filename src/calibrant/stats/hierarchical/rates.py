@@ -139,12 +139,9 @@ def cell_predictor(
     if block is None:
         return eta
     scales = dict(zip(model.scale_names(), posterior.scales[at], strict=True))
-    outer, inner = (
-        np.zeros(eta.size) if (term := model.term(name)) is None
-        else np.array([scales[name, g] for g in term.groups])[term.group[term.codes]]
-        for name in ITEMS
-    )  # fmt: skip
-    item = model.item if (term := model.term("item")) is None else term.codes
+    outer, inner = (_cell_scales(model, name, scales) for name in ITEMS)
+    of = model.term("item")
+    item = model.item if of is None else of.codes
     if model.family == "normal":
         return _draw_normal(model, eta, outer, inner, item, posterior.residual[at], rng)
     first = block.cells
@@ -157,6 +154,14 @@ def cell_predictor(
     node = _pick(weight[block.pattern], rng)[item]
     inside = _pick(cumulated[block.row, node], rng)
     return np.asarray(eta + outer * block.outer[0][node] + inner * block.inner[0][inside])
+
+
+def _cell_scales(model: Model, name: str, scales: dict[tuple[str, int], float]) -> Floats:
+    """The scale of a term in each cell; 0 where the model lacks it."""
+    term = model.term(name)
+    if term is None:
+        return np.zeros(model.n.size)
+    return np.array([scales[name, g] for g in term.groups])[term.group[term.codes]]
 
 
 def _pick(cumulated: Floats, rng: np.random.Generator) -> Any:
