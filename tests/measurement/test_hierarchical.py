@@ -58,25 +58,36 @@ def test_rates_scales_contrasts_and_gates_are_reported(found):
     assert "gates passed" in repr(found)
 
 
-def test_the_command_prints_the_agreed_document(found, tmp_path, capsys):
+def call(tmp_path, *options):
     write_parquet(table(), tmp_path / "t.parquet")
-    for options in (["--json"], []):
-        with pytest.raises(SystemExit) as caught:
-            main(
-                ["measure", str(tmp_path / "t.parquet"), "--hierarchical", "--seed", "2", *options]
-            )
-        assert caught.value.code == 0
-        shown = capsys.readouterr().out
-        if options:
-            data = json.loads(shown)
-            assert data == json.loads(json.dumps(found.to_dict()))
-            assert {"measurements", "priors", "scales", "gates", "contrasts"} <= set(data)
-            wanted = {"value", "standard_uncertainty", "interval", "method", "n", "clusters",
-                      "missing", "budget"}  # fmt: skip
-            assert wanted <= set(data["measurements"][0])
-        else:
-            for word in ("Beta(0.5, 0.5)", "R-hat", "half-Normal", "no term for instrument"):
-                assert word in shown
+    with pytest.raises(SystemExit) as caught:
+        main(["measure", str(tmp_path / "t.parquet"), *options])
+    return caught.value.code
+
+
+def test_the_command_prints_the_agreed_document(found, tmp_path, capsys):
+    # The same table and seed, so that the sampler is compiled already.
+    assert call(tmp_path, "--hierarchical", "--seed", "2", "--json") == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data == json.loads(json.dumps(found.to_dict()))
+    assert {"measurements", "priors", "scales", "gates", "contrasts"} <= set(data)
+    wanted = {"value", "standard_uncertainty", "interval", "method", "n", "clusters", "missing"}
+    assert {*wanted, "budget"} <= set(data["measurements"][0])
+
+
+def test_the_table_for_people_shows_priors_and_gates(found, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("calibrant.measurement.hierarchical", lambda *_args, **_options: found)
+    assert call(tmp_path, "--hierarchical") == 0
+    shown = capsys.readouterr().out
+    for word in ("Beta(0.5, 0.5)", "R-hat", "half-Normal", "no term for instrument"):
+        assert word in shown
+
+
+def test_options_that_the_model_lacks_are_refused(tmp_path, capsys):
+    for options in (["--side", "upper"], ["--type-b", "grader=0.1"]):
+        assert call(tmp_path, "--hierarchical", *options) == 2
+    assert call(tmp_path, "--pool-graders") == 2
+    assert "--pool-graders goes with --hierarchical" in capsys.readouterr().err
 
 
 def test_these_items_have_a_narrower_interval_than_new_ones(found):

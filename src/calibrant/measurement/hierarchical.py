@@ -13,7 +13,7 @@ import polars as pl
 from calibrant.errors import GateError, InputError
 from calibrant.measurement.measure import Measurement, Population
 from calibrant.measurement.tables import as_trials, is_rate, of_score
-from calibrant.stats.hierarchical.fit import Posterior, fit
+from calibrant.stats.hierarchical.fit import Posterior, check_numbers, fit
 from calibrant.stats.hierarchical.gates import Gate, chain_gates, predictive_gates, prior_gates
 from calibrant.stats.hierarchical.model import Floats, Model, Priors, design
 from calibrant.stats.hierarchical.rates import Rates, each_scale, rates
@@ -106,6 +106,7 @@ def hierarchical(
         raise InputError(f"level: wanted strictly between 0 and 1, got {level!r}")
     if population not in ("tasks", "items"):
         raise InputError(f"population: wanted 'tasks' or 'items', got {population!r}")
+    check_numbers(seed, chains, draws)
     trials = _checked(of_score(as_trials(source), score), cluster, graders)
     scored = trials.filter(pl.col("score").is_not_null())
     model, names = _model(scored, cluster, priors)

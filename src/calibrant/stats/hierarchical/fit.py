@@ -87,11 +87,7 @@ def fit(
         InputError: for numbers of draws that are too small or a negative seed.
         CalibrantError: if JAX or NumPyro are not installed.
     """
-    if chains < 2 or draws < 4 or warmup < 10 or seed < 0:
-        raise InputError(
-            "fit: wanted 2 chains, 4 draws, 10 of warm-up, a seed of 0 or more, "
-            f"got {chains}, {draws}, {warmup}, {seed}"
-        )
+    check_numbers(seed, chains, draws, warmup)
     module = sampler()
     import jax
 
@@ -118,6 +114,19 @@ def fit(
             break
     assert posterior is not None
     return posterior
+
+
+def check_numbers(seed: int, chains: int, draws: int, warmup: int = 500) -> None:
+    """Refuse numbers with which nothing can be drawn, or no gate could tell.
+
+    Raises:
+        InputError: as it says.
+    """
+    if chains < 2 or draws < 4 or warmup < 10 or seed < 0:
+        raise InputError(
+            "fit: wanted 2 chains, 4 draws, 10 of warm-up, a seed of 0 or more, "
+            f"got {chains}, {draws}, {warmup}, {seed}"
+        )
 
 
 def prepare(module: ModuleType, model: Model, *, fixed: bool = False) -> tuple[Any, Any]:
