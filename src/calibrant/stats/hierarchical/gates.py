@@ -22,10 +22,10 @@ from calibrant.stats.hierarchical.diagnostics import (
     split_rhat,
 )
 from calibrant.stats.hierarchical.fit import Posterior
-from calibrant.stats.hierarchical.model import POPULATION, Floats, Model, Term
+from calibrant.stats.hierarchical.model import POPULATION, Floats, Ints, Model, Term
 from calibrant.stats.hierarchical.rates import mean_rate, predictor
 
-REPLICATES = 2000
+REPLICATES = 1000
 """Data sets drawn for predictive checks, at most one per posterior draw."""
 
 DIVERGENT = 0.001
@@ -141,10 +141,10 @@ def predictive_gates(model: Model, posterior: Posterior, *, seed: int = 0) -> li
     observed = _statistics(model, model.total, keys)
     subjects = _levels(model, "subject")
     replicated: dict[str, list[float]] = {name: [] for name in observed}
-    known = _known(model, posterior)
+    known, pair = _known(model, posterior)
     lone = []
     for position in at:
-        eta = known[position] + _new(model, posterior, position, rng, population=False)
+        eta = known[position][pair] + _new(model, posterior, position, rng, population=False)
         total = _simulate(model, eta, posterior.residual[position], rng)
         for name, value in _statistics(model, total, keys).items():
             replicated[name].append(value)
@@ -172,15 +172,12 @@ def _levels(model: Model, name: str) -> Any:
     return None if term is None else term.codes
 
 
-def _known(model: Model, posterior: Posterior) -> dict[tuple[int, int], Floats]:
-    """Per draw, the predictor of each cell from mean, subjects and instruments."""
+def _known(model: Model, posterior: Posterior) -> tuple[Floats, Ints]:
+    """Draws of the predictor of each subject and instrument, and which of them each cell has."""
     pairs = {p: predictor(model, posterior, *p) for p in model.pairs}
     kind = {p: i for i, p in enumerate(pairs)}
-    cell = np.array([kind[int(s), int(t)] for s, t in zip(model.subject, model.instrument,
-                                                          strict=True)])  # fmt: skip
-    stacked = np.stack(list(pairs.values()), axis=-1)
-    chains, draws = posterior.mean.shape
-    return {(c, d): stacked[c, d][cell] for c in range(chains) for d in range(draws)}
+    cell = [kind[int(s), int(t)] for s, t in zip(model.subject, model.instrument, strict=True)]
+    return np.stack(list(pairs.values()), axis=-1), np.array(cell)
 
 
 def _new(
