@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from calibrant.assurance.assessment import Assessment, read_assessment
     from calibrant.measurement import (
         compare,
+        hierarchical,
         measure,
         plan,
         plan_paired,
@@ -35,6 +36,7 @@ _HOMES = {
     "assess": "calibrant.assurance.assess",
     "compare": "calibrant.measurement",
     "fixed": "calibrant.stats",
+    "hierarchical": "calibrant.measurement",
     "measure": "calibrant.measurement",
     "plan": "calibrant.measurement",
     "plan_paired": "calibrant.measurement",
@@ -57,6 +59,7 @@ __all__ = [
     "assess",
     "compare",
     "fixed",
+    "hierarchical",
     "measure",
     "plan",
     "plan_paired",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class CalibrantError(Exception):
     """Base of every error calibrant raises on purpose; its message is one line."""
@@ -32,3 +34,15 @@ class RunError(CalibrantError, RuntimeError):
 
 class RunFolderError(RunError, OSError):
     """The run folder cannot be used: unwritable, full, locked, or another suite's."""
+
+
+class GateError(CalibrantError, RuntimeError):
+    """A model's numbers may not be reported, as a check of it failed.
+
+    Attributes:
+        gates: every check with its value and limit, as plain data.
+    """
+
+    def __init__(self, message: str, gates: list[dict[str, Any]]) -> None:
+        super().__init__(message)
+        self.gates = gates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -311,16 +312,22 @@ def trials_table(
 ) -> pl.DataFrame:
     """The trials table of a run: every trial that counts for a claim, one row per score."""
     rows: list[dict[str, object]] = []
+    asked: Counter[tuple[str, str]] = Counter()
     for key in streams:
         wanted = sorted({c.claim.score for c in claims if keys[c.claim.name] == key})
         for trial, _ in _longest(keys, claims, key):
+            # An item that a generator makes again is asked again: another epoch of it.
+            asked[trial.instrument, trial.item] += 1
+            epoch = asked[trial.instrument, trial.item]
             # A failed trial gave no scores; it has one row for each score that was wanted.
             names = sorted(trial.scores) or wanted
-            rows.extend(_row(suite, trial, score, folder) for score in names)
+            rows.extend(_row(suite, trial, score, epoch, folder) for score in names)
     return trials_frame(rows)
 
 
-def _row(suite: Suite, trial: Trial, score: str, folder: RunFolder) -> dict[str, object]:
+def _row(
+    suite: Suite, trial: Trial, score: str, epoch: int, folder: RunFolder
+) -> dict[str, object]:
     raw = trial.scores.get(score)
     number = score_number(raw)
     error = trial.error
@@ -333,7 +340,7 @@ def _row(suite: Suite, trial: Trial, score: str, folder: RunFolder) -> dict[str,
         "item": trial.item,
         "cluster": trial.family,
         "variant": trial.variant,
-        "epoch": 1,
+        "epoch": epoch,
         "grader": score,
         "score": number,
         "answer": trial.answer,

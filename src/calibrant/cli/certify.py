@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from importlib.util import find_spec
 
 import click
 
@@ -39,6 +40,11 @@ def cli(
     found = []
     for certificate in chosen:
         click.echo(f"{certificate.name}: {certificate.statement}", err=True)
+        if certificate.needs and find_spec(certificate.needs) is None:
+            if names:
+                raise InputError(f"certify: {certificate.name} needs {certificate.needs}")
+            click.echo(f"  not measured: it needs {certificate.needs}", err=True)
+            continue
         measured = measure_certificate(certificate, draws=draws, seed=seed, workers=workers)
         found += measured
         if not as_json:

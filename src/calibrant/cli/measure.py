@@ -44,8 +44,22 @@ def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
               help="A declared Type B standard uncertainty.")  # fmt: skip
 @decisions
 @figure_option
+@click.option("--hierarchical", is_flag=True,
+              help="One model of all trials (needs calibrant[bayes]).")  # fmt: skip
+@click.option("--pool-graders", is_flag=True,
+              help="Hierarchical: take several scores for graders of one thing.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, help="Hierarchical: of the draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: str, *, as_json: bool, figure: Path | None, **options: Any) -> None:
+def cli(
+    file: str,
+    *,
+    as_json: bool,
+    figure: Path | None,
+    hierarchical: bool,
+    pool_graders: bool,
+    seed: int,
+    **options: Any,
+) -> None:
     """Estimate every score of every subject on every instrument, with an uncertainty budget.
 
     FILE is a table of trials, a log, or a folder of logs: whatever `calibrant read` takes.
@@ -53,7 +67,15 @@ def cli(file: str, *, as_json: bool, figure: Path | None, **options: Any) -> Non
     from calibrant._text import dumps
     from calibrant.measurement import measure
 
-    found = measure(file, **taken(options))
+    options = taken(options)
+    if hierarchical:
+        from calibrant.cli.hierarchical_table import show
+
+        show(file, as_json=as_json, pool_graders=pool_graders, seed=seed, figure=figure, **options)
+        return
+    if pool_graders:
+        raise click.UsageError("--pool-graders goes with --hierarchical")
+    found = measure(file, **options)
     if figure is not None:
         from calibrant.measurement import plot_measurements
 

@@ -2,18 +2,21 @@
 
 from calibrant.measurement.compare import SubjectComparison, compare
 from calibrant.measurement.figures import plot_comparisons, plot_measurements
+from calibrant.measurement.hierarchical import Hierarchical, hierarchical
 from calibrant.measurement.measure import Measurement, measure
 from calibrant.measurement.plan import Plans, plan
 from calibrant.measurement.plan_paired import PairedPlans, plan_paired
 from calibrant.measurement.study import Study, study
 
 __all__ = [
+    "Hierarchical",
     "Measurement",
     "PairedPlans",
     "Plans",
     "Study",
     "SubjectComparison",
     "compare",
+    "hierarchical",
     "measure",
     "plan",
     "plan_paired",

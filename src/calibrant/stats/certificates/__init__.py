@@ -7,9 +7,11 @@ gives the same numbers.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ Regime = Mapping[str, Any]
 Batch = Callable[[Regime, np.random.Generator, int], Mapping[str, float]]
 
 BATCH = 250
-"""Draws per batch; part of what the numbers depend on, so it never follows the worker count."""
+"""Draws per batch unless a certificate says otherwise; part of what the numbers depend on, so it
+never follows the worker count."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Certificate:
         batch: draws a batch of data sets for a regime and returns the mean of each statistic.
             It must be a module-level function, so that worker processes can run it.
         bounds: promised statistics. Others, such as widths and peers, are only reported.
+        batch_draws: data sets per batch; fewer for slow methods.
+        needs: a module that must be installed, of an optional extra; else it is not measured.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Certificate:
     regimes: tuple[Regime, ...]
     batch: Batch
     bounds: Mapping[str, Bound]
+    batch_draws: int = BATCH
+    needs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,18 +80,20 @@ def measure_certificate(
     """Measure a certificate in all its regimes.
 
     Args:
-        draws: data sets per regime, rounded up to whole batches of `BATCH`.
+        draws: data sets per regime, rounded up to whole batches of the certificate's `batch_draws`.
         seed: the same seed gives the same numbers for any number of workers.
         workers: processes.
     """
-    batches = -(-draws // BATCH)
+    batches = -(-draws // certificate.batch_draws)
     jobs = [
         (certificate, index, child)
         for index, parent in enumerate(np.random.SeedSequence(seed).spawn(len(certificate.regimes)))
         for child in parent.spawn(batches)
     ]
     if workers > 1:
-        with ProcessPoolExecutor(workers) as pool:
+        # A process in which JAX runs has threads that a fork would leave holding locks.
+        method = get_context("spawn") if "jax" in sys.modules else None
+        with ProcessPoolExecutor(workers, mp_context=method) as pool:
             results = list(pool.map(_job, jobs))
     else:
         results = [_job(j) for j in jobs]
@@ -96,13 +105,15 @@ def measure_certificate(
 
 def _job(job: tuple[Certificate, int, np.random.SeedSequence]) -> Mapping[str, float]:
     certificate, index, seed = job
-    return certificate.batch(certificate.regimes[index], np.random.default_rng(seed), BATCH)
+    return certificate.batch(
+        certificate.regimes[index], np.random.default_rng(seed), certificate.batch_draws
+    )
 
 
 def _summary(
     certificate: Certificate, regime: Regime, results: list[Mapping[str, float]]
 ) -> Measured:
-    draws = BATCH * len(results)
+    draws = certificate.batch_draws * len(results)
     statistics = {name: float(np.mean([r[name] for r in results])) for name in results[0]}
     broken = []
     for name, bound in certificate.bounds.items():

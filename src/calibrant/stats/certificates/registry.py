@@ -15,6 +15,7 @@ MODULES = (
     "variance",
     "budget",
     "grader",
+    "hierarchical",
 )
 
 
