@@ -18,7 +18,10 @@ COMMANDS = {
     "compare": "two subjects on the same items",
     "certify": "measure calibrant's own methods",
     "demo": "assess the example suite on the embedded model",
-    "report": "make the HTML report of an assessment again",
+    "report": "make the report of an assessment again, or an export for other tools",
+    "gate": "verdicts of finished runs for CI: one line per claim, JUnit, SARIF, Markdown",
+    "pack": "put a run's evidence into one file with checksums",
+    "verify": "check such a file offline and recompute its verdicts",
     "schema": "print the JSON schema of assessment.json",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
