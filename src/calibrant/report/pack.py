@@ -22,30 +22,10 @@ from calibrant.report.verify import (
     FORMAT,
     FORMAT_VERSION,
     MANIFEST,
+    README,
     file_sum,
     verify_members,
 )
-
-README = """An evidence pack of calibrant
-==============================
-
-What was claimed about an AI system, every trial, and the verdicts that follow from them.
-
-  report.html      the report for people; open it in a browser
-  assessment.json  the verdicts with their evidence
-  suite.yaml       the claims
-  journal.jsonl    every finished trial, one a line
-  run.json         the suite with every default, and when the run took place
-  manifest.json    SHA-256 sums of these files, and of the logs that stayed outside
-
-To check it, without a network and without a model:
-
-  calibrant verify PACK
-
-That compares the sums, follows every claim's stopping rule over the trials again, and says where
-verdicts, counts or intervals are not what the trials give. It cannot tell whether the trials took
-place: for that, compare the SHA-256 of the pack with one you were given another way.
-"""
 
 
 def pack(folder: str | Path) -> bytes:
@@ -61,7 +41,7 @@ def pack(folder: str | Path) -> bytes:
     assessment = read_assessment(folder)
     journal = _read(folder / JOURNAL)
     members = {
-        "README.txt": README.encode(),
+        "README.txt": README.encode("utf-8"),
         "assessment.json": _read(folder / "assessment.json"),
         "journal.jsonl": journal[: journal.rfind(b"\n") + 1],
         "report.html": html(assessment).encode("utf-8"),

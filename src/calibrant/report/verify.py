@@ -40,6 +40,28 @@ LARGEST_EXPANDED = 1_000_000
 """Nodes of a suite's YAML with its aliases written out."""
 
 
+README = """An evidence pack of calibrant
+==============================
+
+What was claimed about an AI system, every trial, and the verdicts that follow from them.
+
+  report.html      the report for people; open it in a browser
+  assessment.json  the verdicts with their evidence
+  suite.yaml       the claims
+  journal.jsonl    every finished trial, one a line
+  run.json         the suite with every default, and when the run took place
+  manifest.json    SHA-256 sums of these files, and of the logs that stayed outside
+
+To check it, without a network and without a model:
+
+  calibrant verify PACK
+
+That compares the sums, follows every claim's stopping rule over the trials again, and says where
+verdicts, counts or intervals are not what the trials give. It cannot tell whether the trials took
+place: for that, compare the SHA-256 of the pack with one you were given another way.
+"""
+
+
 @dataclass(frozen=True)
 class Check:
     """One thing that was checked.
@@ -142,6 +164,8 @@ def verify_members(members: Mapping[str, bytes], where: str = "pack") -> list[Ch
     checks += _verdicts(stated, suite, trials, facts)
     checks += _items(suite, trials)
     checks.append(_report(stated, members["report.html"]))
+    same = members["README.txt"] == README.encode("utf-8")
+    checks.append(Check("readme", same, "README.txt is calibrant's" if same else "is another's"))
     return checks
 
 
@@ -262,6 +286,10 @@ def _manifest_says(
         for key in ("suite", "subject", "verdict")
         if manifest.get(key) != getattr(stated, key)
     ]
+    outside = manifest.get("left_out")
+    named = {*stated.provenance.logs, "trials.parquet"}
+    if not isinstance(outside, dict) or {*outside} != named:
+        wrong.append(f"{MANIFEST}: left_out does not name the logs of assessment.json")
     if members["assessment.json"] != (stated.to_json() + "\n").encode():
         wrong.append("assessment.json is not as calibrant writes it")
     return _check("assessment", wrong, f"{stated.subject} by {stated.suite}: {stated.verdict}")
