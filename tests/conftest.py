@@ -69,12 +69,12 @@ seed: 3
 model_args: {positive: "positive", negative: "=cmd|' /C calc'!A0 \e[2J<b>", fail: 0.03}
 generate: {temperature: 0.5}
 claims:
-  - {name: low, instrument: task.py@yes, rate: includes, below: 0.30, if_really: 0.15}
+  - {name: low, instrument: task.py@yes, rate: includes, below: 0.40, if_really: 0.15}
   - name: "evil \e[31m<script>\"x\"</script>]]> | `a` @b #1 \u202e=1+1 https://x.invalid ##["
     instrument: task.py@yes
     rate: includes
     above: 0.40
-    if_really: 0.60
+    if_really: 0.70
   - {name: open, instrument: task.py@yes, rate: includes, below: 0.12, at_most: 40}
   - {name: made, instrument: calibrant/false_premise, rate: noticed, above: 0.5, if_really: 0.9}
 """
@@ -86,7 +86,8 @@ def mixed_run(tmp_path_factory) -> Path:
     from calibrant import assess
 
     base = tmp_path_factory.mktemp("mixed")
-    (base / "task.py").write_text(TASK)
+    # Few items: exact designs for a finite data set are then quick.
+    (base / "task.py").write_text(TASK.replace("n: int = 400", "n: int = 120"))
     (base / "suite.yaml").write_text(MIXED)
     command = "calibrant assess evals/suite.yaml -q"
     result = assess(base / "suite.yaml", out=base / "run", command=command)

@@ -49,9 +49,9 @@ def pack(folder: str | Path) -> bytes:
         "suite.yaml": assessment.provenance.suite_text.encode("utf-8", "replace"),
     }
     members[MANIFEST] = manifest(assessment, members, _left_out(folder, assessment))
-    failed = [c for c in verify_members(members) if not c.ok]
-    if failed:
-        raise RunError(f"{folder}: would not verify: {failed[0].name}: {failed[0].detail}")
+    failed = next((c for c in verify_members(members, report=False) if not c.ok), None)
+    if failed is not None:
+        raise RunError(f"{folder}: would not verify: {failed.name}: {failed.detail}")
     return build(members)
 
 

@@ -137,36 +137,44 @@ def verify(path: str | Path, *, run: str | Path | None = None) -> Verification:
     return Verification(str(path), digest, tuple(checks))
 
 
-def verify_members(members: Mapping[str, bytes], where: str = "pack") -> list[Check]:
-    """Check the members of a pack.
+def verify_members(
+    members: Mapping[str, bytes], where: str = "pack", *, report: bool = True
+) -> Iterator[Check]:
+    """Check the members of a pack, one thing after the other, the cheap ones first.
+
+    Args:
+        report: make the report again to compare it, which takes longest.
 
     Raises:
         NotAPack: if there is no manifest of a pack among them.
     """
     manifest = _manifest(members, where)
-    checks = [_sums(manifest, members)]
+    yield _sums(manifest, members)
     if any(name not in members for name in MEMBERS):
-        return checks  # what is missing has been named
+        return  # what is missing has been named
     try:
         stated = Assessment.model_validate_json(members["assessment.json"])
         facts = _object(members["run.json"], "run.json")
         suite = parse_suite(_mapping(facts.get("suite"), "run.json: suite"), "run.json")
-        checks.append(_suite(suite, facts, stated, members["suite.yaml"]))
+        written = _suite(suite, facts, stated, members["suite.yaml"])
         trials = _trials(members["journal.jsonl"])
     except ValidationError as e:
         error = e.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(p) for p in error["loc"])
-        return [*checks, Check("assessment", False, f"{place}: {error['msg']}")]
+        yield Check("assessment", False, f"{place}: {error['msg']}")
+        return
     except (CalibrantError, ValueError, RecursionError) as e:
-        return [*checks, Check("contents", False, str(e))]
-    checks.append(Check("trials", True, f"{len(trials):,} finished trials, each once"))
-    checks.append(_manifest_says(manifest, stated, members))
-    checks += _verdicts(stated, suite, trials, facts)
-    checks += _items(suite, trials)
-    checks.append(_report(stated, members["report.html"]))
+        yield Check("contents", False, str(e))
+        return
+    yield written
+    yield Check("trials", True, f"{len(trials):,} finished trials, each once")
+    yield _assessment(manifest, stated, members["assessment.json"])
+    yield from _verdicts(stated, suite, trials, facts)
+    yield from _items(suite, trials)
     same = members["README.txt"] == README.encode("utf-8")
-    checks.append(Check("readme", same, "README.txt is calibrant's" if same else "is another's"))
-    return checks
+    yield Check("readme", same, "README.txt is calibrant's" if same else "is another's")
+    if report:
+        yield _report(stated, members["report.html"])
 
 
 def file_sum(file: Path) -> dict[str, Any]:
@@ -278,9 +286,7 @@ def _trials(journal: bytes) -> list[Trial]:
     return list(trials.values())
 
 
-def _manifest_says(
-    manifest: dict[str, Any], stated: Assessment, members: Mapping[str, bytes]
-) -> Check:
+def _assessment(manifest: dict[str, Any], stated: Assessment, text: bytes) -> Check:
     wrong = [
         f"{MANIFEST}: {key} is not that of assessment.json"
         for key in ("suite", "subject", "verdict")
@@ -290,7 +296,7 @@ def _manifest_says(
     named = {*stated.provenance.logs, "trials.parquet"}
     if not isinstance(outside, dict) or {*outside} != named:
         wrong.append(f"{MANIFEST}: left_out does not name the logs of assessment.json")
-    if members["assessment.json"] != (stated.to_json() + "\n").encode():
+    if text != (stated.to_json() + "\n").encode():
         wrong.append("assessment.json is not as calibrant writes it")
     return _check("assessment", wrong, f"{stated.subject} by {stated.suite}: {stated.verdict}")
 
