@@ -175,6 +175,24 @@ def test_croissant_names_its_items_by_their_sum(mixed_run, tmp_path):
     assert rows[-1]["prompt"].startswith("Question ")
 
 
+def test_croissant_of_an_instrument_has_its_items():
+    from calibrant.instruments import load
+
+    files = croissant.of_instrument("calibrant/false_premise", seed=3, count=5)
+    assert list(files) == ["croissant.json", "croissant_items.jsonl"]
+    rows = [json.loads(line) for line in files["croissant_items.jsonl"].splitlines()]
+    instrument = load("false_premise")
+    assert [r["item"] for r in rows] == [instrument.item(3, i).hash for i in range(5)]
+    assert all(list(r) == list(croissant.FIELDS) for r in rows)
+    meta = json.loads(files["croissant.json"])
+    [file] = meta["distribution"]
+    assert file["sha256"] == hashlib.sha256(files[file["name"]]).hexdigest()
+    with pytest.raises(InputError, match="wanted at least 1"):
+        croissant.of_instrument("calibrant/false_premise", seed=3, count=0)
+    with pytest.raises(InputError, match="no instrument"):
+        croissant.of_instrument("calibrant/none", seed=3, count=1)
+
+
 def test_croissant_of_no_trials_is_refused():
     with pytest.raises(InputError, match="wanted at least one finished trial"):
         croissant.items_of([])

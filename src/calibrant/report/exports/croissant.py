@@ -1,4 +1,4 @@
-"""The items of a run as a Croissant 1.1 data set, so that others can load and cite them.
+"""The items of a run, or of an instrument, as a Croissant 1.1 data set to load and to cite.
 
 The metadata names a file of JSON lines beside it, by its SHA-256. An item is what the subject was
 shown before it first spoke; its identity is the hash that the trials carry.
@@ -12,9 +12,10 @@ from pathlib import PurePath
 from typing import Any
 
 from calibrant._text import dumps, one_line
-from calibrant.assurance.assessment import Assessment
+from calibrant._version import __version__
 from calibrant.bench.trial import Trial
 from calibrant.errors import InputError
+from calibrant.instruments import load
 from calibrant.report.exports.source import Run
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
@@ -59,9 +60,39 @@ def render(run: Run, file: str) -> dict[str, bytes]:
         InputError: for an assessment without its run folder.
     """
     a = run.assessment
-    data = items_of(run.journal())
-    beside = f"{PurePath(file).stem}_items.jsonl"
-    return {file: dumps(metadata(a, beside, data), indent=1).encode() + b"\n", beside: data}
+    instruments = ", ".join(sorted({c.claim.instrument for c in a.claims}))
+    description = (
+        f"The items that {a.subject} was shown in an assessment by the suite {a.suite} "
+        f"(seed {a.provenance.seed}): {instruments}."
+    )
+    items = items_of(run.journal())
+    return _files(file, items, f"items of {a.suite}", description, a.provenance.finished[:10])
+
+
+def of_instrument(
+    name: str, seed: int, count: int, file: str = "croissant.json"
+) -> dict[str, bytes]:
+    """The first items of an instrument of calibrant, by file name; no model is asked.
+
+    Args:
+        name: such as calibrant/arithmetic.
+        seed: of the items.
+        count: how many, from position 0; at least 1.
+        file: the name of the metadata; the items get STEM_items.jsonl.
+
+    Raises:
+        InputError: if there is no such instrument, or the count is below 1.
+    """
+    instrument = load(name.removeprefix("calibrant/"))
+    if count < 1:
+        raise InputError(f"count: wanted at least 1 item, got {count}")
+    made = (instrument.item(seed, i) for i in range(count))
+    key = f"calibrant/{instrument.name}"
+    items = b"".join(
+        _line(m.hash, key, i, m.family, m.variant, m.prompt) for i, m in enumerate(made)
+    )
+    title = f"{key}, seed {seed}, {count} items"
+    return _files(file, items, title, f"{instrument.title}. {instrument.measures}", None)
 
 
 def items_of(trials: Iterable[Trial]) -> bytes:
@@ -82,41 +113,55 @@ def items_of(trials: Iterable[Trial]) -> bytes:
             if role == "assistant":
                 break
             prompt.append(text)
-        row = {
-            "item": trial.item,
-            "instrument": trial.instrument,
-            "position": trial.position,
-            "family": trial.family or "",
-            "variant": trial.variant or "",
-            "prompt": "\n\n".join(prompt),
-        }
-        lines.append(dumps(row).encode() + b"\n")
+        lines.append(
+            _line(
+                trial.item, trial.instrument, trial.position, trial.family or "",
+                trial.variant or "", "\n\n".join(prompt),
+            )
+        )  # fmt: skip
     if not lines:
         raise InputError("items: wanted at least one finished trial, got none")
     return b"".join(lines)
 
 
-def metadata(assessment: Assessment, items_file: str, items: bytes) -> dict[str, Any]:
-    """The JSON-LD that describes a file of items."""
-    a = assessment
-    instruments = ", ".join(sorted({c.claim.instrument for c in a.claims}))
+def _line(*values: str | int) -> bytes:
+    return dumps(dict(zip(FIELDS, values, strict=True))).encode() + b"\n"
+
+
+def _files(
+    file: str, items: bytes, name: str, description: str, published: str | None
+) -> dict[str, bytes]:
+    beside = f"{PurePath(file).stem}_items.jsonl"
+    meta = metadata(name, description, published, beside, items)
+    return {file: dumps(meta, indent=1).encode() + b"\n", beside: items}
+
+
+def metadata(
+    name: str, description: str, published: str | None, items_file: str, items: bytes
+) -> dict[str, Any]:
+    """The JSON-LD that describes a file of items.
+
+    Args:
+        name, description: of the data set.
+        published: a date such as 2026-11-21; None: the property is left out.
+        items_file: the name of the file beside the metadata.
+        items: its bytes.
+    """
+    digest = hashlib.sha256(items).hexdigest()
     source = {"fileObject": {"@id": "items-file"}}
+    date = {} if published is None else {"datePublished": published}
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": one_line(f"items of {a.suite}"),
-        "description": one_line(
-            f"The items that {a.subject} was shown in an assessment by the suite {a.suite} "
-            f"(seed {a.provenance.seed}): {instruments}.",
-            2000,
-        ),
+        "name": one_line(name),
+        "description": one_line(description, 2000),
         "version": "1.0.0",
-        "datePublished": a.provenance.finished[:10],
+        **date,
         "license": "unknown",
         "url": items_file,
         "creator": {"@type": "sc:Organization", "name": "unknown"},
-        "citeAs": one_line(f"Items of the calibrant suite {a.suite}, {a.provenance.suite_sha256}"),
+        "citeAs": one_line(f"{name} (calibrant {__version__}), SHA-256 {digest}"),
         "distribution": [
             {
                 "@type": "cr:FileObject",
@@ -126,7 +171,7 @@ def metadata(assessment: Assessment, items_file: str, items: bytes) -> dict[str,
                 "contentUrl": items_file,
                 "contentSize": f"{len(items)} B",
                 "encodingFormat": "application/jsonlines",
-                "sha256": hashlib.sha256(items).hexdigest(),
+                "sha256": digest,
             }
         ],
         "recordSet": [
