@@ -234,7 +234,8 @@ def _suite(suite: Suite, facts: dict[str, Any], stated: Assessment, text: bytes)
     written = _written_suite(text)
     if written.claims != suite.claims:
         wrong.append("run.json: the claims are not those of suite.yaml")
-    return _check("suite", wrong, f"{len(suite.claims)} claims, as written in suite.yaml")
+    n = len(suite.claims)
+    return _check("suite", wrong, f"{n} claim{'s' * (n != 1)}, as written in suite.yaml")
 
 
 def _written_suite(text: bytes) -> Suite:
