@@ -56,3 +56,41 @@ BELOW = "- {name: a, instrument: task.py@yes, rate: includes, below: 0.30, if_re
 def below() -> str:
     """A claim that the planted subject of rate 0.10 fulfils."""
     return BELOW
+
+
+HOSTILE = 'evil \x1b[31m<script>"x"</script>]]> | `a` @b #1 \u202e=1+1 https://x.invalid ##['
+"""A claim's name with something for every format to trip over."""
+
+ANSWER = "=cmd|' /C calc'!A0 \x1b[2J<b>"
+
+MIXED = r"""
+subject: standard/rate-0.10
+seed: 3
+model_args: {positive: "positive", negative: "=cmd|' /C calc'!A0 \e[2J<b>", fail: 0.03}
+generate: {temperature: 0.5}
+claims:
+  - {name: low, instrument: task.py@yes, rate: includes, below: 0.40, if_really: 0.15}
+  - name: "evil \e[31m<script>\"x\"</script>]]> | `a` @b #1 \u202e=1+1 https://x.invalid ##["
+    instrument: task.py@yes
+    rate: includes
+    above: 0.40
+    if_really: 0.70
+  - {name: open, instrument: task.py@yes, rate: includes, below: 0.12, at_most: 40}
+  - {name: made, instrument: calibrant/false_premise, rate: noticed, above: 0.5, if_really: 0.9}
+"""
+
+
+@pytest.fixture(scope="session")
+def mixed_run(tmp_path_factory) -> Path:
+    """A run folder with a supported, two refuted and an undetermined claim; only to be read."""
+    from calibrant import assess
+
+    base = tmp_path_factory.mktemp("mixed")
+    # Few items: exact designs for a finite data set are then quick.
+    (base / "task.py").write_text(TASK.replace("n: int = 400", "n: int = 120"))
+    (base / "suite.yaml").write_text(MIXED)
+    command = "calibrant assess evals/suite.yaml -q"
+    result = assess(base / "suite.yaml", out=base / "run", command=command)
+    assert [c.verdict for c in result.claims] == ["supported", "refuted", "undetermined", "refuted"]
+    assert result.claims[1].claim.name == HOSTILE
+    return base / "run"

@@ -119,7 +119,7 @@ def make_plan(suite: Suite, streams: dict[str, Stream], keys: dict[str, str]) ->
     Raises:
         InputError: if a claim has no design, naming the claim.
     """
-    claims = tuple(_planned(c, streams[keys[c.name]].size) for c in suite.claims)
+    claims = tuple(plan_claim(c, streams[keys[c.name]].size) for c in suite.claims)
     instruments = []
     for key, stream in streams.items():
         mine = [p for p in claims if keys[p.claim.name] == key]
@@ -130,7 +130,12 @@ def make_plan(suite: Suite, streams: dict[str, Stream], keys: dict[str, str]) ->
     return Plan(suite, claims, tuple(instruments))
 
 
-def _planned(claim: Claim, items: int | None) -> PlannedClaim:
+def plan_claim(claim: Claim, items: int | None) -> PlannedClaim:
+    """Plan one claim about `items` items, or about a generator without end (None).
+
+    Raises:
+        InputError: if it has no design.
+    """
     try:
         design = design_for(claim, items)
     except DesignError as e:

@@ -87,7 +87,8 @@ def open_stream(name: str, args: Mapping[str, Any], seed: int, base: Path) -> St
     return _data_set(name, args, task, seed)
 
 
-def _key(name: str, args: Mapping[str, Any]) -> str:
+def stream_key(name: str, args: Mapping[str, Any]) -> str:
+    """The key of an instrument's stream: its name, with its arguments where it has any."""
     given = ", ".join(f"{k}={args[k]!r}" for k in sorted(args))
     return f"{name}({given})" if given else name
 
@@ -198,7 +199,7 @@ def _data_set(name: str, args: Mapping[str, Any], task: Task, seed: int) -> Stre
     ids = [s.id for s in samples]
     own_ids = None not in ids and len(set(map(str, ids))) == len(ids)
     order = list(range(len(samples)))
-    key = _key(name, args)
+    key = stream_key(name, args)
     random.Random(int(np.random.SeedSequence([seed, *key.encode()]).generate_state(1)[0])).shuffle(
         order
     )

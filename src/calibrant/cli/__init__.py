@@ -21,7 +21,10 @@ COMMANDS = {
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",
     "certify": "measure calibrant's own methods",
     "demo": "assess the example suite on the embedded model",
-    "report": "make the HTML report of an assessment again",
+    "report": "make the report of an assessment again, or an export for other tools",
+    "gate": "verdicts of finished runs for CI: one line per claim, JUnit, SARIF, Markdown",
+    "pack": "put a run's evidence into one file with checksums",
+    "verify": "check such a file offline and recompute its verdicts",
     "schema": "print the JSON schema of assessment.json",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""

@@ -44,7 +44,7 @@ def write_html(assessment: Assessment, path: str | Path) -> None:
     path = Path(path)
     data = html(assessment).encode("utf-8")
     try:
-        _write(path, data)
+        write_whole(path, data)
     except OSError as e:
         raise RunFolderError(
             f"{path}: the report cannot be written ({e.strerror or e}); "
@@ -52,7 +52,8 @@ def write_html(assessment: Assessment, path: str | Path) -> None:
         ) from e
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` beside `path` and let it take its place; an OSError leaves `path` as it was."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
     try:
