@@ -14,12 +14,15 @@ reads them in a process of its own, import and all:
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
+from typing import Any
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "nobody", "looks"]
 
@@ -75,14 +78,55 @@ def write_log(path: Path, first: int, samples: int) -> None:
             total_time=1.5, working_time=1.25,
         )  # fmt: skip
 
+    ids = range(first, first + samples)
     spec = EvalSpec(
         created="2026-01-01T00:00:00+00:00", task="quiz", task_id=f"task{first}",
         model="mockllm/model", config=EvalConfig(epochs=1), dataset=EvalDataset(samples=samples),
     )  # fmt: skip
-    log = EvalLog(
-        eval=spec, status="success", samples=[sample(i) for i in range(first, first + samples)]
-    )
+    log = EvalLog(eval=spec, status="success", samples=[sample(i) for i in ids])
     write_eval_log(log, str(path))
+
+
+def multiplied(source: Path, target: Path, copies: int, name: str) -> None:
+    """A log with each sample of `source` several times under new ids: Inspect takes long to write.
+
+    Every member is packed as Inspect packs it.
+    """
+    from inspect_ai._util.zipfile import zipfile_compress_kwargs
+
+    def renamed(sample: dict[str, Any], copy: int) -> dict[str, Any]:
+        return {
+            **sample,
+            "id": f"{name}-{sample['id']}-{copy}",
+            "uuid": f"{name}-{sample['id']}-{copy}",
+        }
+
+    with (
+        zipfile.ZipFile(source) as old,
+        zipfile.ZipFile(target, "w", **zipfile_compress_kwargs) as new,
+    ):
+        for member in old.namelist():
+            content = json.loads(old.read(member))
+            if member.startswith("samples/"):
+                for copy in range(copies):
+                    sample = renamed(content, copy)
+                    new.writestr(f"samples/{sample['id']}_epoch_1.json", dumped(sample))
+                continue
+            if "summaries" in member:
+                content = [renamed(s, copy) for copy in range(copies) for s in content]
+            elif "eval" in content:
+                spec = content["eval"]
+                spec |= {
+                    k: f"{spec[k]}{name}" for k in ("eval_id", "run_id", "task_id") if k in spec
+                }
+                spec["dataset"]["samples"] *= copies
+                spec["dataset"].pop("sample_ids", None)
+            new.writestr(member, dumped(content))
+
+
+def dumped(content: Any) -> bytes:
+    """Compact JSON, as Inspect writes it."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def cost(reader: str, path: Path) -> tuple[float, float, float, int]:
@@ -128,12 +172,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "logs").mkdir()
-        write_log(folder / "small.eval", 0, samples // 10)
-        write_log(folder / "big.eval", 0, samples)
+        write_log(folder / "few.eval", 0, 20)
+        write_log(folder / "small.eval", 0, samples // 20)
+        multiplied(folder / "small.eval", folder / "big.eval", 20, "big")
         for i in range(logs):
-            write_log(folder / "logs" / f"2026-01-01T00-00-00_quiz_{i}.eval", 20 * i, 20)
+            path = folder / "logs" / f"2026-01-01T00-00-00-00-00_quiz_{i}.eval"
+            multiplied(folder / "few.eval", path, 1, f"log{i}")
         held = [
-            compare(f"one log of {samples // 10:,} samples", folder / "small.eval"),
+            compare(f"one log of {samples // 20:,} samples", folder / "small.eval"),
             compare(f"one log of {samples:,} samples", folder / "big.eval"),
             compare(f"{logs:,} logs of 20 samples", folder / "logs"),
         ]

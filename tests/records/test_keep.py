@@ -52,7 +52,7 @@ def test_csv_cannot_run_in_a_spreadsheet(make, tmp_path):
 
 def test_where_trials_cannot_be_kept(make, tmp_path):
     found = read(make.eval([make.sample(1)]))
-    with pytest.raises(InputError, match=r"ends in .parquet or .csv"):
+    with pytest.raises(InputError, match="wanted .parquet, .csv, or a folder"):
         keep(found, tmp_path / "out.xlsx")
     (tmp_path / "there.csv").write_text("x")
     with pytest.raises(InputError, match="only to .parquet can trials be added"):

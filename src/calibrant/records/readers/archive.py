@@ -39,6 +39,7 @@ class Archive:
             raise InputError(f"{where}: the directory of the zip archive is damaged") from e
         # A member written again, as after a retry, replaces the one before.
         self.members = {i.filename: i for i in infos}
+        self._folders: dict[str, list[str]] | None = None
         self._zstd = zstandard.ZstdDecompressor()
         self._check_sizes()
 
@@ -73,6 +74,16 @@ class Archive:
             if i.filename.startswith(prefix) and i.filename.endswith(".json")
         ]
         yield from (i.filename for i in sorted(chosen, key=lambda i: i.header_offset))
+
+    def within(self, folder: str) -> list[str]:
+        """Names of the JSON members that lie directly in `folder`, in no order."""
+        if self._folders is None:
+            # Samples in pieces have some ten members each: asked for one folder at a time.
+            self._folders = {}
+            for name in self.members:
+                if name.endswith(".json"):
+                    self._folders.setdefault(name.rpartition("/")[0], []).append(name)
+        return self._folders.get(folder, [])
 
     def read(self, name: str) -> bytes:
         """The content of a member.

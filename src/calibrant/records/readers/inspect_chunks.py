@@ -54,7 +54,9 @@ def whole(archive: Archive, shell: str, sample: Sample, data: bytes) -> tuple[Sa
 def _sequence(archive: Archive, folder: str, name: str) -> Iterator[tuple[Raw, str]]:
     """The items of a sequence; its files are named by the number of their first item."""
     prefix = f"{folder}/{name}/"
-    members = [m for m in archive.names(prefix) if m[len(prefix) : -len(".json")].isdecimal()]
+    members = [
+        m for m in archive.within(f"{folder}/{name}") if m[len(prefix) : -len(".json")].isdecimal()
+    ]
     for member in sorted(members, key=lambda m: int(m[len(prefix) : -len(".json")])):
         where = f"{archive.where}: {member[:100]}"
         for item in decode(archive.read(member), list[Raw], where):
