@@ -96,7 +96,7 @@ def _statistics(
     statistics = {}
     for name, (low, high) in found.items():
         if side != "two":
-            low, high = (0 * low, high) if side == "upper" else (low, 0 * high + 1)
+            low, high = (np.zeros_like(high), high) if side == "upper" else (low, np.ones_like(low))
         statistics[f"{name} covered"] = peers.held(rate, (low, high))
         inside = np.minimum(high, 1.0), np.maximum(low, 0.0)
         word, value = {

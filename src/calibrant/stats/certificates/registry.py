@@ -7,7 +7,8 @@ from importlib import import_module
 from calibrant.stats.certificates import Certificate
 
 MODULES = (
-    "rates", "clusters", "means", "stopping", "sequential", "comparisons", "variance", "budget",
+    "rates", "clusters", "means", "stopping", "sequential", "paired", "independent", "many",
+    "variance", "budget",
 )  # fmt: skip
 
 
