@@ -42,7 +42,8 @@ def section(
     )
     beyond = sum(not m.declared for m in measured)
     if beyond:
-        head += f" The last {beyond} regimes (in brackets) lie outside the promise."
+        which = "regime (in brackets) lies" if beyond == 1 else f"{beyond} (in brackets) lie"
+        head += f" The last {which} outside the promise."
     names = [str(i) if m.declared else f"({i})" for i, m in enumerate(measured, start=1)]
     rows = [["", "promise", *names], ["---"] * 2 + ["---:"] * len(names)]
     keys = list(dict.fromkeys(key for m in measured for key in m.regime))
