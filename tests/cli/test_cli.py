@@ -153,6 +153,39 @@ def test_the_certify_command_measures_and_lists(capsys):
     assert call("certify", "nothing-like-it") == 2
 
 
+def test_certify_writes_tables_and_keeps_the_sections_it_did_not_measure(capsys, tmp_path):
+    folder = tmp_path / "tables"
+    run = ("--draws", "1000", "--workers", "1", "--tables", str(folder))
+    assert call("certify", "rate-exact", "cluster-no-events", *run) == 0
+    said = capsys.readouterr()
+    assert "rate-exact: The Clopper" in said.err  # one line each, as this is no terminal
+    first = (folder / "rates.md").read_text(encoding="utf-8")
+    assert first.startswith("# Certificates: rates\n")
+    assert "| **clopper-pearson covered** | ≥ 0.95 |" in first
+    assert call("certify", "rate-finite-set", *run) == 0
+    both = (folder / "rates.md").read_text(encoding="utf-8")
+    assert both.startswith(first.rstrip("\n"))
+    assert "## rate-finite-set-on-average" in both
+    assert (folder / "clusters.md").exists()
+    capsys.readouterr()
+    (folder / "clusters.md").unlink()
+    (folder / "clusters.md").mkdir()
+    assert call("certify", "cluster-no-events", *run) == 2
+    err = capsys.readouterr().err
+    assert "cannot write clusters.md" in err
+    assert "Traceback" not in err
+    file = str(folder / "rates.md")
+    assert call("certify", "rate-exact", "--draws", "250", "--tables", file) == 2
+
+
+def test_certify_shows_a_bar_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert call("certify", "cluster-no-events", "--draws", "500", "--workers", "1", "--json") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)[0]["certificate"] == "cluster-no-events"
+    assert "If no outcomes differ" not in said.err
+
+
 def test_the_live_display_draws_every_claim():
     from io import StringIO
 

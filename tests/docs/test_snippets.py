@@ -18,7 +18,7 @@ from calibrant.subjects import describe
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [*sorted(DOCS.glob("*.md")), *(p for p in [ROOT / "README.md"] if p.exists())]
+PAGES = [*sorted(DOCS.rglob("*.md")), *(p for p in [ROOT / "README.md"] if p.exists())]
 FENCE = re.compile(r"^(```+)[ ]*(\w*)[^\n]*\n(.*?)^\1[ ]*$", re.M | re.S)
 
 
@@ -142,7 +142,7 @@ def nav_files(entry: object) -> list[str]:
 def test_every_page_is_in_the_navigation_once():
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     listed = nav_files(config["nav"])
-    assert sorted(listed) == sorted(p.name for p in DOCS.glob("*.md"))
+    assert sorted(listed) == sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md"))
 
 
 def test_the_published_schema_is_calibrants():

@@ -9,8 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.errors import InputError
-from calibrant.stats.certificates import measure_certificate
-from calibrant.stats.certificates.sequential import CERTIFICATES
 from calibrant.stats.estimates.betting import (
     BETS,
     WEIGHTS,
@@ -247,10 +245,3 @@ def test_scores_whose_mean_changes_contradict_each_other_openly():
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         confidence_sequence(**arguments)
-
-
-@pytest.mark.parametrize("certificate", CERTIFICATES, ids=lambda c: c.name)
-def test_no_promise_is_broken(certificate):
-    slow = certificate.name in ("betting-sequence", "comparison-e-values")
-    for measured in measure_certificate(certificate, draws=250 if slow else 1000, seed=1):
-        assert not measured.broken, (measured.regime, measured.broken)

@@ -1,7 +1,6 @@
 """Clustered trials: kernels against plain twins and textbook algebra, bounds against simulation."""
 
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from calibrant.errors import InputError
-from calibrant.stats.certificates import measure_certificate
-from calibrant.stats.certificates.clusters import CERTIFICATES
 from calibrant.stats.estimates.clusters import (
     METHODS,
     Clusters,
@@ -352,12 +349,3 @@ def test_every_method_is_quiet_at_the_ends():
                 assert method == "robust"
                 continue
             assert found.low <= found.value <= found.high
-
-
-def test_certificates_hold_and_the_bound_is_short():
-    for certificate in CERTIFICATES:
-        short = replace(certificate, regimes=certificate.regimes[:2])
-        for at, measured in enumerate(measure_certificate(short, draws=500)):
-            assert not measured.broken, measured
-            # 0.055 and 0.025, with room for the noise of 500 draws.
-            assert measured.statistics["beta-binomial upper"] < (0.057, 0.025)[at]

@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from calibrant.errors import InputError
-from calibrant.stats.certificates import measure_certificate
-from calibrant.stats.certificates.rates import CERTIFICATES
 from calibrant.stats.estimates.rates import METHODS, bounds, interval
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -138,9 +136,3 @@ def test_arrays_that_do_not_fit_are_refused():
         bounds([1, 2], [3, 4, 5])
     with pytest.raises(InputError, match="whole numbers"):
         bounds([np.nan], [3])
-
-
-def test_certificates_hold():
-    for certificate in CERTIFICATES:
-        for measured in measure_certificate(certificate, draws=2000):
-            assert not measured.broken, measured
