@@ -1,0 +1,267 @@
+"""How strong is each subject? Maximum likelihood on the count table, by Newton's method.
+
+The Hessian has one row per subject and one each for the order effect and the tie parameter; a
+fit costs milliseconds however many comparisons there were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.errors import CalibrantError, InputError
+from calibrant.ratings.counts import TIE, Counts
+from calibrant.ratings.existence import Existence, existence
+from calibrant.ratings.likelihood import MODELS, ModelName, Terms
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 1e-10
+"""Largest gradient, relative to the comparisons of the busiest subject, that counts as converged."""
+
+ROUNDS = 100
+
+
+class RatingError(CalibrantError, ValueError):
+    """A rating that does not exist, or was not found."""
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Proof that the maximum was found.
+
+    Attributes:
+        gradient: largest absolute derivative of the log-likelihood at the estimate.
+        rounds: Newton steps.
+        decrement: Newton decrement, twice the log-likelihood still to be gained.
+    """
+
+    gradient: float
+    rounds: int
+    decrement: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Strengths of subjects with what a covariance needs.
+
+    Attributes:
+        model, counts: what was fitted to what.
+        parameters: shape (P,): log-strengths of all subjects (they add up to 0), then the order
+            effect if asked, then the tie parameter if the model has one.
+        order_effect: added to the difference in favour of the left subject, if asked.
+        tie: ν of Davidson or θ of Rao–Kupper; None for "bt".
+        log_likelihood: at the estimate; without the prior.
+        hessian: shape (P, P), of the penalised log-likelihood, negative semi-definite.
+        prior_sd: of the normal prior on log-strengths, if one was stated.
+    """
+
+    model: ModelName
+    counts: Counts
+    parameters: Floats
+    order_effect: float | None
+    tie: float | None
+    log_likelihood: float
+    hessian: Floats
+    prior_sd: float | None
+    convergence: Convergence
+
+    @property
+    def strengths(self) -> Floats:
+        """Log-strengths, shape (subjects,); they add up to 0."""
+        return self.parameters[: len(self.counts.names)]
+
+    def terms(self) -> Terms:
+        """Derivatives of each pair and outcome at the estimate."""
+        problem = Problem(self.counts, self.model, self.order_effect is not None, self.prior_sd)
+        return problem.terms(self.parameters)
+
+    def __repr__(self) -> str:
+        best = int(np.argmax(self.strengths))
+        return (
+            f"{self.model}: {self.counts!r}; log-likelihood {self.log_likelihood:.4f}, "
+            f"strongest {self.counts.names[best]!r}"
+        )
+
+
+def fit(
+    counts: Counts,
+    model: ModelName = "bt",
+    *,
+    order_effect: bool = False,
+    prior_sd: float | None = None,
+    start: Floats | None = None,
+) -> Fit:
+    """Maximise the likelihood, after checking that a maximum exists.
+
+    Args:
+        counts: the comparisons.
+        model: "bt" (ties are half wins), "davidson" or "rao-kupper".
+        order_effect: also estimate an advantage of standing left.
+        prior_sd: a normal prior on the log-strengths with mean 0; with it a maximum always
+            exists. It is stated in the result, never added silently.
+        start: parameters to start from, such as those of a similar fit.
+
+    Raises:
+        RatingError: if no finite maximum exists and no prior is stated, or it was not reached.
+        InputError: for fewer than two subjects, no comparisons, or a prior that is not above 0.
+    """
+    if model not in MODELS:
+        raise InputError(f"model: wanted one of {', '.join(MODELS)}, got {model!r}")
+    if len(counts.names) < 2:
+        raise InputError(f"subjects: wanted at least 2, got {len(counts.names)}")
+    if counts.total <= 0:
+        raise InputError("comparisons: wanted at least one, got none")
+    if prior_sd is not None and not (np.isfinite(prior_sd) and prior_sd > 0):
+        raise InputError(f"prior: wanted a standard deviation above 0, got {prior_sd!r}")
+    ties = float(counts.outcomes[:, TIE].sum())
+    if model != "bt" and not 0 < ties < counts.total:
+        raise RatingError(
+            f"{model}: wanted some ties and some wins, got {ties:g} ties of {counts.total:g}"
+        )
+    if prior_sd is None:
+        found = existence(counts)
+        if not found.exists:
+            raise RatingError(_why(found))
+    problem = Problem(counts, model, order_effect, prior_sd)
+    return problem.solve(problem.start() if start is None else np.asarray(start, np.float64))
+
+
+def _why(found: Existence) -> str:
+    return f"{found!r}; state a prior, or rate the pools apart"
+
+
+class Problem:
+    """One likelihood on one count table."""
+
+    def __init__(
+        self, counts: Counts, model: ModelName, order_effect: bool, prior_sd: float | None
+    ) -> None:
+        self.counts = counts if order_effect else counts.unordered()
+        self.model: ModelName = model
+        self.order_effect = order_effect
+        self.prior_sd = prior_sd
+        self.subjects = len(counts.names)
+        self.ties = model != "bt"
+        self.size = self.subjects + order_effect + self.ties
+
+    def start(self) -> Floats:
+        parameters = np.zeros(self.size)
+        if self.ties:
+            share = self.counts.outcomes[:, TIE].sum() / self.counts.total
+            parameters[-1] = np.log(2 * share / (1 - share))
+        return parameters
+
+    def terms(self, parameters: Floats) -> Terms:
+        s = parameters[: self.subjects]
+        d = s[self.counts.left] - s[self.counts.right]
+        if self.order_effect:
+            d = d + parameters[self.subjects]
+        return MODELS[self.model](d, float(parameters[-1]) if self.ties else 0.0)
+
+    def objective(self, parameters: Floats, terms: Terms) -> float:
+        value = float((self.counts.outcomes * terms.value).sum())
+        return value - self._penalty(parameters)
+
+    def _penalty(self, parameters: Floats) -> float:
+        if self.prior_sd is None:
+            return 0.0
+        return float((parameters[: self.subjects] ** 2).sum()) / (2 * self.prior_sd**2)
+
+    def gradient(self, parameters: Floats, terms: Terms) -> Floats:
+        n, c = self.counts.outcomes, self.counts
+        by_d = (n * terms.d).sum(axis=1)
+        g = np.zeros(self.size)
+        g[: self.subjects] = np.bincount(c.left, by_d, self.subjects)
+        g[: self.subjects] -= np.bincount(c.right, by_d, self.subjects)
+        if self.order_effect:
+            g[self.subjects] = by_d.sum()
+        if self.ties:
+            g[-1] = (n * terms.t).sum()
+        if self.prior_sd is not None:
+            g[: self.subjects] -= parameters[: self.subjects] / self.prior_sd**2
+        return g
+
+    def hessian(self, terms: Terms) -> Floats:
+        n = self.counts.outcomes
+        mixed = (n * terms.dt).sum(axis=1) if self.ties else None
+        second = float((n * terms.tt).sum())
+        h = self.quadratic((n * terms.dd).sum(axis=1), mixed, second)
+        if self.prior_sd is not None:
+            i = np.arange(self.subjects)
+            h[i, i] -= 1 / self.prior_sd**2
+        return h
+
+    def quadratic(self, dd: Floats, dt: Floats | None, tt: float) -> Floats:
+        """Shape (P, P): sum over pairs of dd xxᵀ, with x the pair's row of the design, and ties."""
+        c, k = self.counts, self.subjects
+        h = np.zeros((self.size, self.size))
+        cells = np.bincount(c.left * k + c.right, dd, k * k).reshape(k, k)
+        h[:k, :k] = -cells - cells.T
+        diagonal = np.bincount(c.left, dd, k) + np.bincount(c.right, dd, k)
+        h[np.arange(k), np.arange(k)] += diagonal
+        if self.order_effect:
+            h[:k, k] = h[k, :k] = np.bincount(c.left, dd, k) - np.bincount(c.right, dd, k)
+            h[k, k] = dd.sum()
+        if dt is not None:
+            cross = np.bincount(c.left, dt, k) - np.bincount(c.right, dt, k)
+            h[:k, -1] = h[-1, :k] = cross
+            if self.order_effect:
+                h[k, -1] = h[-1, k] = dt.sum()
+            h[-1, -1] = tt
+        return h
+
+    def solve(self, parameters: Floats) -> Fit:
+        """Newton's method with halved steps; the log-likelihood is concave in all but θ of
+        Rao–Kupper, where it is so near the maximum."""
+        busiest = float(self.counts.wins.sum(axis=1).max())
+        terms = self.terms(parameters)
+        value = self.objective(parameters, terms)
+        for rounds in range(ROUNDS + 1):
+            g, h = self.gradient(parameters, terms), self.hessian(terms)
+            step = self.step(g, h)
+            decrement, largest = float(g @ step), float(np.abs(g).max())
+            if largest <= TOLERANCE * busiest and decrement < 1e-12 * max(1.0, abs(value)):
+                return self._fit(parameters, value, h, Convergence(largest, rounds, decrement))
+            scale = 1.0
+            while True:
+                tried = parameters + scale * step
+                tried_terms = self.terms(tried)
+                new = self.objective(tried, tried_terms)
+                if new >= value - 1e-12 * abs(value) or scale < 1e-10:
+                    break
+                scale /= 2
+            parameters, terms, value = tried, tried_terms, new
+        raise RatingError(
+            f"{self.model}: not converged after {ROUNDS} rounds (gradient {largest:.3g})"
+        )
+
+    def step(self, g: Floats, h: Floats) -> Floats:
+        """Newton's step; the direction in which all strengths rise together is held at 0."""
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+        a = -h
+        if self.prior_sd is None:
+            a[: self.subjects, : self.subjects] += np.abs(np.diag(a)).max() / self.subjects
+        try:
+            return np.asarray(cho_solve(cho_factor(a), g))
+        except LinAlgError:
+            # Far from the maximum a model need not be concave: climb along the gradient.
+            return np.asarray(g / max(float(np.abs(np.diag(h)).max()), 1e-12))
+
+    def _fit(self, parameters: Floats, value: float, h: Floats, proof: Convergence) -> Fit:
+        shifted = parameters.copy()
+        shifted[: self.subjects] -= shifted[: self.subjects].mean()
+        if self.prior_sd is not None:
+            shifted = parameters
+        tie = None
+        if self.ties:
+            power = float(np.exp(parameters[-1]))
+            tie = power if self.model == "davidson" else 1 + power
+        return Fit(
+            self.model, self.counts, shifted,
+            float(parameters[self.subjects]) if self.order_effect else None,
+            tie, value + self._penalty(parameters), h, self.prior_sd, proof,
+        )  # fmt: skip
