@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,10 @@ class Counts:
         return Counts(rest.names, rest.left[there], rest.right[there], rest.outcomes[there])
 
 
+Block = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float64] | None]
+"""Left, right, outcome and weight (or None) of some consecutive rows."""
+
+
 def count(
     left: ArrayLike,
     right: ArrayLike,
@@ -137,14 +141,30 @@ def count(
         raise InputError(
             f"comparisons: wanted columns of one length, got {a.shape}, {b.shape}, {o.shape}"
         )
+
+    def blocks() -> Iterator[Block]:
+        for start in range(0, a.size, BLOCK):
+            part = slice(start, start + BLOCK)
+            yield a[part], b[part], o[part], None if w is None else w[part]
+
+    return count_blocks(blocks(), names=names)
+
+
+def count_blocks(blocks: Iterable[Block], *, names: Sequence[str]) -> Counts:
+    """Count comparisons that come in blocks of rows, such as from files read piece by piece.
+
+    Raises:
+        InputError: as `count`; rows are numbered through all blocks.
+    """
     size = len(names)
     dense = 3 * size * size <= DENSE_CELLS
     cells = np.zeros(3 * size * size) if dense else None
     found: list[tuple[Ints, Floats]] = []
-    for start in range(0, a.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        code = _codes(a[part], b[part], o[part], size, start)
-        each = None if w is None else _weights(w[part], start)
+    start = 0
+    for a, b, o, w in blocks:
+        code = _codes(a, b, o, size, start)
+        each = None if w is None else _weights(w, start)
+        start += a.size
         if cells is not None:
             cells += np.bincount(code, each, cells.size)
         else:

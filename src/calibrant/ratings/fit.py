@@ -15,6 +15,7 @@ from calibrant.errors import CalibrantError, InputError
 from calibrant.ratings.counts import TIE, Counts
 from calibrant.ratings.existence import Existence, existence
 from calibrant.ratings.likelihood import MODELS, ModelName, Terms
+from calibrant.ratings.solve import Matrix, laplacian, solver
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +55,8 @@ class Fit:
         order_effect: added to the difference in favour of the left subject, if asked.
         tie: ν of Davidson or θ of Rao–Kupper; None for "bt".
         log_likelihood: at the estimate; without the prior.
-        hessian: shape (P, P), of the penalised log-likelihood, negative semi-definite.
+        hessian: shape (P, P), of the penalised log-likelihood, negative semi-definite; sparse for
+            more than `solve.DENSE` subjects.
         prior_sd: of the normal prior on log-strengths, if one was stated.
     """
 
@@ -64,7 +66,7 @@ class Fit:
     order_effect: float | None
     tie: float | None
     log_likelihood: float
-    hessian: Floats
+    hessian: Matrix
     prior_sd: float | None
     convergence: Convergence
 
@@ -73,10 +75,28 @@ class Fit:
         """Log-strengths, shape (subjects,); they add up to 0."""
         return self.parameters[: len(self.counts.names)]
 
+    @property
+    def problem(self) -> Problem:
+        """The likelihood that was maximised."""
+        return Problem(self.counts, self.model, self.order_effect is not None, self.prior_sd)
+
     def terms(self) -> Terms:
-        """Derivatives of each pair and outcome at the estimate."""
-        problem = Problem(self.counts, self.model, self.order_effect is not None, self.prior_sd)
-        return problem.terms(self.parameters)
+        """Derivatives of each pair and outcome of `problem.counts` at the estimate."""
+        return self.problem.terms(self.parameters)
+
+    def probabilities(self) -> Floats:
+        """Shape (subjects, subjects): chance that the row beats the column, a tie counting half,
+        averaged over who stands left; ½ on the diagonal."""
+        s = self.strengths
+        d = (s[:, None] - s[None, :]).ravel()
+        shift = self.order_effect or 0.0
+        t = float(self.parameters[-1]) if self.tie is not None else 0.0
+        size = s.size
+        out = np.zeros(d.size)
+        for sign in (1, -1):
+            p = np.exp(MODELS[self.model](d + sign * shift, t).value)
+            out += p[:, 0] + p[:, 2] / 2 if self.tie is not None else p[:, 0]
+        return (out / 2).reshape(size, size)
 
     def __repr__(self) -> str:
         best = int(np.argmax(self.strengths))
@@ -184,34 +204,31 @@ class Problem:
             g[: self.subjects] -= parameters[: self.subjects] / self.prior_sd**2
         return g
 
-    def hessian(self, terms: Terms) -> Floats:
+    def hessian(self, terms: Terms) -> Matrix:
         n = self.counts.outcomes
         mixed = (n * terms.dt).sum(axis=1) if self.ties else None
         second = float((n * terms.tt).sum())
-        h = self.quadratic((n * terms.dd).sum(axis=1), mixed, second)
-        if self.prior_sd is not None:
-            i = np.arange(self.subjects)
-            h[i, i] -= 1 / self.prior_sd**2
-        return h
+        ridge = 0.0 if self.prior_sd is None else -1 / self.prior_sd**2
+        return self.quadratic((n * terms.dd).sum(axis=1), mixed, second, ridge)
 
-    def quadratic(self, dd: Floats, dt: Floats | None, tt: float) -> Floats:
-        """Shape (P, P): sum over pairs of dd xxᵀ, with x the pair's row of the design, and ties."""
+    def quadratic(self, dd: Floats, dt: Floats | None, tt: float, ridge: float = 0.0) -> Matrix:
+        """Shape (P, P): sum over pairs of dd xxᵀ, with x the pair's row of the design, and ties;
+        `ridge` is added to the diagonal of the strengths."""
         c, k = self.counts, self.subjects
-        h = np.zeros((self.size, self.size))
-        cells = np.bincount(c.left * k + c.right, dd, k * k).reshape(k, k)
-        h[:k, :k] = -cells - cells.T
-        diagonal = np.bincount(c.left, dd, k) + np.bincount(c.right, dd, k)
-        h[np.arange(k), np.arange(k)] += diagonal
+        extra = []
         if self.order_effect:
-            h[:k, k] = h[k, :k] = np.bincount(c.left, dd, k) - np.bincount(c.right, dd, k)
-            h[k, k] = dd.sum()
+            extra.append((np.bincount(c.left, dd, k) - np.bincount(c.right, dd, k)))
         if dt is not None:
-            cross = np.bincount(c.left, dt, k) - np.bincount(c.right, dt, k)
-            h[:k, -1] = h[-1, :k] = cross
+            extra.append(np.bincount(c.left, dt, k) - np.bincount(c.right, dt, k))
+        corner = np.zeros((len(extra), len(extra)))
+        if self.order_effect:
+            corner[0, 0] = dd.sum()
+        if dt is not None:
+            corner[-1, -1] = tt
             if self.order_effect:
-                h[k, -1] = h[-1, k] = dt.sum()
-            h[-1, -1] = tt
-        return h
+                corner[0, 1] = corner[1, 0] = dt.sum()
+        border = np.stack(extra, axis=1) if extra else np.zeros((k, 0))
+        return laplacian(c.left, c.right, dd, k, border, corner, ridge)
 
     def solve(self, parameters: Floats) -> Fit:
         """Newton's method with halved steps; the log-likelihood is concave in all but θ of
@@ -238,20 +255,15 @@ class Problem:
             f"{self.model}: not converged after {ROUNDS} rounds (gradient {largest:.3g})"
         )
 
-    def step(self, g: Floats, h: Floats) -> Floats:
+    def step(self, g: Floats, h: Matrix) -> Floats:
         """Newton's step; the direction in which all strengths rise together is held at 0."""
-        from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
-        a = -h
-        if self.prior_sd is None:
-            a[: self.subjects, : self.subjects] += np.abs(np.diag(a)).max() / self.subjects
         try:
-            return np.asarray(cho_solve(cho_factor(a), g))
-        except LinAlgError:
+            return solver(h, self.subjects, grounded=self.prior_sd is None)(g)
+        except np.linalg.LinAlgError:
             # Far from the maximum a model need not be concave: climb along the gradient.
-            return np.asarray(g / max(float(np.abs(np.diag(h)).max()), 1e-12))
+            return np.asarray(g / max(float(np.abs(h.diagonal()).max()), 1e-12))
 
-    def _fit(self, parameters: Floats, value: float, h: Floats, proof: Convergence) -> Fit:
+    def _fit(self, parameters: Floats, value: float, h: Matrix, proof: Convergence) -> Fit:
         shifted = parameters.copy()
         shifted[: self.subjects] -= shifted[: self.subjects].mean()
         if self.prior_sd is not None:
