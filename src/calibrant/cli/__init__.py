@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "how many trials a claim needs, by four designs",
     "measure": "estimates with uncertainty budgets from trials or logs",
     "compare": "two subjects on the same items",
+    "rate": "ratings and rankings from comparisons",
     "certify": "measure calibrant's own methods",
     "demo": "assess the example suite on the embedded model",
     "report": "make the HTML report of an assessment again",

@@ -217,7 +217,7 @@ class Problem:
         c, k = self.counts, self.subjects
         extra = []
         if self.order_effect:
-            extra.append((np.bincount(c.left, dd, k) - np.bincount(c.right, dd, k)))
+            extra.append(np.bincount(c.left, dd, k) - np.bincount(c.right, dd, k))
         if dt is not None:
             extra.append(np.bincount(c.left, dt, k) - np.bincount(c.right, dt, k))
         corner = np.zeros((len(extra), len(extra)))
