@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
     from calibrant.measurement import compare, measure, plan
-    from calibrant.records import read_trials
+    from calibrant.ratings.rate import rate
+    from calibrant.records import read_comparisons, read_trials
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
 
@@ -29,7 +30,9 @@ _HOMES = {
     "measure": "calibrant.measurement",
     "plan": "calibrant.measurement",
     "plan_suite": "calibrant.assurance.assess",
+    "rate": "calibrant.ratings.rate",
     "read_assessment": "calibrant.assurance.assessment",
+    "read_comparisons": "calibrant.records",
     "read_trials": "calibrant.records",
     "sprt": "calibrant.stats",
     "write_html": "calibrant.report",
@@ -46,7 +49,9 @@ __all__ = [
     "measure",
     "plan",
     "plan_suite",
+    "rate",
     "read_assessment",
+    "read_comparisons",
     "read_trials",
     "sprt",
     "write_html",

@@ -35,6 +35,8 @@ MODELS = ("auto", "bt", "davidson", "rao-kupper", "win-rate", "elo", "online", "
 @click.option("--baseline", help="The subject whose Elo is 1500; by default the mean is.")
 @click.option("--anchors", type=click.Path(path_type=Path), metavar="FILE",
               help="Subjects with absolute scores (columns subject, score).")  # fmt: skip
+@click.option("--gold", metavar="COLUMN",
+              help="Gold outcomes of some comparisons: correct for the judge's errors.")  # fmt: skip
 @click.option("--column", "named", multiple=True, metavar="NAME=COLUMN",
               help="What a column is called here, such as item=prompt.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -101,9 +103,8 @@ def table(found: Ratings) -> list[str]:
             pool = r.pool
             lines.append(f"pool {pool + 1}, not comparable with those above:")
         lines.append(_line(r, width) + (f" {_number(r.anchored, '9.4g')}" if anchored else ""))
-    for r in found.ratings:
-        if r.reason is not None:
-            lines.append(one_line(f"not rated: {r.subject}: {r.reason}", 200))
+    lost = [r for r in found.ratings if r.reason is not None]
+    lines += [one_line(f"not rated: {r.subject}: {r.reason}", 200) for r in lost]
     lines.append("")
     lines += [f"{name}: {text}" for name, text in _facts(found)]
     lines += [one_line(f"note: {n}", 600) for n in found.notes]
@@ -145,8 +146,9 @@ def _facts(found: Ratings) -> list[tuple[str, str]]:
         facts.append(("order effect", f"left gains {e['elo']:.1f} Elo (log-odds {e['log_odds']:.3f}"
                       f", {e['interval'][0]:.3f} to {e['interval'][1]:.3f})"))  # fmt: skip
     for c in found.covariates or []:
-        facts.append((f"covariate {c['name']}", f"{c['coefficient']:.4g} per standard deviation, "
-                      f"{c['interval'][0]:.4g} to {c['interval'][1]:.4g}"))  # fmt: skip
+        text = "{:.4g} per root mean square, {:.4g} to {:.4g}"
+        said = text.format(c["coefficient"], *c["interval"])
+        facts.append((f"covariate {c['name']}", said))
     if found.existence is not None:
         facts.append(("existence", found.handled))
     if found.convergence is not None:

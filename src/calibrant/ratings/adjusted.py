@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -78,7 +80,7 @@ def rate_adjusted(
 
 def _with_items(
     rows: Comparisons, counts: Counts, options: Options, model: ModelName
-) -> tuple[Pool, dict[str, object]]:
+) -> tuple[Pool, dict[str, Any]]:
     if options.covariates or options.by or options.prior is not None:
         raise InputError("item effects: wanted neither covariates, clusters nor a prior with them")
     found = item_effects(rows, counts, model, order_effect=options.order_effect)
@@ -116,10 +118,9 @@ def _blocks(a: Floats, diagonal: Floats) -> Floats:
 def _pool(found: Adjusted, options: Options) -> Pool:
     """The strengths, order effect and tie parameter as a fit of their own, coefficients at their
     best for each (their part of the information is taken out)."""
-    keep = np.delete(
-        np.arange(found.parameters.size), np.arange(*found.at.indices(found.parameters.size))
-    )
-    out = np.setdiff1d(np.arange(found.parameters.size), keep)
+    every = np.arange(found.parameters.size)
+    out = every[found.at]
+    keep = np.setdiff1d(every, out)
     h = found.hessian
     profile = h[np.ix_(keep, keep)] - h[np.ix_(keep, out)] @ np.linalg.solve(
         h[np.ix_(out, out)], h[np.ix_(out, keep)]

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 LEFT, RIGHT, TIE = 0, 1, 2
 """Outcome codes."""
 
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 """Rows counted at a time: what counting needs beyond its input stays this small."""
 
 DENSE_CELLS = 1 << 25
@@ -160,16 +160,20 @@ def count_blocks(blocks: Iterable[Block], *, names: Sequence[str]) -> Counts:
     dense = 3 * size * size <= DENSE_CELLS
     cells = np.zeros(3 * size * size) if dense else None
     found: list[tuple[Ints, Floats]] = []
-    start = 0
+    diagonal, start = np.arange(size), 0
     for a, b, o, w in blocks:
-        code = _codes(a, b, o, size, start)
+        code = _codes(a, b, o, names, start)
         each = None if w is None else _weights(w, start)
-        start += a.size
         if cells is not None:
             cells += np.bincount(code, each, cells.size)
+            # A subject against itself is on the table's diagonal: look for the row only then.
+            if cells.reshape(size, size, 3)[diagonal, diagonal].any():
+                _refuse_itself(a, b, names, start)
         else:
+            _refuse_itself(a, b, names, start)
             unique, at = np.unique(code, return_inverse=True)
             found.append((unique, np.bincount(at, each, unique.size).astype(np.float64)))
+        start += a.size
     if cells is not None:
         table = cells.reshape(size * size, 3)
         pair = np.flatnonzero(table.any(axis=1))
@@ -177,26 +181,35 @@ def count_blocks(blocks: Iterable[Block], *, names: Sequence[str]) -> Counts:
     return _merge_codes(tuple(names), found)
 
 
-def _codes(a: NDArray[Any], b: NDArray[Any], o: NDArray[Any], size: int, start: int) -> Ints:
+def _codes(
+    a: NDArray[Any], b: NDArray[Any], o: NDArray[Any], names: Sequence[str], start: int
+) -> Ints:
     """One whole number for each row's pair and outcome."""
+    size = len(names)
     for name, column, limit in (("left", a, size), ("right", b, size), ("outcome", o, 3)):
         if column.dtype.kind not in "iu":
             raise InputError(f"{name}: wanted whole numbers, got {column.dtype}")
-        if column.size and not (int(column.min()) >= 0 and int(column.max()) < limit):
+        # Seen as unsigned, what is below 0 is very large: one look finds both.
+        if column.size and int(column.view(f"u{column.dtype.itemsize}").max()) >= limit:
             at = int(np.flatnonzero((column < 0) | (column >= limit))[0])
             raise InputError(
                 f"{name}: row {start + at}: wanted 0 to {limit - 1}, got {int(column[at])}"
             )
+    kind = np.int32 if 3 * size * size < 1 << 31 else np.int64
+    code = np.multiply(a, size, dtype=kind, casting="unsafe")
+    np.add(code, b, out=code, casting="unsafe")
+    code *= kind(3)
+    np.add(code, o, out=code, casting="unsafe")
+    codes: Ints = code
+    return codes
+
+
+def _refuse_itself(a: NDArray[Any], b: NDArray[Any], names: Sequence[str], start: int) -> None:
     same = a == b
     if same.any():
         at = int(same.argmax())
-        raise InputError(f"comparisons: row {start + at}: a subject against itself")
-    code = a.astype(np.int64)
-    code *= size
-    code += b
-    code *= 3
-    code += o
-    return code
+        who = repr(names[int(a[at])])[:80]
+        raise InputError(f"comparisons: row {start + at}: {who} against itself")
 
 
 def _weights(w: Floats, start: int) -> Floats:
@@ -221,4 +234,4 @@ def _summed(names: tuple[str, ...], left: Ints, right: Ints, outcomes: Floats) -
     size = max(len(names), 1)
     pair, at = np.unique(left * size + right, return_inverse=True)
     sums = np.stack([np.bincount(at, outcomes[:, k], pair.size) for k in range(3)], axis=1)
-    return Counts(names, pair // size, pair % size, sums.reshape(pair.size, 3))
+    return Counts(names, pair // size, pair % size, sums.astype(np.float64))

@@ -20,7 +20,7 @@ from calibrant.ratings.solve import Matrix, laplacian, solver
 Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-10
-"""Largest gradient, relative to the comparisons of the busiest subject, that counts as converged."""
+"""Largest gradient that counts as converged, relative to the busiest subject's comparisons."""
 
 ROUNDS = 100
 

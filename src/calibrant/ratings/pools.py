@@ -170,7 +170,7 @@ def _against(covariance: Covariance, base: int) -> Floats:
         raise InputError(f"baseline: wanted at most {DENSE} subjects, got {covariance.df.size}")
     variance = np.maximum(np.diag(v) + v[base, base] - 2 * v[base], 0)
     variance[base] = 0.0
-    return np.sqrt(variance)
+    return np.asarray(np.sqrt(variance))
 
 
 def _limits(value: Floats, error: Floats, df: Floats, level: float) -> tuple[Floats, Floats]:
@@ -198,20 +198,20 @@ def unrated(counts: Counts, found: Existence, names: tuple[str, ...]) -> list[Ra
         else:
             reason = "no group of subjects both beats it and is beaten by it"
         empty = (None,) * 10
-        out.append(Rating(name, *empty, won + lost + tied, won, lost, tied, reason=reason))  # type: ignore[arg-type]
+        out.append(Rating(name, *empty, won + lost + tied, won, lost, tied, reason=reason))
     return out
 
 
 def ties_of(counts: Counts, pools: list[Pool], level: float) -> dict[str, Any]:
-    """How many ties, and the tie parameter of the first pool's model."""
+    """How many ties, and the tie parameter of the first pool's model, if any."""
     tied = float(counts.outcomes[:, TIE].sum())
     out: dict[str, Any] = {
         "count": tied, "share": tied / counts.total, "parameter": None, "name": None,
         "interval": None,
     }  # fmt: skip
-    fit, covariance = pools[0].fit, pools[0].covariance
-    if fit.tie is None:
+    if not pools or pools[0].fit.tie is None:
         return out
+    fit, covariance = pools[0].fit, pools[0].covariance
     t, error = float(fit.parameters[-1]), float(np.sqrt(max(covariance.extra[-1], 0)))
     reach = float(ndtri((1 + level) / 2)) * error
     floor = 1.0 if fit.model == "rao-kupper" else 0.0
@@ -228,7 +228,7 @@ def order_of(pools: list[Pool], level: float) -> dict[str, Any]:
     reach = float(ndtri((1 + level) / 2)) * error
     return {
         "log_odds": value,
-        "elo": ELO * value,
+        "elo": float(ELO * value),
         "standard_error": error,
         "interval": [value - reach, value + reach],
     }

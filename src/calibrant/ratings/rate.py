@@ -44,6 +44,7 @@ def rate(
     level: float = 0.95,
     baseline: str | None = None,
     anchors: Any = None,
+    gold: str | None = None,
     columns: Mapping[str, str] | None = None,
     seed: int = 0,
     audit: Audit | None = None,
@@ -69,6 +70,8 @@ def rate(
         level: confidence of intervals and ranks.
         baseline: subject whose log-strength is 0 and Elo 1500; by default the mean is.
         anchors: path or table with columns subject and score: graded on an absolute scale.
+        gold: column of gold outcomes, filled for some comparisons of an erring judge: ratings are
+            then corrected for the errors that these show.
         columns: own names of columns, such as {"item": "prompt"}.
         seed: of simulations.
         audit: robustness audit to add.
@@ -103,7 +106,7 @@ def rate(
 
         result = rate_otherwise(rows, counts, options)
     else:
-        result = _likelihood(rows, counts, options, nonexistent)
+        result = _likelihood(rows, counts, options, nonexistent, gold)
     result = _anchored(replace(result, rows=rows), anchors, options)
     return result if audit is None else result.with_audit(audit(rows, result))
 
@@ -116,18 +119,25 @@ def _anchored(result: Ratings, anchors: Any, options: Options) -> Ratings:
     return anchor_ratings(result, anchors, options.level)
 
 
-def _likelihood(rows: Comparisons, counts: Counts, options: Options, nonexistent: str) -> Ratings:
+def _likelihood(
+    rows: Comparisons, counts: Counts, options: Options, nonexistent: str, gold: str | None
+) -> Ratings:
     if not (counts.outcomes[:, :TIE] > 0).any():
         raise RatingError(
             f"comparisons: all {counts.total:,.0f} are ties: there is nothing to order by"
         )
     found = existence(counts)
     plan = _plan(counts, found, options, nonexistent)
+    whole = len(plan.groups) == 1 and plan.groups[0].size == len(counts.names)
+    if not whole and (gold is not None or options.covariates or options.item_effects):
+        raise RatingError(f"{found!r}; gold, covariates and item effects need one pool or a prior")
+    if gold is not None:
+        from calibrant.ratings.gold import rate_by_gold
+
+        return rate_by_gold(rows, counts, options, found, plan.handled, gold)
     if options.covariates or options.item_effects:
         from calibrant.ratings.adjusted import rate_adjusted
 
-        if len(plan.groups) != 1 or plan.groups[0].size != len(counts.names):
-            raise RatingError(f"{found!r}; covariates and item effects need one pool or a prior")
         return rate_adjusted(rows, counts, options, found, plan.handled)
     pools: list[Pool] = []
     ratings: list[Rating] = []

@@ -139,10 +139,10 @@ class Comparisons:
         if column.dtype.is_integer() and len(column):
             low, high = int(column.min()), int(column.max())  # type: ignore[arg-type]
             if high - low < max(1 << 16, 2 * len(column)):
-                codes = column.to_numpy().astype(np.int64) - low
+                whole = column.to_numpy().astype(np.int64) - low
                 seen = np.zeros(high - low + 1, dtype=bool)
-                seen[codes] = True
-                return (np.cumsum(seen) - 1)[codes], int(seen.sum())
+                seen[whole] = True
+                return (np.cumsum(seen) - 1)[whole], int(seen.sum())
         values = pl.DataFrame({name: column.unique(maintain_order=True)}).with_row_index("code")
         codes = pl.DataFrame({name: column}).join(
             values, on=name, how="left", maintain_order="left"
@@ -197,7 +197,8 @@ def check_comparisons(table: pl.DataFrame, *, columns: dict[str, str] | None = N
 
     Raises:
         InputError: naming the column, or the first row and value, that is wrong: a missing
-            value, an unknown outcome, a subject against itself, a bad weight, no rows.
+            value, an unknown outcome, no rows. Subjects against themselves and bad weights are
+            found when the rows are counted.
     """
     table = table.rename(_renamed(table.columns, columns or {}))
     for name in ("left", "right", "outcome"):
@@ -215,9 +216,7 @@ def check_comparisons(table: pl.DataFrame, *, columns: dict[str, str] | None = N
     names, left, right = _subjects(table["left"], table["right"])
     outcome = _outcomes(table["outcome"], names, left, right)
     rest = table.drop("left", "right", "outcome")
-    found = Comparisons(names, left, right, outcome, rest, _near_names(names))
-    _refuse_itself(found)
-    return found
+    return Comparisons(names, left, right, outcome, rest, _near_names(names))
 
 
 def _renamed(there: list[str], columns: dict[str, str]) -> dict[str, str]:
@@ -276,9 +275,9 @@ def _codes(column: pl.Series) -> tuple[Codes, pl.Series | None]:
         text[at] = some.cast(pl.String).to_list()
         return column.to_physical().to_numpy(), pl.Series(text, dtype=pl.String)
     if kind.is_integer():
-        low, high = int(column.min()), int(column.max())  # type: ignore[arg-type]
-        if low >= 0 and high < 1 << 24:
-            return column.to_numpy(), None
+        codes = column.to_numpy()
+        if _largest(codes) < 1 << 24:
+            return codes, None
         column = column.cast(pl.String)
     elif kind != pl.String:
         raise InputError(f"{column.name}: wanted names, categories or whole numbers, got {kind}")
@@ -286,11 +285,19 @@ def _codes(column: pl.Series) -> tuple[Codes, pl.Series | None]:
     return column.cast(pl.Enum(values)).to_physical().to_numpy(), values
 
 
+def _largest(codes: Codes) -> int:
+    """The largest code; very large if one is below 0, which unsigned it is."""
+    return int(codes.view(f"u{codes.dtype.itemsize}").max())
+
+
 def _seen(codes: Codes) -> NDArray[np.int64]:
     """The codes that occur, ascending."""
     seen = np.zeros(int(codes.max()) + 1, dtype=bool)
     for start in range(0, codes.size, BLOCK):
         seen[codes[start : start + BLOCK]] = True
+        # With few subjects the first rows have them all.
+        if seen.all():
+            break
     return np.flatnonzero(seen)
 
 
@@ -303,13 +310,13 @@ def _meaning(values: pl.Series | None, codes: NDArray[np.int64]) -> list[str]:
 def _outcomes(column: pl.Series, names: tuple[str, ...], left: Coded, right: Coded) -> Coded:
     kind = column.dtype
     if kind.is_integer():
-        low, high = int(column.min()), int(column.max())  # type: ignore[arg-type]
-        if low < 0 or high > 2:
-            row = int(((column < 0) | (column > 2)).arg_max() or 0)
+        codes = column.to_numpy()
+        if _largest(codes) > 2:
+            row = int(((codes < 0) | (codes > 2)).argmax())
             raise InputError(
                 f"outcome: row {row}: wanted 0 (left), 1 (right) or 2 (tie), got {column[row]}"
             )
-        return Coded(column.to_numpy())
+        return Coded(codes)
     if kind not in (pl.String, pl.Categorical, pl.Enum):
         raise InputError(f"outcome: wanted words, a subject's name or whole numbers, got {kind}")
     codes, values = _codes(column)
@@ -320,9 +327,14 @@ def _outcomes(column: pl.Series, names: tuple[str, ...], left: Coded, right: Cod
     place[present] = [WORDS.get(t.strip().casefold(), -1) for t in text]
     subject = np.full(place.size, -1, dtype=np.int64)
     subject[present] = [index.get(t, -1) for t in text]
-    if ((place >= 0) & (subject >= 0)).any():
-        word = text[int(np.flatnonzero((place[present] >= 0) & (subject[present] >= 0))[0])]
-        raise InputError(f"outcome: {word!r} is a word for an outcome and the name of a subject")
+    both = [
+        t for t, p, k in zip(text, place[present], subject[present], strict=True) if p >= 0 <= k
+    ]
+    for word in both:
+        if word in OUTCOMES:
+            raise InputError(f"outcome: {word!r} is an outcome and the name of a subject")
+    # A word such as "a" means the subject of that name, where there is one.
+    place[subject >= 0] = -1
     unknown = (place < 0) & (subject < 0)
     unknown[np.setdiff1d(np.arange(place.size), present)] = False
     if unknown.any():
@@ -355,15 +367,6 @@ def _by_name(
             )
         out[part] = outcome
     return Coded(out)
-
-
-def _refuse_itself(found: Comparisons) -> None:
-    for number, (a, b, _, _) in enumerate(found.blocks()):
-        same = a == b
-        if same.any():
-            at = int(same.argmax())
-            who = _short(found.names[int(a[at])])
-            raise InputError(f"comparisons: row {number * BLOCK + at}: {who} against itself")
 
 
 def _near_names(names: tuple[str, ...]) -> tuple[str, ...]:

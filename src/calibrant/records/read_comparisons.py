@@ -58,9 +58,10 @@ def as_frame(source: Any, what: str) -> pl.DataFrame:
     import narwhals as nw
 
     try:
-        return nw.from_native(source, eager_only=True).to_polars()
+        table: pl.DataFrame = nw.from_native(source, eager_only=True).to_polars()
     except TypeError as e:
         raise InputError(f"{what}: wanted a path or a table, got {type(source).__name__}") from e
+    return table
 
 
 def read_table(path: Path) -> pl.DataFrame:

@@ -24,6 +24,8 @@ from calibrant.records.comparisons import Comparisons
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+Part = tuple[slice, Ints, Ints, Floats, Floats, dict[str, Floats]]
+
 ROWS = 1 << 16
 """Rows of a block: derivatives of all outcomes are made at a time."""
 
@@ -166,8 +168,8 @@ def _refuse_separation(rows: Comparisons, x: Floats, name: str) -> None:
     if unclear == 0 and 0 in (agree, against) and agree + against > 0:
         which = "higher" if agree else "lower"
         raise RatingError(
-            f"covariate: {name!r} separates perfectly: in all {agree + against:,} comparisons where "
-            f"it differs, the subject with the {which} value won; its effect has no finite "
+            f"covariate: {name!r} separates perfectly: in all {agree + against:,} comparisons "
+            f"where it differs, the subject with the {which} value won; its effect has no finite "
             "estimate, and strengths cannot be told from it there; leave it out, or state a prior"
         )
 
@@ -259,7 +261,7 @@ class _Problem:
 
     def meat(self, parameters: Floats, codes: Ints | None, number: int) -> Floats:
         """Sum of outer products of scores, by row or by cluster."""
-        k, e = self.subjects, self.edges
+        k = self.subjects
         out = np.zeros((self.size, self.size))
         sums = np.zeros((number, self.size))
         for part, left, right, x, w, seen in self._blocks(parameters):
@@ -275,14 +277,13 @@ class _Problem:
                     sums[:, k + j] += np.bincount(at, edge[:, j], number)
                 continue
             dd = d**2
-            cells = np.bincount(left * k + right, dd, k * k)
+            cells: Floats = np.bincount(left * k + right, dd, k * k).astype(np.float64)
             there = np.flatnonzero(cells)
             border = np.zeros((k, edge.shape[1]))
             for j in range(edge.shape[1]):
                 across = d * edge[:, j]
                 border[:, j] = np.bincount(left, across, k) - np.bincount(right, across, k)
             out += laplacian(there // k, there % k, cells[there], k, border, edge.T @ edge, 0.0)
-        del e
         return sums.T @ sums * number / (number - 1) if codes is not None else out
 
     def solve(self) -> tuple[Floats, float, Floats, Convergence]:
@@ -341,6 +342,6 @@ class _Problem:
         worst = int(np.argmax(np.abs(b)))
         if abs(b[worst]) > 30:
             raise RatingError(
-                f"covariate: {self.names[worst]!r} (with the others) separates perfectly: its effect "
-                "grows without end; leave it out, or state a prior"
+                f"covariate: {self.names[worst]!r} (with the others) separates perfectly: its "
+                "effect grows without end; leave it out, or state a prior"
             )

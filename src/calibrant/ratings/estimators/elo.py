@@ -64,7 +64,8 @@ def elo(
         left, right: shape (n,), indices of subjects.
         outcome: shape (n,), 0 left, 1 right, 2 tie (half a point each, as is the custom).
         subjects: how many.
-        k: points at stake in a game (arenas use 4, chess 10 to 40); initial: rating before the first; scale: points of odds 10.
+        k: points at stake in a game (arenas use 4, chess 10 to 40); initial: rating before
+            the first; scale: points of odds 10.
         permutations: random orders, at least 2.
         most_rows: with more rows than this, orders are drawn of a random part.
         seed: of the orders.

@@ -171,7 +171,7 @@ class _Problem:
         p = self.last.copy()
         value, g, a = self._derivatives(p, precision)
         busiest = float(self.counts.wins.sum(axis=1).max())
-        for rounds in range(ROUNDS + 1):
+        for done in range(ROUNDS + 1):  # noqa: B007
             step = _factor(a).solve(g)
             largest, decrement = float(np.abs(g).max()), float(g @ step)
             if largest <= 1e-9 * busiest:
@@ -194,7 +194,7 @@ class _Problem:
         # The permutations and row signs do not matter: the matrix is positive definite.
         half = float(np.log(np.abs(inner.U.diagonal())).sum()) / 2
         marginal = value - self.effects * float(np.log(sd)) - half
-        return marginal, p, Convergence(largest, rounds, decrement), a
+        return marginal, p, Convergence(largest, done, decrement), a
 
     def result(
         self, sd: float, marginal: float, p: Floats, proof: Convergence, a: Any

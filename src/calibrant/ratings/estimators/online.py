@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import InputError
+from calibrant.ratings.counts import Block
 
 Floats = NDArray[np.float64]
 
@@ -60,9 +61,7 @@ class Online:
         self.mu[who] = mu + omega
         self.sigma[who] = np.sqrt(variance * np.maximum(1 - delta, self.kappa))
 
-    def update(
-        self, blocks: Iterable[tuple[NDArray[Any], NDArray[Any], NDArray[Any], Any]]
-    ) -> None:
+    def update(self, blocks: Iterable[Block]) -> None:
         """Learn from comparisons in their order: blocks of left, right, outcome (0 left, 1 right,
         2 tie) and weight (which must be None).
 

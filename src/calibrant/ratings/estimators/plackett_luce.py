@@ -112,7 +112,7 @@ def plackett_luce(data: Rankings, *, prior_sd: float | None = None) -> PlackettL
     s = np.zeros(size)
     busiest = float(np.bincount(data.places[data.places >= 0], minlength=size).max())
     value, g, h, _ = _derivatives(data, s, precision)
-    for rounds in range(ROUNDS + 1):
+    for done in range(ROUNDS + 1):  # noqa: B007
         step = solver(h, size, grounded=prior_sd is None)(g)
         largest, decrement = float(np.abs(g).max()), float(g @ step)
         if largest <= TOLERANCE * busiest:
@@ -136,7 +136,7 @@ def plackett_luce(data: Rankings, *, prior_sd: float | None = None) -> PlackettL
     meat = np.asarray(scores.T @ scores) + precision * np.eye(size)
     penalty = precision * float((s**2).sum()) / 2
     return PlackettLuce(
-        data, s, a.T @ meat @ a, value + penalty, Convergence(largest, rounds, decrement), prior_sd
+        data, s, a.T @ meat @ a, value + penalty, Convergence(largest, done, decrement), prior_sd
     )
 
 

@@ -89,7 +89,7 @@ def win_rate(counts: Counts, *, baseline: str | None = None, level: float = 0.95
 
 def counting(counts: Counts) -> Floats:
     """Points: a win 1, a tie ½."""
-    return matrix(counts).sum(axis=1)
+    return np.asarray(matrix(counts).sum(axis=1))
 
 
 def average_win_rate(counts: Counts) -> Floats:
@@ -131,7 +131,7 @@ def pagerank(
     lost[total == 0] = 1 / size
     lost /= np.where(total == 0, 1.0, total)[:, None]
     found = _power((damping * lost + (1 - damping) / size).T, tolerance, rounds)
-    return found / found.sum()
+    return np.asarray(found / found.sum())
 
 
 def _power(m: Floats, tolerance: float, rounds: int) -> Floats:

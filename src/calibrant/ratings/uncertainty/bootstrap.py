@@ -148,4 +148,5 @@ def _clusters(
             yield (times[0] @ table).reshape(cells)
             continue
         weight = kept.weight * times[0][labels[0][0]] * times[1][labels[1][0]]
-        yield np.bincount(cell, weight, cells[0] * cells[1]).reshape(cells)
+        drawn: Floats = np.bincount(cell, weight, cells[0] * cells[1]).astype(np.float64)
+        yield drawn.reshape(cells)

@@ -187,7 +187,7 @@ class Scores:
             edges.append((size - 1, t))
         if number * size <= DENSE_SCORES:
             base = codes * size
-            u = np.bincount(base + kept.left, d, number * size)
+            u: Floats = np.bincount(base + kept.left, d, number * size).astype(np.float64)
             u -= np.bincount(base + kept.right, d, number * size)
             u = u.reshape(number, size)
             for column, values in edges:
@@ -204,7 +204,7 @@ class Scores:
         information = -(n * self.terms.dd).sum(axis=1) / n.sum(axis=1)
         pair, _, _, _ = self.of(kept.left, kept.right, kept.outcome)
         if c.left.size * k > _PAIRS_TIMES_SUBJECTS:
-            share = np.bincount(codes, kept.weight * information[pair], number)
+            share = np.bincount(codes, kept.weight * information[pair], number).astype(np.float64)
             return np.full(k, _effective(share[:, None])[0])
         from scipy.sparse import coo_array
 

@@ -38,7 +38,7 @@ class Judged:
         strengths: shape (subjects,); they add up to 0.
         covariance: shape (subjects, subjects), over draws of comparisons and of gold together.
         confusion: shape (3, 3): chance of each verdict (column) given the gold outcome (row).
-        uncorrected: the fit that takes the judge at its word.
+        uncorrected: the fit that takes the judge at its word; fit: the corrected one.
         gold: gold comparisons; failed: rounds of the bootstrap without a rating.
         log_likelihood: of the verdicts.
     """
@@ -48,6 +48,7 @@ class Judged:
     covariance: Floats
     confusion: Floats
     uncorrected: Fit
+    fit: Fit
     tie: float | None
     gold: float
     rounds: int
@@ -64,7 +65,8 @@ class Judged:
         stretch = float(self.strengths.std() / self.uncorrected.strengths.std())
         return (
             f"{self.model} corrected for a judge that agrees with gold at {agree:.0%} "
-            f"({self.gold:g} gold comparisons): strengths spread {stretch:.2f} times as wide as taken at its word"
+            f"({self.gold:g} gold comparisons): strengths spread {stretch:.2f} times as "
+            "wide as taken at its word"
         )
 
 
@@ -152,14 +154,15 @@ def judge_corrected(
             "comparisons; state a prior"
         )
     return Judged(
-        model, best.strengths, np.cov(np.stack(draws).T), rates, uncorrected, best.tie,
+        model, best.strengths, np.cov(np.stack(draws).T), rates, uncorrected, best, best.tie,
         float(table.sum()), rounds, failed, best.log_likelihood,
     )  # fmt: skip
 
 
 def _draw_gold(table: Floats, rng: np.random.Generator) -> Floats:
     size = round(float(table.sum()))
-    return rng.multinomial(size, (table / table.sum()).ravel()).reshape(3, 3).astype(np.float64)
+    drawn = rng.multinomial(size, (table / table.sum()).ravel())
+    return np.asarray(drawn.reshape(3, 3), dtype=np.float64)
 
 
 def _rates(table: Floats, model: ModelName) -> Floats:
@@ -207,7 +210,7 @@ class _Mixed(Problem):
         wide = np.ones((1, 3))
 
         def expected(x: Floats, y: Floats) -> Floats:
-            return -(verdict * x * y).sum(axis=1, keepdims=True) * wide
+            return np.asarray(-(verdict * x * y).sum(axis=1, keepdims=True) * wide)
 
         return Terms(np.log(verdict), d, expected(d, d), t, expected(t, t), expected(d, t))
 
