@@ -3,8 +3,8 @@
 Prints CPU seconds. calibrant: from a table to Davidson's strengths with their sandwich, then 100
 rounds of the bootstrap. Peers, where `--peers PYTHON` names an interpreter that has them: each in a
 process of its own with a time limit, on as many rows as that allows, its time scaled up linearly.
-All start from the same columns of whole numbers; turning outcomes into what a peer wants is counted,
-as is checking for calibrant. Linear algebra runs on one thread, so that waiting is not counted.
+All start from the same columns of whole numbers; turning outcomes into what a peer wants is
+counted, as is checking for calibrant. Linear algebra runs on one thread, so that waiting is not counted.
 
     python benchmarks/ratings.py [--rows 10000000] [--peers /path/to/python] [--limit 120]
 """

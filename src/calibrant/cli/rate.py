@@ -36,7 +36,7 @@ MODELS = ("auto", "bt", "davidson", "rao-kupper", "win-rate", "elo", "online", "
 @click.option("--anchors", type=click.Path(path_type=Path), metavar="FILE",
               help="Subjects with absolute scores (columns subject, score).")  # fmt: skip
 @click.option("--gold", metavar="COLUMN",
-              help="Gold outcomes of some comparisons: correct for the judge's errors.")  # fmt: skip
+              help="Gold outcomes of some comparisons: corrects the judge's errors.")  # fmt: skip
 @click.option("--column", "named", multiple=True, metavar="NAME=COLUMN",
               help="What a column is called here, such as item=prompt.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
