@@ -99,6 +99,9 @@ def peer(python: str, name: str, rows: int, limit: float) -> tuple[int, float] |
             rows //= 10
             continue
         lines = [x for x in done.stdout.splitlines() if x.startswith("seconds")]
+        if not lines and "MemoryError" in done.stderr:
+            rows //= 10
+            continue
         if not lines:
             print(f"{name}: failed: {(done.stderr.strip().splitlines() or ['?'])[-1][:200]}")
             return None

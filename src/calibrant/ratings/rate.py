@@ -184,7 +184,8 @@ def _plan(counts: Counts, found: Existence, options: Options, nonexistent: str) 
     groups = [np.sort([index[n] for n in g]) for g in found.components if len(g) > 1]
     if not groups:
         raise RatingError(f"{found!r}; no two subjects can be rated together: state a prior")
-    alone = tuple(g[0] for g in found.components if len(g) == 1)
+    lone = [g[0] for g in found.components if len(g) == 1]
+    alone = tuple(sorted(lone, key=lambda n: (n not in found.undefeated, n in found.winless, n)))
     kept = sum(counts.restrict(g).total for g in groups)
     note = (
         f"{found!r}; {len(groups)} pools are rated apart and cannot be compared with each other; "
