@@ -4,7 +4,7 @@ Prints CPU seconds. calibrant: from a table to Davidson's strengths with their s
 rounds of the bootstrap. Peers, where `--peers PYTHON` names an interpreter that has them: each in a
 process of its own with a time limit, on as many rows as that allows, its time scaled up linearly.
 All start from the same columns of whole numbers; turning outcomes into what a peer wants is
-counted, as is checking for calibrant. Linear algebra runs on one thread, so that waiting is not counted.
+counted, as is checking for calibrant. Linear algebra runs on one thread: waiting costs nothing.
 
     python benchmarks/ratings.py [--rows 10000000] [--peers /path/to/python] [--limit 120]
 """

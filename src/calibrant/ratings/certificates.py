@@ -38,7 +38,7 @@ _DRAWS = 1500
 def _probabilities(d: Floats, nu: float) -> Floats:
     """Chance of left, right and tie by Davidson's model, shape (..., 3)."""
     a, b = np.exp(d / 2), np.exp(-d / 2)
-    return np.stack([a, b, np.full_like(a, nu)], axis=-1) / (a + b + nu)[..., None]
+    return np.asarray(np.stack([a, b, np.full_like(a, nu)], axis=-1) / (a + b + nu)[..., None])
 
 
 def _pairs(regime: Regime) -> NDArray[np.int64]:
@@ -52,13 +52,14 @@ def _pairs(regime: Regime) -> NDArray[np.int64]:
 
 def _strengths(regime: Regime) -> Floats:
     s = np.linspace(regime["spread"], -regime["spread"], regime["subjects"])
-    return s - s.mean()
+    return np.asarray(s - s.mean(), dtype=np.float64)
 
 
 def _truth(regime: Regime, model: ModelName) -> Floats:
     """Strengths of the population."""
-    s, pairs = _strengths(regime), _pairs(regime)
-    d = s[pairs[:, 0]] - s[pairs[:, 1]]
+    s: Floats = _strengths(regime)
+    pairs = _pairs(regime)
+    d: Floats = s[pairs[:, 0]] - s[pairs[:, 1]]
     sd = np.sqrt(2 * (regime.get("item_sd", 0.0) ** 2 + regime.get("voter_sd", 0.0) ** 2))
     node, weight = roots_hermitenorm(41)
     p = (_probabilities(d[:, None] + sd * node, regime["nu"]) * weight[:, None]).sum(axis=1)
@@ -70,14 +71,15 @@ def _truth(regime: Regime, model: ModelName) -> Floats:
 
 
 def _draw(regime: Regime, rng: np.random.Generator) -> Comparisons:
-    s, pairs, rows = _strengths(regime), _pairs(regime), regime["rows"]
+    s, pairs, rows = _strengths(regime), _pairs(regime), int(regime["rows"])
     left, right = pairs[rng.integers(0, pairs.shape[0], rows)].T
-    d = s[left] - s[right]
+    d = np.asarray(s[left] - s[right], dtype=np.float64)
     columns = {"left": left, "right": right}
     for name, default in (("item", 50), ("voter", 50)):
-        number = regime.get(f"{name}s", default)
+        number = int(regime.get(f"{name}s", default))
         code = rng.integers(0, number, rows)
-        effect = rng.normal(0, regime.get(f"{name}_sd", 0.0), (number, s.size))
+        sd = float(regime.get(f"{name}_sd", 0.0))
+        effect = rng.normal(0, sd, size=(number, s.size))
         d = d + effect[code, left] - effect[code, right]
         columns[name] = code
     p = _probabilities(d, regime["nu"])
@@ -157,7 +159,7 @@ def _bt_truth(regime: Regime) -> Floats:
 
 def _monitored(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
     """Arenas of equals, looked at after every hundredth game."""
-    size, rows = regime["subjects"], regime["rows"]
+    size, rows = int(regime["subjects"]), int(regime["rows"])
     names = tuple(map(str, range(size)))
     false, naive = 0, 0
     for _ in range(draws):

@@ -72,6 +72,8 @@ def rate_pool(
         notes.append("Bradley–Terry counts each tie as half a win; Davidson models ties")
     if not options.by:
         notes += _dependence(rows)
+        if "weight" in rows.columns.columns:
+            notes.append("a weight is taken as that many comparisons by the standard errors")
     elif (covariance.df < FEWEST_DF).any():
         notes.append(
             f"{int((covariance.df < FEWEST_DF).sum())} subjects have fewer than {FEWEST_DF:g} "

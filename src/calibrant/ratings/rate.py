@@ -80,35 +80,46 @@ def rate(
         RatingError: if no rating exists and none of the ways out was chosen.
         InputError: naming what is wrong with the input.
     """
-    if model not in MODELS:
-        raise InputError(f"model: wanted one of {', '.join(MODELS)}, got {model!r}")
-    if not 0.5 <= level < 1:
-        raise InputError(f"level: wanted 0.5 to below 1, got {level}")
     by = (cluster,) if isinstance(cluster, str) else tuple(cluster)
     options = Options(
         model, by, prior, order_effect, tuple(covariates), item_effects, bootstrap, level,
         baseline, seed,
     )  # fmt: skip
-    if model == "plackett-luce":
+    result = _anchored(_rated(source, columns, options, nonexistent, gold), anchors, options)
+    if audit is None or result.rows is None:
+        return result
+    return result.with_audit(audit(result.rows, result))
+
+
+def _rated(
+    source: Any, columns: Mapping[str, str] | None, options: Options, nonexistent: str,
+    gold: str | None,
+) -> Ratings:  # fmt: skip
+    """Check what was asked, read the comparisons, and rate them by the model."""
+    if options.model not in MODELS:
+        raise InputError(f"model: wanted one of {', '.join(MODELS)}, got {options.model!r}")
+    if not 0.5 <= options.level < 1:
+        raise InputError(f"level: wanted 0.5 to below 1, got {options.level}")
+    if nonexistent not in ("error", "pools"):
+        raise InputError(f"nonexistent: wanted error or pools, got {nonexistent!r}")
+    if gold is not None and options.model not in ("auto", "bt", "davidson", "rao-kupper"):
+        raise InputError(f"gold: {options.model} has none")
+    if options.model == "plackett-luce":
         from calibrant.ratings.others import rate_rankings
 
         options.refuse_extras("a ranking model", bootstrap=True, cluster=True)
-        return _anchored(rate_rankings(source, options, nonexistent), anchors, options)
+        return rate_rankings(source, options, nonexistent)
     rows = read_comparisons(source, columns=columns)
     counts = count_blocks(rows.blocks(), names=rows.names)
-    if len(counts.names) < 2:
-        raise InputError(f"subjects: wanted at least 2, got {len(counts.names)}")
+    baseline = options.baseline
     if baseline is not None and baseline not in counts.names:
         near = ", ".join(counts.names[:8])
         raise InputError(f"baseline: no subject {baseline!r}; there are {near}")
-    if model in ("win-rate", "elo", "online"):
+    if options.model in ("win-rate", "elo", "online"):
         from calibrant.ratings.others import rate_otherwise
 
-        result = rate_otherwise(rows, counts, options)
-    else:
-        result = _likelihood(rows, counts, options, nonexistent, gold)
-    result = _anchored(replace(result, rows=rows), anchors, options)
-    return result if audit is None else result.with_audit(audit(rows, result))
+        return replace(rate_otherwise(rows, counts, options), rows=rows)
+    return _likelihood(rows, counts, options, nonexistent, gold)
 
 
 def _anchored(result: Ratings, anchors: Any, options: Options) -> Ratings:

@@ -118,14 +118,7 @@ def adjusted(
     """
     if len(counts.names) > DENSE:
         raise InputError(f"covariates: wanted at most {DENSE} subjects, got {len(counts.names)}")
-    if len(set(covariates)) != len(covariates):
-        raise InputError("covariates: one is named twice")
-    x = np.stack([difference(rows, name) for name in covariates], axis=1)
-    scales = np.sqrt((x**2).mean(axis=0))
-    for name, scale in zip(covariates, scales, strict=True):
-        if scale == 0:
-            raise InputError(f"covariate: {name!r} is 0 in every comparison")
-    x = x / scales
+    x, scales = _scaled(rows, covariates)
     if prior_sd is None:
         for k, name in enumerate(covariates):
             _refuse_separation(rows, x[:, k], name)
@@ -153,6 +146,18 @@ def adjusted(
         model, counts, parameters, a.T @ meat @ a, tuple(covariates), scales, order_effect, h,
         value, prior_sd, proof, sizes,
     )  # fmt: skip
+
+
+def _scaled(rows: Comparisons, covariates: Sequence[str]) -> tuple[Floats, Floats]:
+    """Covariates over their root mean squares, shape (n, covariates), and these."""
+    if len(set(covariates)) != len(covariates):
+        raise InputError("covariates: one is named twice")
+    x = np.stack([difference(rows, name) for name in covariates], axis=1)
+    scales = np.sqrt((x**2).mean(axis=0))
+    for name, scale in zip(covariates, scales, strict=True):
+        if scale == 0:
+            raise InputError(f"covariate: {name!r} is 0 in every comparison")
+    return x / scales, scales
 
 
 def _refuse_separation(rows: Comparisons, x: Floats, name: str) -> None:

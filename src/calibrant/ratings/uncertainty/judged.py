@@ -132,6 +132,16 @@ def judge_corrected(
     rates = _rates(table, model)
     best = _Mixed(base, model, prior_sd, rates).solve(uncorrected.parameters)
     _refuse_infinite(best)
+    draws, failed = _again(base, table, best, rounds, seed)
+    return Judged(
+        model, best.strengths, np.cov(draws.T), rates, uncorrected, best, best.tie,
+        float(table.sum()), rounds, failed, best.log_likelihood,
+    )  # fmt: skip
+
+
+def _again(base: Counts, table: Floats, best: Fit, rounds: int, seed: int) -> tuple[Floats, int]:
+    """Strengths of verdicts and gold drawn again, shape (rounds that had any, subjects), and how
+    many rounds had none."""
     rng = np.random.default_rng(seed)
     cells, total = base.outcomes.ravel() / base.total, int(base.total)
     draws: list[Floats] = []
@@ -140,8 +150,8 @@ def judge_corrected(
         there = outcomes.sum(axis=1) > 0
         drawn = Counts(base.names, base.left[there], base.right[there], outcomes[there])
         try:
-            again = _rates(_draw_gold(table, rng), model)
-            found = _Mixed(drawn, model, prior_sd, again).solve(best.parameters)
+            again = _rates(_draw_gold(table, rng), best.model)
+            found = _Mixed(drawn, best.model, best.prior_sd, again).solve(best.parameters)
             _refuse_infinite(found)
             draws.append(found.strengths)
         except RatingError:
@@ -153,10 +163,7 @@ def judge_corrected(
             f"judge: {failed} of {rounds} rounds gave no rating: too little gold, or too few "
             "comparisons; state a prior"
         )
-    return Judged(
-        model, best.strengths, np.cov(np.stack(draws).T), rates, uncorrected, best, best.tie,
-        float(table.sum()), rounds, failed, best.log_likelihood,
-    )  # fmt: skip
+    return np.stack(draws), failed
 
 
 def _draw_gold(table: Floats, rng: np.random.Generator) -> Floats:

@@ -87,8 +87,7 @@ def ranks(
     if size < 2:
         raise InputError(f"subjects: wanted at least 2, got {size}")
     i, j = np.triu_indices(size, 1)
-    variance = np.diag(covariance)
-    error = np.sqrt(np.maximum(variance[i] + variance[j] - 2 * covariance[i, j], 1e-300))
+    error = _errors(covariance, i, j)
     t = np.abs(strengths[i] - strengths[j]) / error
     each = np.broadcast_to(np.asarray(df, dtype=np.float64), (size,))
     least = float(each.min())
@@ -114,6 +113,12 @@ def ranks(
         critical,
         method,
     )
+
+
+def _errors(covariance: Floats, i: Ints, j: Ints) -> Floats:
+    """Standard errors of the differences of i and j."""
+    variance = np.diag(covariance)
+    return np.sqrt(np.maximum(variance[i] + variance[j] - 2 * covariance[i, j], 1e-300))
 
 
 def tiers(strengths: Floats, better: Bools) -> Ints:
