@@ -188,3 +188,18 @@ def test_count_tables_merge_and_forget():
     with pytest.raises(InputError, match="more is taken"):
         _ = parts[0] - whole
     assert isinstance(rest, Counts)
+
+
+def test_order_effects_and_ties_without_end_are_refused():
+    ab = [(0, 1, 0)] * 6
+    one_order = count(*zip(*(ab + [(0, 1, 1)] * 4), strict=True), names=names(2))
+    left_wins = count(*zip(*(ab + [(1, 0, 0)] * 4), strict=True), names=names(2))
+    for c in (one_order, left_wins):
+        assert np.isfinite(fit(c).strengths).all()
+        with pytest.raises(RatingError, match="order effect: it has no finite estimate"):
+            fit(c, order_effect=True)
+    with pytest.raises(RatingError, match="order effect"):
+        fit(left_wins, order_effect=True, prior_sd=1.0)
+    never_loses = count(*zip(*(ab + [(0, 1, 2)] * 4), strict=True), names=names(2))
+    with pytest.raises(RatingError, match="the tie parameter has no finite estimate"):
+        fit(never_loses, "davidson")

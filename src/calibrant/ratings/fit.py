@@ -22,6 +22,10 @@ Floats = NDArray[np.float64]
 TOLERANCE = 1e-10
 """Largest gradient that counts as converged, relative to the busiest subject's comparisons."""
 
+ENDLESS = 3e-8
+"""Information on the order effect and ties, relative to the busiest subject's comparisons, below
+which they have no finite estimate: a climb that never ends stops at about 1e-9."""
+
 ROUNDS = 100
 
 
@@ -241,6 +245,7 @@ class Problem:
             step = self.step(g, h)
             decrement, largest = float(g @ step), float(np.abs(g).max())
             if largest <= TOLERANCE * busiest and decrement < 1e-12 * max(1.0, abs(value)):
+                self.refuse_endless(h, busiest)
                 return self._fit(parameters, value, h, Convergence(largest, rounds, decrement))
             scale = 1.0
             while True:
@@ -251,8 +256,42 @@ class Problem:
                     break
                 scale /= 2
             parameters, terms, value = tried, tried_terms, new
+        self.refuse_endless(h, busiest)
         raise RatingError(
             f"{self.model}: not converged after {ROUNDS} rounds (gradient {largest:.3g})"
+        )
+
+    def refuse_endless(self, h: Matrix, busiest: float) -> None:
+        """Refuse an order effect or tie parameter that has no finite estimate.
+
+        Strong connectivity settles the strengths alone. Where the order effect or the tie
+        parameter may grow without end, or cannot be told from the strengths, what the data say of
+        them beyond the strengths vanishes.
+        """
+        k = self.subjects
+        if self.size == k:
+            return
+        border, corner = h[:k, k:], h[k:, k:]
+        if not isinstance(h, np.ndarray):
+            border, corner = border.toarray(), corner.toarray()
+        try:
+            solve = solver(h[:k, :k], k, grounded=self.prior_sd is None)
+            # With a = -h: a_ee - a_es inverse(a_ss) a_se.
+            left = -corner - border.T @ solve(np.ascontiguousarray(border))
+        except np.linalg.LinAlgError as e:
+            raise RatingError(f"{self.model}: the strengths cannot be told apart") from e
+        values, vectors = np.linalg.eigh((left + left.T) / 2)
+        if values[0] > ENDLESS * busiest:
+            return
+        weight = np.abs(vectors[:, 0])
+        if self.order_effect and (not self.ties or weight[0] >= weight[-1]):
+            raise RatingError(
+                "order effect: it has no finite estimate, or cannot be told from the strengths "
+                "(one side always wins, or pairs are shown in one order only): leave it out"
+            )
+        raise RatingError(
+            f"{self.model}: the tie parameter has no finite estimate (as where whoever ties "
+            "never loses): use bt, or gather more comparisons"
         )
 
     def step(self, g: Floats, h: Matrix) -> Floats:

@@ -340,9 +340,14 @@ class _Problem:
                 )
 
     def _refuse_divergence(self, parameters: Floats) -> None:
+        first = self.subjects + self.order_effect
+        ends = parameters[self.subjects : first].tolist() + parameters[-1:].tolist() * self.ties
+        if max(map(abs, ends), default=0.0) > 30:
+            raise RatingError(
+                "order effect or ties: no finite estimate; leave the order effect out, or use bt"
+            )
         if self.prior_sd is not None:
             return
-        first = self.subjects + self.order_effect
         b = parameters[first : first + len(self.names)]
         worst = int(np.argmax(np.abs(b)))
         if abs(b[worst]) > 30:

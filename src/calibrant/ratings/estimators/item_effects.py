@@ -205,6 +205,8 @@ class _Problem:
         keep = np.concatenate([np.arange(k - 1), tail])
         right = np.zeros((self.size, keep.size))
         right[keep, np.arange(keep.size)] = 1
+        if tail.size and float(np.abs(p[tail]).max()) > 25:
+            raise RatingError("item effects: the order effect or the ties have no finite estimate")
         inverse = _factor(a).solve(right)[keep]
         grown = np.zeros((k + tail.size, keep.size))
         grown[1:k, : k - 1] = np.eye(k - 1)
