@@ -25,15 +25,15 @@ if TYPE_CHECKING:
         plot_measurements,
         study,
     )
-    from calibrant.records import Reading, read
+    from calibrant.ratings.rate import rate
+    from calibrant.records import Reading, read, read_comparisons
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
 
 _HOMES = {
-    "Assessment": "calibrant.assurance.assessment",
-    "Reading": "calibrant.records",
     "anytime": "calibrant.stats",
     "assess": "calibrant.assurance.assess",
+    "Assessment": "calibrant.assurance.assessment",
     "compare": "calibrant.measurement",
     "fixed": "calibrant.stats",
     "hierarchical": "calibrant.measurement",
@@ -43,8 +43,11 @@ _HOMES = {
     "plan_suite": "calibrant.assurance.assess",
     "plot_comparisons": "calibrant.measurement",
     "plot_measurements": "calibrant.measurement",
+    "rate": "calibrant.ratings.rate",
     "read": "calibrant.records",
     "read_assessment": "calibrant.assurance.assessment",
+    "read_comparisons": "calibrant.records",
+    "Reading": "calibrant.records",
     "sprt": "calibrant.stats",
     "study": "calibrant.measurement",
     "write_html": "calibrant.report",
@@ -66,8 +69,10 @@ __all__ = [
     "plan_suite",
     "plot_comparisons",
     "plot_measurements",
+    "rate",
     "read",
     "read_assessment",
+    "read_comparisons",
     "sprt",
     "study",
     "write_html",

@@ -19,6 +19,7 @@ COMMANDS = {
     "measure": "estimates with uncertainty budgets from trials or logs",
     "compare": "two subjects on the same items",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",
+    "rate": "ratings and rankings from comparisons",
     "certify": "measure calibrant's own methods",
     "demo": "assess the example suite on the embedded model",
     "report": "make the report of an assessment again, or an export for other tools",

@@ -45,10 +45,12 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.errors import InputError
+    from calibrant.ratings.certificates import CERTIFICATES as OF_RATINGS
     from calibrant.stats.certificates import measure_certificate
     from calibrant.stats.certificates.registry import certificates
 
-    chosen = [c for c in certificates() if not names or c.name.startswith(names)]
+    every = (*certificates(), *OF_RATINGS)
+    chosen = [c for c in every if not names or c.name.startswith(names)]
     if not chosen:
         raise InputError(f"certify: no certificate begins with {' or '.join(map(repr, names))}")
     if only_list:

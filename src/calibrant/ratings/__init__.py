@@ -1,0 +1,1 @@
+"""Which subject is better? Ratings from comparisons, and how easily they are upset."""

@@ -1,0 +1,1 @@
+"""Other ways from comparisons to scores: with covariates, by rankings, in sequence, by wins."""

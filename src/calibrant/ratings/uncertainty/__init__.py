@@ -1,0 +1,1 @@
+"""How sure are ratings? Covariances, bootstrap, ranks, live arenas, judges that err."""
