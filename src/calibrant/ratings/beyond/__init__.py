@@ -1,0 +1,1 @@
+"""Is one number enough? Cycles, several dimensions, lotteries, information and categories."""
