@@ -1,1 +1,6 @@
 """How easily is a rating upset? Every robustness question about a board, in one place."""
+
+from calibrant.ratings.audit.data import Comparisons, from_counts
+from calibrant.ratings.audit.whole import Audit, audit
+
+__all__ = ["Audit", "Comparisons", "audit", "from_counts"]

@@ -168,4 +168,4 @@ def _replay_with_copy(data: Comparisons, orders: Ints, subject: int) -> Floats:
         np.concatenate([data.outcome, data.outcome[own]]),
     )
     rows = np.stack([orders, twin[orders]], axis=2).reshape(orders.shape[0], -1)
-    return elo(grown, np.stack([r[r >= 0] for r in rows])).mean(axis=0)
+    return np.asarray(elo(grown, np.stack([r[r >= 0] for r in rows])).mean(axis=0))

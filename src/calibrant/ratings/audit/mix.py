@@ -47,11 +47,15 @@ class Mix:
 
     def __repr__(self) -> str:
         if self.factor is None:
-            return f"No mix of {self.kind}s found, within a factor of {BOUND:g}, puts another first"
+            return f"No mix of {_many(self.kind)} found, within a factor of {BOUND:g}, puts another first"
         return (
-            f"Weighting {self.kind}s by factors within {self.factor:.2f} puts {self.rival!r} "
+            f"Weighting {_many(self.kind)} by factors within {self.factor:.2f} puts {self.rival!r} "
             f"ahead of {self.first!r}"
         )
+
+
+def _many(kind: str) -> str:
+    return "categories" if kind == "category" else f"{kind}s"
 
 
 def mix(lens: Lens, data: Comparisons, kind: str = "category") -> Mix | None:

@@ -54,7 +54,7 @@ class Rigging:
         if self.at_least < self.votes:
             number = f"between {self.at_least} and {self.votes}"
         return (
-            f"{number} fake vote{'' if self.votes == 1 else 's'} lift {self.subject!r} from "
+            f"{number} fake vote{' lifts' if self.votes == 1 else 's lift'} {self.subject!r} from "
             f"place {self.from_place} to {self.to_place}"
         )
 
@@ -76,7 +76,8 @@ def rig(lens: Lens, subject: int, places: int = 1) -> Rigging:
     if not 1 <= places < place:
         raise InputError(f"places: wanted 1 to {place - 1} for place {place}, got {places}")
     goal = place - places
-    now, used, added = lens, 0, {}
+    now, used = lens, 0
+    added: dict[tuple[int, int], int] = {}
     while _place(now, subject) > goal and used < MOST:
         target = int(now.ranking[goal - 1])
         winner, loser, effect = _best(now, subject, target)
@@ -96,7 +97,8 @@ def rig(lens: Lens, subject: int, places: int = 1) -> Rigging:
 
 
 def _place(lens: Lens, subject: int) -> int:
-    return 1 + int((lens.strengths > lens.strengths[subject] - EVEN).sum()) - 1
+    others = lens.strengths > lens.strengths[subject] - EVEN  # the subject itself is among them
+    return int(others.sum())
 
 
 def _best(lens: Lens, subject: int, target: int) -> tuple[int, int, float]:
@@ -110,8 +112,8 @@ def _best(lens: Lens, subject: int, target: int) -> tuple[int, int, float]:
 
 
 def _add(lens: Lens, winner: int, loser: int, votes: int) -> Lens:
-    at = (np.array([x]) for x in (winner, loser, LEFT))
-    return Lens(lens.refit(change(lens.counts, *at, np.array([float(votes)]))))
+    one, other, won = (np.array([x]) for x in (winner, loser, LEFT))
+    return Lens(lens.refit(change(lens.counts, one, other, won, np.array([float(votes)]))))
 
 
 def _lower(lens: Lens, subject: int, above: Ints) -> int:
