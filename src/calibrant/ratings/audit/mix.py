@@ -47,10 +47,11 @@ class Mix:
 
     def __repr__(self) -> str:
         if self.factor is None:
-            return f"No mix of {_many(self.kind)} found, within a factor of {BOUND:g}, puts another first"
+            many = _many(self.kind)
+            return f"No mix of {many} within a factor of {BOUND:g} was found to matter: the first stays"
         return (
-            f"Weighting {_many(self.kind)} by factors within {self.factor:.2f} puts {self.rival!r} "
-            f"ahead of {self.first!r}"
+            f"Weighting {_many(self.kind)} by factors within {self.factor:.2f} puts "
+            f"{self.rival!r} ahead of {self.first!r}"
         )
 
 

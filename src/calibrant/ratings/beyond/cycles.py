@@ -9,6 +9,7 @@ first put right for the strengths having been fitted to them (as CR2, Bell and M
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -158,13 +159,13 @@ class _Leftovers:
         k, pairs = len(data.names), self.table.left.size
         pair = np.searchsorted(self.table.left * k + self.table.right, low * k + high)
         code, at = np.unique(group * pairs + pair, return_inverse=True)
-        each = np.bincount(at, minlength=code.size) * spread[code % pairs]
-        sums = np.bincount(at, y - expit(d)[pair], code.size)
+        each: Floats = np.bincount(at, minlength=code.size) * spread[code % pairs]
+        sums: Floats = np.bincount(at, y - expit(d)[pair], code.size).astype(np.float64)
         self.total: Floats = np.bincount(code % pairs, sums, pairs) / self.root
         self.raw = self._matrix(code, sums, size)
         cut = np.searchsorted(code // pairs, np.arange(size + 1))
         fixed = sums.copy()
-        for begin, end in zip(cut[:-1], cut[1:], strict=True):
+        for begin, end in pairwise(cut):
             part = slice(begin, end)
             fixed[part] = self._put_right(code[part] % pairs, sums[part], each[part])
         self.matrix = self._matrix(code, fixed, size)
@@ -203,9 +204,7 @@ class _Leftovers:
         scaled = x * self.root
         push = np.zeros((x.shape[0], k))
         for row, one in enumerate(scaled):
-            push[row] = np.bincount(self.table.left, one, k) - np.bincount(
-                self.table.right, one, k
-            )
+            push[row] = np.bincount(self.table.left, one, k) - np.bincount(self.table.right, one, k)
         s = push @ self.pull
         return np.asarray(x - (s[:, self.table.left] - s[:, self.table.right]) * self.root)
 
@@ -263,7 +262,7 @@ def _majorities(part: Comparisons, table: Counts) -> Floats:
     low, high = np.minimum(part.left, part.right), np.maximum(part.left, part.right)
     at = np.searchsorted(table.left * k + table.right, low * k + high)
     net = np.array([1.0, -1.0, 0.0])[part.outcome] * np.where(part.left < part.right, 1, -1)
-    return np.bincount(at, net, table.left.size)
+    return np.asarray(np.bincount(at, net, table.left.size), dtype=np.float64)
 
 
 def _cycle(table: Counts, corner: Ints, curl: float, p: float) -> Cycle:
