@@ -111,13 +111,15 @@ class _Rows:
     def solve(self, names: tuple[str, ...]) -> tuple[Floats, Floats]:
         k, q = self.k, self.z.shape[1]
         x = np.zeros(k + q)
-        for _ in range(ROUNDS):
+        for rounds in range(ROUNDS):
             g, h = self.derivatives(x)
             eigen = np.linalg.eigvalsh(h)
             if eigen[0] < 1e-10 * eigen[-1]:
-                raise RatingError(
-                    f"{', '.join(names)}: cannot be told apart from the subjects or from each other"
-                )
+                # Where all weights are alike only the design can be at fault; later, the outcomes.
+                fault = "separates the outcomes perfectly, so that no finite effect exists"
+                if rounds == 0:
+                    fault = "cannot be told apart from the subjects or from each other"
+                raise RatingError(f"{', '.join(names)}: {fault}")
             step = np.linalg.solve(h, g)
             x = x + step / max(1.0, float(np.abs(step).max()) / 3)
             wild = np.abs(x[k:]) > SEPARATED

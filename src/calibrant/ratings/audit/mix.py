@@ -48,7 +48,9 @@ class Mix:
     def __repr__(self) -> str:
         if self.factor is None:
             many = _many(self.kind)
-            return f"No mix of {many} within a factor of {BOUND:g} was found to matter: the first stays"
+            return (
+                f"No mix of {many} was found, within a factor of {BOUND:g}, that changes the first"
+            )
         return (
             f"Weighting {_many(self.kind)} by factors within {self.factor:.2f} puts "
             f"{self.rival!r} ahead of {self.first!r}"

@@ -79,7 +79,7 @@ def rig(lens: Lens, subject: int, places: int = 1) -> Rigging:
     now, used = lens, 0
     added: dict[tuple[int, int], int] = {}
     while _place(now, subject) > goal and used < MOST:
-        target = int(now.ranking[goal - 1])
+        target = int(now.ranking[now.ranking != subject][goal - 1])
         winner, loser, effect = _best(now, subject, target)
         gap = float(now.strengths[target] - now.strengths[subject])
         size = max(1, int(gap / effect / 3))

@@ -36,8 +36,8 @@ class Melo:
         names: subjects. strengths: shape (subjects,), log scale, adding up to 0.
         circles: shape (subjects, 2k), the coordinates c.
         dimensions: k, chosen on held-out items; 0 says that one number is enough.
-        gains: for each k tried until one did not help, (k, held-out log-likelihood per comparison above that of k = 0,
-            its standard error over folds).
+        gains: for each k tried until one did not help, (k, held-out log-likelihood per
+            comparison above that of k = 0, its standard error over folds).
     """
 
     names: tuple[str, ...]
