@@ -1,4 +1,4 @@
-"""Audits against plain twins: every choice of votes tried, every order replayed, every refit made."""
+"""Audits against plain twins: every choice tried, every order replayed, every refit made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hodge, cycles, lotteries, mElo, information and categories against plain twins and planted truth."""
+"""Hodge, cycles, lotteries, mElo, information, categories: plain twins and planted truth."""
 
 from __future__ import annotations
 

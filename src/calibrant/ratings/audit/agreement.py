@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.ratings.audit.data import Comparisons, clusters
-from calibrant.ratings.counts import Counts
+from calibrant.ratings.counts import Counts, count
 from calibrant.ratings.fit import RatingError, fit
 from calibrant.ratings.likelihood import ModelName
 
 Floats = NDArray[np.float64]
+
+GROUPS = 2000
+"""Items beyond so many are joined at random into so many groups before they are drawn."""
 
 FEWEST = 0.8
 """Share of bootstrap rounds that must have both ratings before an interval is given."""
@@ -128,8 +131,8 @@ def agreement(
             parts[judge] = part
     if len(boards) < 2:
         return [], reasons
-    draws = _Draws(data, model, prior_sd)
-    sampled = draws.boards(list(parts), rounds, seed)
+    draws = _Draws(data, parts, model, prior_sd, seed)
+    sampled = draws.boards(rounds)
     found = []
     for one, other in combinations(boards, 2):
         pairs = [(s[one], s[other]) for s in sampled if one in s and other in s]
@@ -186,33 +189,49 @@ def _board(
 
 
 class _Draws:
-    """Bootstrap boards: cells by item once, then weights for each round."""
+    """Bootstrap boards: rows are summed by item and cell once, then weighted in each round."""
 
-    def __init__(self, data: Comparisons, model: ModelName, prior_sd: float | None) -> None:
-        self.data, self.model, self.prior_sd = data, model, prior_sd
-        self.item, self.size = clusters(data.item, data.size)
+    def __init__(
+        self, data: Comparisons, parts: dict[int, Comparisons], model: ModelName,
+        prior_sd: float | None, seed: int,
+    ) -> None:  # fmt: skip
+        from scipy.sparse import coo_array
 
-    def boards(self, judges: list[int], rounds: int, seed: int) -> list[dict[int, Floats]]:
-        assert self.data.judge is not None
-        rng = np.random.default_rng(seed)
-        rows = {j: np.flatnonzero(self.data.judge == j) for j in judges}
+        self.names, self.model, self.prior_sd = data.names, model, prior_sd
+        self.rng = np.random.default_rng(seed)
+        item, self.size = clusters(data.item, data.size)
+        if self.size > GROUPS:
+            item = self.rng.permutation(np.arange(self.size) % GROUPS)[item]
+            self.size = GROUPS
+        self.cells: dict[int, NDArray[np.int64]] = {}
+        self.votes: dict[int, Any] = {}
+        k = len(data.names)
+        for judge, part in parts.items():
+            codes = (part.left * k + part.right) * 3 + part.outcome
+            unique, at = np.unique(codes, return_inverse=True)
+            mine = item[data.judge == judge]
+            shape = (self.size, unique.size)
+            self.cells[judge] = unique
+            self.votes[judge] = coo_array((np.ones(at.size), (mine, at)), shape=shape).tocsr()
+
+    def boards(self, rounds: int) -> list[dict[int, Floats]]:
+        """Boards of the judges in each round; without those that have no rating."""
         out = []
         for _ in range(rounds):
-            drawn = np.bincount(rng.integers(0, self.size, self.size), minlength=self.size)
+            drawn = np.bincount(self.rng.integers(0, self.size, self.size), minlength=self.size)
             found = {}
-            for j in judges:
-                weight = drawn[self.item[rows[j]]]
-                there = rows[j][weight > 0]
-                part = self.data.left[there], self.data.right[there], self.data.outcome[there]
+            for judge in self.cells:
                 try:
-                    found[j] = self._one(part, weight[weight > 0].astype(np.float64))
+                    found[judge] = self._one(judge, drawn)
                 except RatingError:
                     continue
             out.append(found)
         return out
 
-    def _one(self, part: tuple[Any, Any, Any], weight: Floats) -> Floats:
-        from calibrant.ratings.counts import count
-
-        counts = count(*part, names=self.data.names, weights=weight)
+    def _one(self, judge: int, drawn: NDArray[Any]) -> Floats:
+        votes = self.votes[judge].T @ drawn.astype(np.float64)
+        there = votes > 0
+        pair, outcome = np.divmod(self.cells[judge][there], 3)
+        k = len(self.names)
+        counts = count(pair // k, pair % k, outcome, names=self.names, weights=votes[there])
         return _board(counts, self.model, self.prior_sd)

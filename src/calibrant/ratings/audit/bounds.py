@@ -66,17 +66,31 @@ class Reach:
 
     def least(self, limit: int = 10_000) -> int:
         """Votes below which no choice can close the gap, or `limit` if that is no more."""
-        least = self._coarse()
-        for votes in range(least, limit):
-            r = self.range_of(votes)
-            if not np.isfinite(r):
-                return votes
-            each = self.each(r)
-            top = np.argsort(-each)
-            before = np.minimum(np.cumsum(np.minimum(self.votes[top], votes)), votes)
-            if float(np.diff(before, prepend=0.0) @ each[top]) >= self.gap * (1 - 1e-9):
-                return votes
-        return max(least, limit)
+        low = self._coarse()
+        if low >= limit:
+            return low
+        # What m votes can do grows with m: double, then halve, to the first m that may suffice.
+        step = 1
+        while low + step < limit and self._fails(low + step - 1):
+            low, step = low + step, 2 * step
+        high = min(low + step, limit)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._fails(middle) else (low, middle)
+        return low
+
+    def _fails(self, votes: int) -> bool:
+        """Whether so many votes certainly do not close the gap."""
+        r = self.range_of(votes)
+        if not np.isfinite(r):
+            return False
+        each = self.each(r)
+        kept = np.flatnonzero(each > 0)
+        if kept.size > 2 * votes:  # only the best can be among the chosen
+            kept = kept[np.argpartition(-each[kept], 2 * votes)[: 2 * votes]]
+        top = kept[np.argsort(-each[kept])]
+        before = np.minimum(np.cumsum(np.minimum(self.votes[top], votes)), votes)
+        return float(np.diff(before, prepend=0.0) @ each[top]) < self.gap * (1 - 1e-9)
 
     def _coarse(self) -> int:
         """A bound that needs no small change: energy of the least move against what votes push."""

@@ -19,6 +19,9 @@ from calibrant.ratings.likelihood import ModelName
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+MOST_LOTTERY = 150
+"""Subjects beyond which the lottery, some seconds of linear programming, is not tested."""
+
 ORDERS = 20
 """Orders over which Elo is averaged, the same with and without the copy."""
 
@@ -105,11 +108,12 @@ def clone_test(lens: Lens, data: Comparisons, *, tried: int = 5, seed: int = 0) 
     tests = [
         _worst(model, "Elo points", counts, subjects, strengths),
         _worst("win rate", "win rate", counts, subjects, win_rate),
-        _worst("nash", "probability", counts, subjects[:1], lotteries, order=False),
     ]
+    if size <= MOST_LOTTERY:
+        tests.append(_worst("nash", "probability", counts, subjects[:1], lotteries, order=False))
     rng = np.random.default_rng(seed)
-    votes = min(data.size, MOST)
-    orders = np.stack([rng.permutation(data.size)[:votes] for _ in range(ORDERS)])
+    chosen = rng.choice(data.size, min(data.size, MOST), replace=False)
+    orders = np.stack([rng.permutation(chosen) for _ in range(ORDERS)])
     before = elo(data, orders).mean(axis=0)
     after = _replay_with_copy(data, orders, subjects[0])[:size]
     tests.append(_compare("elo", "Elo points", counts.names, subjects[0], before, after, True))

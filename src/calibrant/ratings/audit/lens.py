@@ -190,11 +190,13 @@ def half_wins(counts: Counts) -> Floats:
 
 def _inverse(information: Floats, subjects: int, free: bool) -> Floats:
     """Inverse of the information; where no prior holds the strengths, on those that add up to 0."""
+    from scipy.linalg import cho_factor, cho_solve
+
     a = information.copy()
-    if not free:
-        return np.asarray(np.linalg.inv(a))
-    scale = np.abs(np.diag(a)).max() / subjects
+    scale = np.abs(np.diag(a)).max() / subjects if free else 0.0
     a[:subjects, :subjects] += scale
-    inverse = np.linalg.inv(a)
+    inverse = cho_solve(cho_factor(a), np.eye(a.shape[0]))
+    if not free:
+        return np.asarray(inverse)
     inverse[:subjects, :subjects] -= 1 / (scale * subjects**2)
     return np.asarray((inverse + inverse.T) / 2)

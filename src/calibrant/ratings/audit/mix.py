@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from calibrant.ratings.audit.data import Comparisons
 from calibrant.ratings.audit.influence import newton_steps
 from calibrant.ratings.audit.lens import Lens
+from calibrant.ratings.counts import Counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -84,11 +85,12 @@ def mix(lens: Lens, data: Comparisons, kind: str = "category") -> Mix | None:
     strength = np.abs(towards).sum(axis=0)
     ease = np.where(strength > 0, gap / np.maximum(strength, 1e-300), np.inf)
     ease[first] = np.inf
+    boards = _Boards(lens, at, len(groups) + 1, cell)
     found: tuple[float, int] | None = None
     for rival in np.argsort(ease)[:RIVALS]:
         if np.isfinite(ease[rival]):
             signs = np.sign(towards[:, rival])
-            factor = _search(lens, data, at, signs, first, BOUND if found is None else found[0])
+            factor = _search(boards, signs, first, BOUND if found is None else found[0])
             if factor is not None:
                 found = factor, int(rival)
     names = data.names
@@ -96,7 +98,7 @@ def mix(lens: Lens, data: Comparisons, kind: str = "category") -> Mix | None:
         return Mix(kind, len(groups), None, names[first], None, (), ())
     side = towards[:, found[1]]
     order = np.argsort(-np.abs(side))
-    after = _board(lens, data, at, np.sign(side), found[0])
+    after = boards.board(np.sign(side), found[0])
     return Mix(
         kind, len(groups), found[0], names[first], names[int(after.argmax())],
         tuple(data.label(kind, groups[g]) for g in order if side[g] > 0),
@@ -104,18 +106,31 @@ def mix(lens: Lens, data: Comparisons, kind: str = "category") -> Mix | None:
     )  # fmt: skip
 
 
-def _board(lens: Lens, data: Comparisons, at: Ints, signs: Floats, factor: float) -> Floats:
-    weights = np.append(factor**signs, 1.0)
-    return lens.refit(data.counts(weights[at])).strengths
+class _Boards:
+    """Boards under weights of groups: rows are summed by group and cell once."""
+
+    def __init__(self, lens: Lens, at: Ints, size: int, cell: Ints) -> None:
+        from scipy.sparse import coo_array
+
+        self.lens = lens
+        shape = (size, lens.left.size)
+        self.votes = coo_array((np.ones(at.size), (at, cell)), shape=shape).tocsr()
+
+    def board(self, signs: Floats, factor: float) -> Floats:
+        """Shape (subjects,): strengths where groups count `factor` times, or one in so many."""
+        votes = self.votes.T @ np.append(factor**signs, 1.0)
+        rows = np.zeros((self.lens.left.size, 3))
+        rows[np.arange(rows.shape[0]), self.lens.outcome] = votes
+        none = Counts(self.lens.counts.names, *(np.zeros(0, np.int64),) * 2, np.zeros((0, 3)))
+        table = none + Counts(none.names, self.lens.left, self.lens.right, rows)
+        return self.lens.refit(table).strengths
 
 
-def _search(
-    lens: Lens, data: Comparisons, at: Ints, signs: Floats, first: int, limit: float
-) -> float | None:
+def _search(boards: _Boards, signs: Floats, first: int, limit: float) -> float | None:
     """The least factor below the limit at which someone else is first, by bisection."""
 
     def beaten(factor: float) -> bool:
-        return int(_board(lens, data, at, signs, factor).argmax()) != first
+        return int(boards.board(signs, factor).argmax()) != first
 
     low, high = 0.0, float(np.log(limit))
     if not beaten(limit):
