@@ -18,7 +18,7 @@ from calibrant.ratings.likelihood import ModelName
 Floats = NDArray[np.float64]
 
 GROUPS = 2000
-"""Items beyond so many are joined at random into so many groups before they are drawn."""
+"""Items beyond so many are joined at random into so many groups before they are weighted."""
 
 FEWEST = 0.8
 """Share of bootstrap rounds that must have both ratings before an interval is given."""
@@ -36,7 +36,7 @@ class Agreement:
             agreement that many more items would show; None if too many rounds had no rating.
         overlap: (k, share of the top k both have), for k = 1, 5 and 10.
         rounds, failed: bootstrap rounds, and those in which a judge's board had no rating.
-        clusters: what was drawn with replacement.
+        clusters: items, or groups of items, that were weighted.
     """
 
     one: str
@@ -107,8 +107,8 @@ def agreement(
 ) -> tuple[list[Agreement], list[str]]:  # fmt: skip
     """Compare the boards of all pairs of judges.
 
-    Items are drawn with replacement, the same for all judges, and every judge's board is fitted
-    again in each round.
+    Items are weighted at random, the same for all judges (Bayesian bootstrap), and every judge's
+    board is fitted again in each round.
 
     Args:
         data: with judges. model, prior_sd: of every board.
@@ -218,7 +218,8 @@ class _Draws:
         """Boards of the judges in each round; without those that have no rating."""
         out = []
         for _ in range(rounds):
-            drawn = np.bincount(self.rng.integers(0, self.size, self.size), minlength=self.size)
+            # Weights above 0 (Rubin's Bayesian bootstrap): who could be rated can be rated again.
+            drawn = self.rng.standard_exponential(self.size) + 1e-12
             found = {}
             for judge in self.cells:
                 try:
@@ -229,7 +230,7 @@ class _Draws:
         return out
 
     def _one(self, judge: int, drawn: NDArray[Any]) -> Floats:
-        votes = self.votes[judge].T @ drawn.astype(np.float64)
+        votes = self.votes[judge].T @ drawn
         there = votes > 0
         pair, outcome = np.divmod(self.cells[judge][there], 3)
         k = len(self.names)

@@ -19,7 +19,7 @@ from calibrant.ratings.likelihood import ModelName
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOST_LOTTERY = 150
+MOST_LOTTERY = 100
 """Subjects beyond which the lottery, some seconds of linear programming, is not tested."""
 
 ORDERS = 20

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calibrant.errors import InputError
 from calibrant.ratings.counts import TIE, Counts
-from calibrant.ratings.fit import Fit, fit
+from calibrant.ratings.fit import Fit, RatingError, fit
 from calibrant.ratings.likelihood import MODELS, ModelName
 
 Floats = NDArray[np.float64]
@@ -190,12 +190,17 @@ def half_wins(counts: Counts) -> Floats:
 
 def _inverse(information: Floats, subjects: int, free: bool) -> Floats:
     """Inverse of the information; where no prior holds the strengths, on those that add up to 0."""
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     a = information.copy()
     scale = np.abs(np.diag(a)).max() / subjects if free else 0.0
     a[:subjects, :subjects] += scale
-    inverse = cho_solve(cho_factor(a), np.eye(a.shape[0]))
+    try:
+        inverse = cho_solve(cho_factor(a), np.eye(a.shape[0]))
+    except LinAlgError:
+        raise RatingError(
+            "the comparisons tell nothing of some difference of strengths: no finite rating"
+        ) from None
     if not free:
         return np.asarray(inverse)
     inverse[:subjects, :subjects] -= 1 / (scale * subjects**2)

@@ -159,6 +159,7 @@ def _carry_out(lens: Lens, holder: int, rival: int, limit: int) -> _Removal | No
     """Remove votes by influence, refitting as the board moves; None if `limit` is not beaten."""
     now, used = lens, 0
     taken: dict[int, float] = {}
+    limit = min(limit, round(lens.counts.total))  # one vote has to be left
     while now.strengths[holder] >= now.strengths[rival] - EVEN:
         plan = _plan(now, holder, rival)
         if not plan.cells.size or used + 1 >= limit:

@@ -99,7 +99,7 @@ def _own(part: Comparisons, model: ModelName, prior_sd: float | None) -> tuple[f
     counts = counts.restrict(np.flatnonzero(counts.wins.sum(axis=1) > 0))
     try:
         own = Lens(fit(counts, model, order_effect=True, prior_sd=prior_sd))
-    except (RatingError, np.linalg.LinAlgError):
+    except RatingError:
         return None
     keep = {name: i for i, name in enumerate(counts.names)}
     place = np.array([keep.get(name, -1) for name in part.names])

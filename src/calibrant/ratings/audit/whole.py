@@ -248,7 +248,8 @@ def _private(lens: Lens, rows: Comparisons, variants: Mapping[str, int]) -> tupl
     if rows.item is not None and size > 1:
         cell = lens.cells_of(rows.left, rows.right, rows.outcome)
         gradients = lens.gradients(item, size, cell)
-    errors = np.sqrt(np.diag(lens.covariance(gradients))[: lens.strengths.size]) * ELO
+    variances = np.diag(lens.covariance(gradients))[: lens.strengths.size]
+    errors = np.sqrt(np.maximum(variances, 0.0)) * ELO
     top = float(lens.strengths.max()) * ELO
     chosen = {rows.names.index(n): v for n, v in variants.items() if n in rows.names}
     out = []

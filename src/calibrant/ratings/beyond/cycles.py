@@ -31,6 +31,9 @@ GROUPS = 400
 FEWEST_GROUPS = 8
 """Items below which signs have too few patterns for a test."""
 
+REPLICATED = 0.5
+"""Share of comparisons whose pair must occur on more than one item: else nothing can replicate."""
+
 
 @dataclass(frozen=True)
 class Cycle:
@@ -124,6 +127,12 @@ def cycle_test(
         group, size = rng.permutation(np.arange(size) % GROUPS)[group], GROUPS
     if size < FEWEST_GROUPS:
         raise InputError(f"cycles: wanted at least {FEWEST_GROUPS} items, got {size}")
+    share = _replicated(data, group)
+    if share < REPLICATED:
+        raise InputError(
+            f"cycles: wanted pairs asked about on more than one item for at least "
+            f"{REPLICATED:.0%} of comparisons, got {share:.0%}"
+        )
     left = _Leftovers(data, group, size)
     signs = rng.choice([-1.0, 1.0], (rounds, size))
     energies = left.energies(signs)
@@ -138,6 +147,15 @@ def cycle_test(
         observed, float(energies.mean()), p, replication, named, alpha, size, rounds,
         float((data.outcome == TIE).mean()),
     )  # fmt: skip
+
+
+def _replicated(data: Comparisons, group: Ints) -> float:
+    """Share of comparisons whose pair occurs in more than one group of items."""
+    k = len(data.names)
+    pair = np.minimum(data.left, data.right) * k + np.maximum(data.left, data.right)
+    cells = np.unique(pair * (int(group.max()) + 1) + group) // (int(group.max()) + 1)
+    unique, groups = np.unique(cells, return_counts=True)
+    return float(np.isin(pair, unique[groups > 1]).mean())
 
 
 class _Leftovers:
