@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from calibrant.errors import InputError
 from calibrant.ratings import solve
 from calibrant.ratings.counts import Counts, count
-from calibrant.ratings.existence import existence
+from calibrant.ratings.existence import existence, ties_bound
 from calibrant.ratings.fit import Problem, RatingError, fit
 from calibrant.ratings.likelihood import MODELS
 from calibrant.records import read_comparisons
@@ -203,3 +204,38 @@ def test_order_effects_and_ties_without_end_are_refused():
     never_loses = count(*zip(*(ab + [(0, 1, 2)] * 4), strict=True), names=names(2))
     with pytest.raises(RatingError, match="the tie parameter has no finite estimate"):
         fit(never_loses, "davidson")
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4), st.integers(0, 2)), min_size=2,
+             max_size=14)
+)  # fmt: skip
+def test_tie_parameters_are_finite_where_a_linear_programme_finds_no_way_out(rows):
+    left = np.array([a for a, _, _ in rows])
+    right = (left + [k for _, k, _ in rows]) % 5
+    table = count(left, right, np.array([o for _, _, o in rows]), names=names(5))
+    played = np.flatnonzero(table.wins.sum(axis=1))
+    table = table.restrict(played)
+    ties = table.outcomes[:, 2].sum()
+    if not existence(table).exists or not 0 < ties < table.total:
+        return
+    # Directions u, with one step of the tie parameter: wins span two steps or more, ties two at
+    # most.
+    wanted = []
+    for a, b, o in zip(table.left, table.right, table.outcomes, strict=True):
+        for i, j, steps, there in ((a, b, 2, o[0]), (b, a, 2, o[1]), (a, b, -2, o[2]),
+                                   (b, a, -2, o[2])):  # fmt: skip
+            if there:
+                row = np.zeros(played.size)
+                row[i], row[j] = -1, 1
+                wanted.append((row, -steps))
+    found = linprog(
+        np.zeros(played.size), A_ub=[r for r, _ in wanted], b_ub=[s for _, s in wanted],
+        bounds=[(None, None)] * played.size,
+    )  # fmt: skip
+    assert ties_bound(table) == (found.status == 2)
+    if found.status == 2:
+        assert fit(table, "davidson").convergence.gradient < 1e-6
+    else:
+        with pytest.raises(RatingError, match="the tie parameter has no finite"):
+            fit(table, "rao-kupper")

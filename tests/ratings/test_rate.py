@@ -11,7 +11,7 @@ from calibrant._text import dumps
 from calibrant.errors import InputError
 from calibrant.ratings.anchors import anchoring
 from calibrant.ratings.certificates import CERTIFICATES
-from calibrant.ratings.figures import forest, heat, save
+from calibrant.ratings.figures import forest, heat
 from calibrant.ratings.fit import RatingError
 from calibrant.ratings.rate import rate
 from calibrant.ratings.result import ELO, RELATIVE
@@ -224,10 +224,15 @@ def test_an_anchor_line_without_errors_is_least_squares():
 
 def test_an_audit_may_be_added():
     _, table = votes(rows=500)
-    got = rate(
-        table, audit=lambda rows, found: {"rows": len(rows), "first": found.ratings[0].subject}
-    )
-    assert got.to_dict()["audit"] == {"rows": 500, "first": "m0"}
+    assert rate(table).audit is None
+    found = rate(table, audit=True)
+    audit = json.loads(dumps(found.to_dict()))["audit"]
+    assert (audit["votes"], audit["model"]) == (500, found.model)
+    assert audit["ranking"][0]["subject"] == found.ratings[0].subject
+    assert audit["upsets"] and audit["influences"]["item"]
+    assert found.ratings[0].subject in audit["page"]
+    with pytest.raises(InputError, match="column of weights"):
+        rate(table.with_columns(weight=pl.lit(2.0)), audit=True)
 
 
 def test_ten_thousand_sparse_subjects_have_ratings_with_errors():
@@ -244,12 +249,12 @@ def test_figures_are_drawn_and_names_are_harmless(tmp_path):
         pl.col("left", "right").str.replace("m0", "<script>alert(1)</script>\x1b[2J")
     )
     got = rate(table)
-    file = save(forest(got), tmp_path / "f.svg")
+    file = forest(got).save(tmp_path / "f.svg")
     text = file.read_text()
     assert text.startswith("<svg") and "<script>" not in text and "\x1b" not in text
-    assert json.loads(save(heat(got), tmp_path / "h.json").read_text())["mark"] == "rect"
-    with pytest.raises(InputError, match="wanted a figure as"):
-        save(forest(got), tmp_path / "f.gif")
+    assert json.loads(heat(got).save(tmp_path / "h.json").read_text())["mark"] == "rect"
+    with pytest.raises(InputError, match="wanted a figure to end in"):
+        got.plot().save(tmp_path / "f.gif")
 
 
 def test_it_is_a_verb_of_the_package():

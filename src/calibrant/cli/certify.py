@@ -45,11 +45,9 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.errors import InputError
-    from calibrant.ratings.certificates import CERTIFICATES as OF_RATINGS
     from calibrant.stats.certificates import measure_certificate
-    from calibrant.stats.certificates.registry import certificates
 
-    every = (*certificates(), *OF_RATINGS)
+    every = [c for _, some in all_rooms().values() for c in some]
     chosen = [c for c in every if not names or c.name.startswith(names)]
     if not chosen:
         raise InputError(f"certify: no certificate begins with {' or '.join(map(repr, names))}")
@@ -78,6 +76,19 @@ def cli(
     raise SystemExit(1 if any(m.broken for m in found) else 0)
 
 
+def all_rooms() -> dict[str, tuple[str, tuple[Certificate, ...]]]:
+    """Per room the question it answers, and its certificates: statistics first, then sciences."""
+    from calibrant.ratings import certificates as ratings
+    from calibrant.ratings.beyond import certificates as cycles
+    from calibrant.stats.certificates.registry import rooms
+
+    more = {
+        name: ((module.__doc__ or "").strip().split("\n")[0], tuple(module.CERTIFICATES))
+        for name, module in (("ratings", ratings), ("cycles", cycles))
+    }
+    return rooms() | more
+
+
 def _echo(measured: Sequence[Measured]) -> None:
     for m in measured:
         where = ", ".join(f"{k} {v}" for k, v in m.regime.items())
@@ -91,12 +102,11 @@ def _write(folder: Path, certificate: Certificate, measured: Sequence[Measured],
     """Put a certificate's section into the page of its room, at once: a long run may be stopped."""
     from calibrant._version import __version__
     from calibrant.errors import InputError
-    from calibrant.stats.certificates.registry import rooms
     from calibrant.stats.certificates.tables import page, section
 
     room, (question, every) = next(
         (room, found)
-        for room, found in rooms().items()
+        for room, found in all_rooms().items()
         if any(c.name == certificate.name for c in found[1])
     )
     path = folder / f"{room}.md"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.figures import figure_option, save_figure
+
 if TYPE_CHECKING:
     from calibrant.ratings.result import Rating, Ratings
 
@@ -39,9 +41,10 @@ MODELS = ("auto", "bt", "davidson", "rao-kupper", "win-rate", "elo", "online", "
               help="Gold outcomes of some comparisons: corrects the judge's errors.")  # fmt: skip
 @click.option("--column", "named", multiple=True, metavar="NAME=COLUMN",
               help="What a column is called here, such as item=prompt.")  # fmt: skip
+@click.option("--audit", is_flag=True,
+              help="Also ask how easily this board is upset, and by whom.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--figure", type=click.Path(path_type=Path), metavar="PATH",
-              help="Draw the ratings with their tiers (.svg, .json).")  # fmt: skip
+@figure_option
 @click.option("--heat-map", type=click.Path(path_type=Path), metavar="PATH",
               help="Draw the chances of each subject against each other.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -55,19 +58,21 @@ def cli(
     subjects at once. Ratings are relative: they cannot show that any subject is good or safe.
     """
     from calibrant._text import dumps
-    from calibrant.ratings.figures import forest, heat, save
+    from calibrant.ratings.figures import forest, heat
     from calibrant.ratings.rate import rate
 
     found = rate(file, columns=_columns(named), **options)
     if figure is not None:
-        save(forest(found), figure)
+        save_figure(forest(found), figure)
     if heat_map is not None:
-        save(heat(found), heat_map)
+        save_figure(heat(found), heat_map)
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return
     for line in table(found):
         click.echo(line)
+    if found.audit is not None:
+        click.echo(f"\n{found.audit['page']}")
 
 
 def _columns(named: tuple[str, ...]) -> dict[str, str]:

@@ -77,6 +77,39 @@ def existence(counts: Counts) -> Existence:
     )
 
 
+def ties_bound(counts: Counts) -> bool:
+    """Whether the tie parameter of Davidson or Rao–Kupper is finite, given a connected table.
+
+    Strengths and tie parameter run off together, without end, if the subjects can be placed on a
+    line so that every win spans at least a step downwards and every tie at most one. Such a
+    placing exists unless some cycle of comparisons holds more wins (followed forwards) than ties:
+    a system of difference constraints (Cormen et al., *Introduction to Algorithms*, 24.4) for
+    the directions in which the likelihood never falls.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import NegativeCycleError, bellman_ford
+
+    size, o = len(counts.names), counts.outcomes
+    left_won, right_won, tied = (o[:, k] > 0 for k in (LEFT, RIGHT, TIE))
+    ahead, behind = left_won | tied, right_won | tied
+    start = np.concatenate([counts.left[ahead], counts.right[behind]])
+    end = np.concatenate([counts.right[ahead], counts.left[behind]])
+    cost = np.concatenate([
+        np.where(left_won, -1.0, 1.0)[ahead], np.where(right_won, -1.0, 1.0)[behind]
+    ])  # fmt: skip
+    # The same pair may stand both ways round; a win is the stronger constraint of the two.
+    order = np.lexsort((cost, end, start))
+    start, end, cost = start[order], end[order], cost[order]
+    first = np.ones(start.size, dtype=bool)
+    first[1:] = (np.diff(start) != 0) | (np.diff(end) != 0)
+    graph = coo_array((cost[first], (start[first], end[first])), shape=(size, size)).tocsr()
+    try:
+        bellman_ford(graph, directed=True, indices=0)
+    except NegativeCycleError:
+        return True
+    return False
+
+
 def _groups(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """Names by label, largest group first."""
     order = np.argsort(labels, kind="stable")

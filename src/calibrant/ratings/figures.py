@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 
-from calibrant._text import dumps, one_line
+from calibrant._figure import INK, Figure, Spec
+from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.ratings.result import Rating, Ratings
-
-Spec = dict[str, Any]
 
 MOST = 60
 """Most subjects drawn; the best are."""
 
-_INK, _SOFT, _GRID, _PAGE = "#1c2024", "#565c63", "#e6e5e0", "#fdfdfb"
-_TIERS = ("#0b6670", "#7a5c0b", "#a8381c", "#565c63")
+_TIERS = (INK["support"], INK["futile"], INK["refute"], INK["soft"])
+_CHANCES = [INK["refute"], INK["page"], INK["support"]]
 _ROW = 18
 
 
-def forest(found: Ratings) -> Spec:
+def forest(found: Ratings) -> Figure:
     """Ratings with intervals, one line a subject, coloured by tier; a rule parts the pools.
 
     Raises:
@@ -43,27 +39,33 @@ def forest(found: Ratings) -> Spec:
         {"mark": {"type": "rule", "strokeWidth": 2},
          "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"},
                       "color": colour}},
-        {"mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
-         "encoding": {"y": y, "x": {**x, "field": "value"}, "color": colour}},
+        # A hollow point has no interval: it is not a certain one.
+        {"mark": {"type": "point", "size": 55, "opacity": 1},
+         "encoding": {"y": y, "x": {**x, "field": "value"}, "color": colour, "fill": colour,
+                      "fillOpacity": {"condition": {"test": "datum.open", "value": 0},
+                                      "value": 1}}},
     ]  # fmt: skip
     title = f"Ratings by {found.model}, {found.level:.0%} intervals"
-    spec = _base(title, "Relative: cannot show that any subject is good or safe")
-    return {**spec, "width": 420, "height": {"step": _ROW}, "data": {"values": rows},
-            "layer": layers}  # fmt: skip
+    spec = _base(title, "Relative: cannot show that any subject is good or safe") | {
+        "width": 420, "height": {"step": _ROW}, "data": {"values": rows}, "layer": layers
+    }  # fmt: skip
+    best = ", ".join(f"{r['label']} {r['value']:.4g}" for r in rows[:3])
+    return Figure(spec, title, f"{len(rows)} subjects, best first: {best}.")
 
 
 def _row(r: Rating, elo: bool) -> Spec:
     value = r.elo if elo else r.score
-    ends = (r.elo_interval if elo else r.score_interval) or (value, value)
+    known = r.elo_interval if elo else r.score_interval
+    ends = known or (value, value)
     tier = "4 and below" if r.tier is None or r.tier > 3 else str(r.tier)
     pool = f" (pool {r.pool + 1})" if r.pool else ""
     return {
         "label": one_line(r.subject, 40) + pool, "value": value, "low": ends[0], "high": ends[1],
-        "tier": tier,
+        "tier": tier, "open": known is None,
     }  # fmt: skip
 
 
-def heat(found: Ratings) -> Spec:
+def heat(found: Ratings) -> Figure:
     """Chance that the row's subject beats the column's, ties counting half, in the first pool.
 
     Raises:
@@ -82,49 +84,26 @@ def heat(found: Ratings) -> Spec:
         if a != b
     ]
     axis = {"type": "nominal", "sort": names, "title": None}
-    spec = _base("Chance of winning, row against column", "Ties count half")
-    return {
-        **spec, "width": {"step": _ROW}, "height": {"step": _ROW}, "data": {"values": values},
+    title = "Chance of winning, row against column"
+    spec = _base(title, "Ties count half") | {
+        "width": {"step": _ROW}, "height": {"step": _ROW}, "data": {"values": values},
         "mark": "rect",
         "encoding": {
             "y": {**axis, "field": "row"},
             "x": {**axis, "field": "column", "axis": {"orient": "top", "labelAngle": -60}},
             "color": {"field": "chance", "type": "quantitative", "title": "chance",
-                      "scale": {"domain": [0, 0.5, 1], "range": ["#a8381c", _PAGE, "#0b6670"]}},
+                      "scale": {"domain": [0, 0.5, 1], "range": _CHANCES}},
         },
     }  # fmt: skip
+    return Figure(spec, title, f"{len(names)} subjects, strongest first.")
 
 
 def _base(title: str, below: str) -> Spec:
+    soft = INK["soft"]
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "background": _PAGE,
-        "title": {"text": one_line(title), "subtitle": below, "anchor": "start", "color": _INK,
-                  "subtitleColor": _SOFT, "fontWeight": "normal"},
+        "title": {"text": one_line(title), "subtitle": below, "anchor": "start",
+                  "color": INK["text"], "subtitleColor": soft, "fontWeight": "normal"},
         "config": {"font": "sans-serif", "view": {"stroke": None},
-                   "axis": {"gridColor": _GRID, "labelColor": _SOFT, "titleColor": _SOFT,
+                   "axis": {"gridColor": INK["grid"], "labelColor": soft, "titleColor": soft,
                             "domain": False, "ticks": False, "labelLimit": 260}},
     }  # fmt: skip
-
-
-def save(spec: Spec, path: str | Path) -> Path:
-    """Write a chart as .svg, or as .json (the Vega-Lite chart).
-
-    Raises:
-        InputError: for another ending, or a path that cannot be written.
-    """
-    path = Path(path)
-    match path.suffix.lower():
-        case ".json":
-            text = dumps(spec, indent=1)
-        case ".svg":
-            import vl_convert
-
-            text = str(vl_convert.vegalite_to_svg(spec))
-        case ending:
-            raise InputError(f"{path}: wanted a figure as .svg or .json, got {ending or 'none'!r}")
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as e:
-        raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
-    return path

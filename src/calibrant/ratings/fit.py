@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calibrant.errors import CalibrantError, InputError
 from calibrant.ratings.counts import TIE, Counts
-from calibrant.ratings.existence import Existence, existence
+from calibrant.ratings.existence import Existence, existence, ties_bound
 from calibrant.ratings.likelihood import MODELS, ModelName, Terms
 from calibrant.ratings.solve import Matrix, laplacian, solver
 
@@ -149,6 +149,11 @@ def fit(
         found = existence(counts)
         if not found.exists:
             raise RatingError(_why(found))
+        if model != "bt" and not ties_bound(counts):
+            raise RatingError(
+                f"{model}: the tie parameter has no finite estimate (the subjects can be placed so "
+                "that wins are steps and ties are not); state a prior, or use bt"
+            )
     problem = Problem(counts, model, order_effect, prior_sd)
     return problem.solve(problem.start() if start is None else np.asarray(start, np.float64))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -26,9 +26,6 @@ Model = Literal[
 ]
 MODELS: tuple[str, ...] = get_args(Model)
 
-Audit = Callable[[Comparisons, Ratings], Mapping[str, Any]]
-"""A robustness audit: from the comparisons and their ratings to plain data."""
-
 
 def rate(
     source: Any,
@@ -47,7 +44,7 @@ def rate(
     gold: str | None = None,
     columns: Mapping[str, str] | None = None,
     seed: int = 0,
-    audit: Audit | None = None,
+    audit: bool = False,
 ) -> Ratings:
     """Rate subjects from comparisons.
 
@@ -74,7 +71,7 @@ def rate(
             then corrected for the errors that these show.
         columns: own names of columns, such as {"item": "prompt"}.
         seed: of simulations.
-        audit: robustness audit to add.
+        audit: also ask how easily the board is upset (see `calibrant.ratings.audit`).
 
     Raises:
         RatingError: if no rating exists and none of the ways out was chosen.
@@ -86,9 +83,16 @@ def rate(
         baseline, seed,
     )  # fmt: skip
     result = _anchored(_rated(source, columns, options, nonexistent, gold), anchors, options)
-    if audit is None or result.rows is None:
+    if not audit:
         return result
-    return result.with_audit(audit(result.rows, result))
+    if result.rows is None:
+        raise InputError(f"audit: wanted comparisons of pairs, got model {model!r}")
+    from calibrant.ratings.audit.table import audit_table
+
+    asked = audit_table(
+        result.rows, result.model, prior_sd=prior, covariates=tuple(covariates), seed=seed
+    )
+    return result.with_audit(asked)
 
 
 def _rated(

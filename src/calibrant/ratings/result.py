@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from calibrant._figure import Figure
 from calibrant.ratings.existence import Existence
 from calibrant.ratings.fit import Fit
 from calibrant.ratings.uncertainty.covariance import Covariance
@@ -145,6 +146,15 @@ class Ratings:
             if r.subject == subject:
                 return r
         raise KeyError(subject)
+
+    def plot(self) -> Figure:
+        """The ratings with their intervals and tiers, one line a subject."""
+        from calibrant.ratings.figures import forest
+
+        return forest(self)
+
+    def _repr_html_(self) -> str:
+        return self.plot().svg()
 
     def with_audit(self, audit: Mapping[str, Any]) -> Ratings:
         """The same with a robustness audit."""
