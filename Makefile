@@ -24,6 +24,7 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/sequential.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/curves.py
 
 # The lock holds every dependency with its hashes; the package itself is installed beside it.
 $(READY): requirements.lock pyproject.toml

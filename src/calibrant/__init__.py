@@ -15,7 +15,15 @@ from calibrant.errors import CalibrantError
 if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
-    from calibrant.measurement import compare, measure, plan
+    from calibrant.measurement import (
+        compare,
+        measure,
+        plan,
+        plan_paired,
+        plot_comparisons,
+        plot_measurements,
+        study,
+    )
     from calibrant.records import read_trials
     from calibrant.report import write_html
     from calibrant.stats import anytime, fixed, sprt
@@ -28,10 +36,14 @@ _HOMES = {
     "fixed": "calibrant.stats",
     "measure": "calibrant.measurement",
     "plan": "calibrant.measurement",
+    "plan_paired": "calibrant.measurement",
     "plan_suite": "calibrant.assurance.assess",
+    "plot_comparisons": "calibrant.measurement",
+    "plot_measurements": "calibrant.measurement",
     "read_assessment": "calibrant.assurance.assessment",
     "read_trials": "calibrant.records",
     "sprt": "calibrant.stats",
+    "study": "calibrant.measurement",
     "write_html": "calibrant.report",
 }
 
@@ -45,10 +57,14 @@ __all__ = [
     "fixed",
     "measure",
     "plan",
+    "plan_paired",
     "plan_suite",
+    "plot_comparisons",
+    "plot_measurements",
     "read_assessment",
     "read_trials",
     "sprt",
+    "study",
     "write_html",
 ]
 

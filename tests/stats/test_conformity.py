@@ -17,6 +17,7 @@ from calibrant.stats.budgets.conformity import (
     conformance_probability,
     decide,
     global_risk,
+    global_risk_of_draws,
     guard_band,
     guard_for_global_risk,
     guard_for_risk,
@@ -134,6 +135,32 @@ def test_global_risks_against_an_integral_the_other_way_round(tolerance, accepta
     assert found.false_accepted == pytest.approx(found.consumer / found.accepted)
 
 
+def test_the_ball_bearings_of_the_guide():
+    # JCGM 106:2012, 9.5.4: radial error motion below 2 µm; a population with a gamma
+    # distribution of mean 1 µm and standard deviation 0.5 µm, measured with u 0.25 µm.
+    middles = (np.arange(200_000) + 0.5) / 200_000
+    motion = stats.gamma.ppf(middles, 4, scale=0.25)
+    tolerance = Limits(high=2.0)
+    simple = global_risk_of_draws(tolerance, tolerance, motion, u=0.25)
+    assert 1 - simple.conforming == pytest.approx(0.042, abs=5e-4)
+    assert simple.consumer == pytest.approx(0.008, abs=1e-4)
+    guarded = global_risk_of_draws(tolerance, Limits(high=1.67), motion, u=0.25)
+    assert guarded.consumer == pytest.approx(0.001, abs=2e-5)
+    assert guarded.producer > simple.producer
+    assert guarded.accepted == pytest.approx(
+        guarded.conforming - guarded.producer + guarded.consumer
+    )
+
+
+def test_risks_of_draws_are_those_of_their_distribution():
+    tolerance, acceptance = Limits(-1.0, 1.5), Limits(-0.8, 1.2)
+    draws = stats.norm.ppf((np.arange(100_000) + 0.5) / 100_000, 0.2, 0.8)
+    found = global_risk_of_draws(tolerance, acceptance, draws, u=0.3)
+    exact = global_risk(tolerance, acceptance, prior_mean=0.2, prior_sd=0.8, u=0.3)
+    for name in ("consumer", "producer", "accepted", "conforming"):
+        assert getattr(found, name) == pytest.approx(getattr(exact, name), abs=2e-5)
+
+
 def test_a_guard_band_for_a_global_risk():
     tolerance = Limits(1499.8, 1500.2)
     given_prior = {"prior_mean": 1500.0, "prior_sd": 0.12, "u": 0.04}
@@ -171,6 +198,8 @@ def test_what_is_refused():
         lambda: guard_band(0.0),
         lambda: guard_for_risk(0.1, 0.0),
         lambda: global_risk(tolerance, tolerance, prior_mean=0, prior_sd=0, u=1),
+        lambda: global_risk_of_draws(tolerance, tolerance, [], u=1),
+        lambda: global_risk_of_draws(tolerance, tolerance, [0.5], u=0),
         lambda: guard_for_global_risk(tolerance, 1.0, prior_mean=0, prior_sd=1, u=1),
     ):
         with pytest.raises(InputError):

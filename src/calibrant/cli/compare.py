@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from calibrant.cli.figures import figure_option, save_figure
+
 
 @click.command("compare")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -18,8 +20,9 @@ import click
 @click.option("--cluster", help="Column that names clusters of items.")
 @click.option("--level", type=float, default=0.95, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, a: str, b: str, *, as_json: bool, **options: Any) -> None:
+def cli(file: Path, a: str, b: str, *, as_json: bool, figure: Path | None, **options: Any) -> None:
     """Compare subjects A and B on the items of FILE that both answered.
 
     Prints one comparison for each instrument and score they share; --json prints the comparison
@@ -29,6 +32,10 @@ def cli(file: Path, a: str, b: str, *, as_json: bool, **options: Any) -> None:
     from calibrant.measurement import compare
 
     found = compare(file, a, b, **options)
+    if figure is not None:
+        from calibrant.measurement import plot_comparisons
+
+        save_figure(plot_comparisons(found), figure)
     if as_json:
         data = [c.to_dict() for c in found]
         click.echo(dumps(data[0] if len(data) == 1 else data, indent=1))

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.conformity import decision_line, decisions, taken
+from calibrant.cli.figures import figure_option, save_figure
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -38,8 +41,10 @@ def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
               help="Items are a sample of tasks, or all there is.")  # fmt: skip
 @click.option("--type-b", "declared", multiple=True, callback=_terms, metavar="SOURCE=U",
               help="A declared Type B standard uncertainty.")  # fmt: skip
+@decisions
+@figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def cli(file: Path, *, as_json: bool, **options: Any) -> None:
+def cli(file: Path, *, as_json: bool, figure: Path | None, **options: Any) -> None:
     """Estimate every score of every subject on every instrument, with an uncertainty budget.
 
     FILE is a table of trials (.parquet, .csv), an Inspect log, or a folder of either.
@@ -47,7 +52,11 @@ def cli(file: Path, *, as_json: bool, **options: Any) -> None:
     from calibrant._text import dumps
     from calibrant.measurement import measure
 
-    found = measure(file, **options)
+    found = measure(file, **taken(options))
+    if figure is not None:
+        from calibrant.measurement import plot_measurements
+
+        save_figure(found[0].plot() if len(found) == 1 else plot_measurements(found), figure)
     if as_json:
         click.echo(dumps([m.to_dict() for m in found], indent=1))
         return
@@ -65,6 +74,10 @@ def _print(m: Measurement, console: Console) -> None:
     from calibrant._text import one_line
 
     console.print(Text(one_line(repr(m), 400)))
+    if m.raw_value is not None:
+        console.print(Text(f"  {m.raw_value:.4g} before the correction for the grader's errors"))
+    if m.conformity is not None:
+        console.print(Text(f"  {one_line(decision_line(m.conformity), 400)}"), soft_wrap=True)
     if m.missing:
         where = "" if m.if_missing is None else f"; it could be {_ends(m.if_missing)} with them"
         console.print(Text(f"  {m.missing} trials are missing{where}"))

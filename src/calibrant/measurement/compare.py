@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -11,6 +11,9 @@ from calibrant.errors import InputError
 from calibrant.measurement.tables import as_trials, of_score
 from calibrant.stats.comparisons.multiplicity import Comparison, adjust
 from calibrant.stats.comparisons.paired import compare_items
+
+if TYPE_CHECKING:
+    from calibrant._figure import Figure
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,15 @@ class SubjectComparison:
             "only_a": self.only_a,
             "only_b": self.only_b,
         }
+
+    def plot(self) -> Figure:
+        """The difference with its interval against 0 and the margin, and the items that flipped."""
+        from calibrant.measurement.figures import plot_comparisons
+
+        return plot_comparisons([self])
+
+    def _repr_html_(self) -> str:
+        return self.plot().svg()
 
 
 def compare(

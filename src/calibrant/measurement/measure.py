@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from calibrant.errors import InputError
+from calibrant.measurement.conformity import ConformityRule, conformity, requirement
+from calibrant.measurement.grader import Gold, check_gold, correct, effective_trials
 from calibrant.measurement.tables import Group, as_trials, cluster_label, groups, of_score
 from calibrant.stats.budgets.budget import Budget, Component, combine
 from calibrant.stats.estimates.clusters import ClusterMethod, Clusters, cluster_interval
@@ -17,8 +19,12 @@ from calibrant.stats.estimates.intervals import Side
 from calibrant.stats.estimates.means import t_mean
 from calibrant.stats.estimates.rates import interval as rate_interval
 
+if TYPE_CHECKING:
+    from calibrant._figure import Figure
+
 Population = Literal["tasks", "items"]
 
+_SIDES: tuple[Side, Side] = ("lower", "upper")
 SIMULATED_UP_TO = 2000
 """Clusters; with more, the normal limit behind Korn–Graubard is as good and needs no simulation."""
 
@@ -35,6 +41,9 @@ class Measurement:
         n, clusters, missing: trials with a score, clusters among them, trials without one.
         if_missing: the interval's outer limits if missing trials went the worst way (rates only).
         budget: sources of uncertainty with type, standard uncertainty and share of the variance.
+        effective: for a rate, the independent trials that its trials are worth; else None.
+        raw_value: the rate of positive grades, where `value` is corrected for the grader's errors.
+        conformity: the decision about the limits, where there are any; see `conformity`.
     """
 
     subject: str
@@ -52,6 +61,9 @@ class Measurement:
     missing: int
     if_missing: tuple[float, float] | None
     budget: tuple[dict[str, Any], ...]
+    effective: float | None = None
+    raw_value: float | None = None
+    conformity: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         what = f"{self.score} of {self.subject} on {self.instrument}"
@@ -69,6 +81,15 @@ class Measurement:
         data["budget"] = list(self.budget)
         return data
 
+    def plot(self) -> Figure:
+        """The estimate with its interval, and its budget as bars."""
+        from calibrant.measurement.figures import plot_measurement
+
+        return plot_measurement(self)
+
+    def _repr_html_(self) -> str:
+        return self.plot().svg()
+
 
 def measure(
     source: Any,
@@ -79,6 +100,12 @@ def measure(
     side: Side = "two",
     population: Population = "tasks",
     declared: Mapping[str, float] | None = None,
+    limit_lower: float | None = None,
+    limit_upper: float | None = None,
+    rule: ConformityRule = "guarded",
+    risk: float = 0.05,
+    prior: tuple[float, float] | None = None,
+    grader: Gold | None = None,
 ) -> list[Measurement]:
     """Measure every score of every subject on every instrument.
 
@@ -96,6 +123,14 @@ def measure(
         side: "two", "upper" or "lower".
         population: "tasks" or "items".
         declared: Type B standard uncertainties by source, in the units of the score.
+        limit_lower, limit_upper: permitted values; with either, `conformity` says whether they
+            are met (JCGM 106:2012).
+        rule: "guarded" decides only where the risk at a limit is at most `risk`; "simple" by the
+            value alone.
+        risk: above 0 and below ½.
+        prior: parameters of the beta prior of rates, by default Jeffreys' (½, ½).
+        grader: ((right, gold positives), (right, gold negatives)) of the grader, to correct rates
+            for its errors.
 
     Raises:
         InputError: for no trials, an unknown score or column, or a level outside 0–1.
@@ -108,8 +143,17 @@ def measure(
     if cluster is not None and cluster not in trials.columns:
         raise InputError(f"cluster: no column {cluster!r}; there are {', '.join(trials.columns)}")
     extra = _declared(declared or {})
+    wanted = requirement(limit_lower, limit_upper, rule, risk, prior)
+    gold = None if grader is None else check_gold(grader)
     by = pl.col("item") if population == "items" else cluster_label(trials, cluster)
-    return [_one(group, level, side, population, extra) for group in groups(trials, by)]
+    found = []
+    for group in groups(trials, by):
+        one = _one(group, level, side, population, extra, gold)
+        if wanted is not None:
+            below, above = (_one(group, 1 - risk, s, population, extra, gold) for s in _SIDES)
+            one = replace(one, conformity=conformity(one, below, above, wanted, gold))
+        found.append(one)
+    return found
 
 
 def _declared(terms: Mapping[str, float]) -> list[Component]:
@@ -133,6 +177,7 @@ def _one(
     side: Side,
     population: Population,
     declared: list[Component],
+    gold: Gold | None,
 ) -> Measurement:
     base: dict[str, Any] = {
         "subject": group.subject, "instrument": group.instrument, "score": group.score,
@@ -147,13 +192,24 @@ def _one(
     try:
         on = _on_these_items if population == "items" else _on_tasks
         found = on(group, level, side)
+        if group.rate:
+            base["effective"] = effective_trials(
+                group.sums, group.sizes, found.components, level, side, fixed=population == "items"
+            )
+        if gold is not None:
+            if not group.rate:
+                raise InputError("grader: wanted scores of 0 and 1 to correct, got others")
+            base["raw_value"] = found.value
+            found = _Found(
+                *correct(found.value, base["effective"], found.components, gold, level, side)
+            )
     except InputError as e:
         # What cannot be estimated is said, and the other groups are still measured.
+        base["raw_value"] = None
         method = f"cannot be estimated: {e}"
         return Measurement(value=group.mean, method=method, **nothing, **base)
     rate, share = group.rate, group.missing / (group.n + group.missing)
-    terms = [*found.components, *declared, *_missing(share, rate)]
-    budget = combine(found.value, terms)
+    budget = combine(found.value, [*found.components, *declared, *_missing(share, rate)])
     low, high = _widen(found, declared, level, side, rate)
     outer = (low * (1 - share), high * (1 - share) + share) if rate and share else None
     return Measurement(

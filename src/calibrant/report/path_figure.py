@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from calibrant._figure import INK, Spec, base, ticks
 from calibrant.assurance.assessment import ClaimResult
-from calibrant.report.svg import INK, Spec, base, figure, ticks
+from calibrant.report.svg import figure
 from calibrant.report.words import count, plural
 
 FLOOR = -0.5

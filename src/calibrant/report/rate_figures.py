@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
+from calibrant._figure import (
+    INK,
+    Place,
+    Spec,
+    bar,
+    base,
+    dot,
+    fixed_mark,
+    inside,
+    label,
+    level,
+    rule,
+    ticks,
+)
 from calibrant.assurance.assessment import ClaimResult, FamilyResult, Operating
-from calibrant.report.svg import INK, Spec, base, figure, ticks
+from calibrant.report.svg import figure
 from calibrant.report.words import about, interval, line, percent
 
 WIDTH = 460
@@ -24,20 +37,20 @@ def interval_figure(result: ClaimResult, ident: str) -> str:
     low, high = _domain(rates)
     width, height = WIDTH - 44, 78
     spec = base(width, height, {"left": 20, "right": 24, "top": 24, "bottom": 42})
-    place = _Place(low, high, width)
+    place = Place(low, high, width)
     ink = INK[_VERDICT_INK[result.verdict]]
     layers = [_scale(low), *_marked(result, place, height)]
     middle = 34
     if result.missing:
-        layers.append(_bar(place, e.low_if_missing, e.high_if_missing, middle, INK["line"], 2))
-    layers.append(_bar(place, e.low, e.high, middle, ink, 7))
+        layers.append(bar(place, e.low_if_missing, e.high_if_missing, middle, INK["line"], 2))
+    layers.append(bar(place, e.low, e.high, middle, ink, 7))
     if e.value is not None:
-        layers.append(_dot(place.x(e.value), middle, ink, 130))
-        label = percent(e.value)
+        layers.append(dot(place.x(e.value), middle, ink, 130))
+        text = percent(e.value)
     else:
-        label = "nothing was observed"
+        text = "nothing was observed"
     at = place.x((e.low + e.high) / 2 if e.value is None else e.value)
-    layers.append(_label(label, *_inside(at, label, width), middle + 20, "text", bold=True))
+    layers.append(label(text, *inside(at, text, width), middle + 20, "text", bold=True))
     spec["layer"] = layers
     spec["encoding"] = {"x": _rate_axis(low, high, f"Rate of “{line(claim.score, 40)}”")}
     said = "nothing was observed" if e.value is None else f"observed rate {percent(e.value)}"
@@ -60,20 +73,20 @@ def families_figure(result: ClaimResult, families: list[FamilyResult], ident: st
     left, row = 150, 24
     width, height = WIDTH - left - 24, row * (len(families) + 1) + 8
     spec = base(width, height, {"left": left, "right": 24, "top": 24, "bottom": 42})
-    place = _Place(low, high, width)
-    layers = [_scale(low), _rule(place.x(claim.threshold), height, INK["text"], [1, 0])]
+    place = Place(low, high, width)
+    layers = [_scale(low), rule(place.x(claim.threshold), height, INK["text"], [1, 0])]
     text = f"threshold {percent(claim.threshold, 4)}"
-    layers.append(_label(text, *_inside(place.x(claim.threshold), text, width), -11, "text"))
+    layers.append(label(text, *inside(place.x(claim.threshold), text, width), -11, "text"))
     rows = [(line(f.family, 60), f.low, f.high, f.value, "soft", 3) for f in families]
     rows.append(("all trials", e.low, e.high, e.value, _VERDICT_INK[result.verdict], 6))  # type: ignore[arg-type]
     for i, (name, lower, upper, value, role, thick) in enumerate(rows):
         y = row * i + row / 2 + 4
         short = name if len(name) <= 22 else f"{name[:21]}…"
         last = i == len(families)
-        layers.append(_label(short, -10, "right", y, "text" if last else "soft", bold=last))
-        layers.append(_bar(place, lower, upper, y, INK[role], thick))
+        layers.append(label(short, -10, "right", y, "text" if last else "soft", bold=last))
+        layers.append(bar(place, lower, upper, y, INK[role], thick))
         if value is not None:
-            layers.append(_dot(place.x(value), y, INK[role], 110 if last else 60))
+            layers.append(dot(place.x(value), y, INK[role], 110 if last else 60))
     spec["layer"] = layers
     spec["encoding"] = {"x": _rate_axis(low, high, f"Rate of “{line(claim.score, 40)}”")}
     return figure(
@@ -118,7 +131,7 @@ def trials_figure(result: ClaimResult, ident: str) -> str:
     if fixed and fixed <= top:
         height = spec["height"]
         y = height * (1 - fixed / top)
-        spec["layer"].insert(0, _level(y, spec["width"]))
+        spec["layer"].insert(0, level(y, spec["width"]))
         # On the side where the curve keeps farther from the level.
         third = max(len(points) // 3, 1)
         left, right = (
@@ -126,7 +139,7 @@ def trials_figure(result: ClaimResult, ident: str) -> str:
             for part in (points[:third], points[-third:])
         )
         x, align = (2, "left") if left > right else (spec["width"] - 2, "right")
-        spec["layer"].append(_label(f"fixed design {fixed:,}", x, align, y - 8, "soft"))
+        spec["layer"].append(label(f"fixed design {fixed:,}", x, align, y - 8, "soft"))
     return figure(
         spec,
         ident=ident,
@@ -135,17 +148,6 @@ def trials_figure(result: ClaimResult, ident: str) -> str:
         shape="half",
         data={"rates": len(points)},
     )
-
-
-class _Place:
-    """Rates as pixels."""
-
-    def __init__(self, low: float, high: float, width: float) -> None:
-        self.low, self.high, self.width = low, high, width
-
-    def x(self, rate: float) -> float:
-        inside = min(max(rate, self.low), self.high)
-        return (inside - self.low) / (self.high - self.low) * self.width
 
 
 def _domain(rates: list[float]) -> tuple[float, float]:
@@ -170,64 +172,18 @@ def _scale(rate: float) -> Spec:
     return {"data": {"values": [{"r": rate}]}, "mark": {"type": "point", "opacity": 0}}
 
 
-def _one(mark: Spec, **at: float) -> Spec:
-    """A layer with one mark at fixed pixels."""
-    return {
-        "data": {"values": [{}]},
-        "mark": mark,
-        "encoding": {channel: {"value": round(v, 2)} for channel, v in at.items()},
-    }
-
-
-def _rule(x: float, height: float, colour: str, dash: list[int]) -> Spec:
-    mark = {"type": "rule", "color": colour, "strokeWidth": 1.4, "strokeDash": dash}
-    return _one(mark, x=x, x2=x, y=0, y2=height)
-
-
-def _level(y: float, width: float) -> Spec:
-    mark = {"type": "rule", "color": INK["line"], "strokeWidth": 1, "strokeDash": [2, 3]}
-    return _one(mark, x=0, x2=width, y=y, y2=y)
-
-
-def _bar(place: _Place, low: float, high: float, y: float, colour: str, thick: float) -> Spec:
-    left, right = place.x(low), place.x(high)
-    # An interval of no width still has to be seen.
-    right = max(right, left + 1.5)
-    mark = {"type": "rule", "color": colour, "strokeWidth": thick, "strokeCap": "butt"}
-    return _one(mark, x=left, x2=right, y=y, y2=y)
-
-
-def _dot(x: float, y: float, colour: str, size: float) -> Spec:
-    mark = {"type": "point", "filled": True, "size": size, "opacity": 1, "color": colour,
-            "stroke": INK["page"], "strokeWidth": 1.5}  # fmt: skip
-    return _one(mark, x=x, y=y)
-
-
-def _label(text: str, x: float, align: str, y: float, role: str, *, bold: bool = False) -> Spec:
-    mark: dict[str, Any] = {"type": "text", "text": text, "align": align, "baseline": "middle",
-                            "color": INK[role]}  # fmt: skip
-    if bold:
-        mark["fontWeight"] = "bold"
-    return _one(mark, x=x, y=y)
-
-
-def _inside(x: float, text: str, width: float) -> tuple[float, str]:
-    """Where to anchor a text centred at x so that it stays within the plot."""
-    half = 3.3 * len(text)
-    if x < half:
-        return 0, "left"
-    return (width, "right") if x > width - half else (x, "center")
-
-
-def _marked(result: ClaimResult, place: _Place, height: float) -> list[Spec]:
+def _marked(result: ClaimResult, place: Place, height: float) -> list[Spec]:
     """The side of the threshold where the claim is true, the threshold, and if_really."""
     claim = result.claim
     at = place.x(claim.threshold)
     left, right = (0.0, at) if claim.relation == "below" else (at, float(place.width))
     area = {"type": "rect", "color": INK["support-area"], "opacity": 1}
-    layers = [_one(area, x=left, x2=right, y=0, y2=height), _rule(at, height, INK["text"], [1, 0])]
+    layers = [
+        fixed_mark(area, x=left, x2=right, y=0, y2=height),
+        rule(at, height, INK["text"], [1, 0]),
+    ]
     text = f"threshold {percent(claim.threshold, 4)}"
-    layers.append(_label(text, *_inside(at, text, place.width), -11, "text"))
+    layers.append(label(text, *inside(at, text, place.width), -11, "text"))
     if right - left > 110:
         side = "left" if claim.relation == "below" else "right"
         inward = 1 if side == "left" else -1
@@ -235,13 +191,13 @@ def _marked(result: ClaimResult, place: _Place, height: float) -> list[Spec]:
         really = None if claim.if_really is None else place.x(claim.if_really)
         if really is not None and 0 < (really - x) * inward < 95 and right - left > 220:
             x = really + 6 * inward
-        layers.append(_label("claim true here", x, side, 12, "support"))
+        layers.append(label("claim true here", x, side, 12, "support"))
     if claim.if_really is not None:
         at = place.x(claim.if_really)
         text = f"if really {percent(claim.if_really, 4)}"
-        layers.append(_rule(at, height, INK["soft"], [4, 3]))
-        x, align = _inside(at + 5 + 3.3 * len(text), text, place.width)
-        layers.append(_label(text, x, align, height - 10, "soft"))
+        layers.append(rule(at, height, INK["soft"], [4, 3]))
+        x, align = inside(at + 5 + 3.3 * len(text), text, place.width)
+        layers.append(label(text, x, align, height - 10, "soft"))
     return layers
 
 
@@ -262,19 +218,19 @@ def _curves(
     low, high = min(rates), max(rates)
     if high <= low:
         low, high = max(0.0, low - 0.01), min(1.0, high + 0.01)
-    place = _Place(low, high, width)
-    layers = [_label(heading, -40, "left", -32, "text", bold=True)]
-    layers.append(_rule(place.x(claim.threshold), height, INK["text"], [1, 0]))
+    place = Place(low, high, width)
+    layers = [label(heading, -40, "left", -32, "text", bold=True)]
+    layers.append(rule(place.x(claim.threshold), height, INK["text"], [1, 0]))
     at = place.x(claim.threshold)
-    layers.append(_label("threshold", *_inside(at, "threshold", width), -10, "text"))
+    layers.append(label("threshold", *inside(at, "threshold", width), -10, "text"))
     if claim.if_really is not None:
         at2 = place.x(claim.if_really)
-        layers.append(_rule(at2, height, INK["soft"], [4, 3]))
+        layers.append(rule(at2, height, INK["soft"], [4, 3]))
         # Close to the threshold the name leans away from it.
         lean = (at2 + 4, "right") if at2 < at else (at2 - 4, "left")
-        beside = _inside(at2, "if really", width) if abs(at2 - at) > 60 else lean
+        beside = inside(at2, "if really", width) if abs(at2 - at) > 60 else lean
         if abs(at2 - at) > 34:
-            layers.append(_label("if really", *beside, -10, "soft"))
+            layers.append(label("if really", *beside, -10, "soft"))
     for role, name, dash, pairs in curves:
         rows = [
             {"r": r, "v": min(max(v, 0.0), top)}
@@ -296,7 +252,7 @@ def _curves(
 
 
 def _curve_name(
-    name: str, role: str, rows: list[dict[str, float]], place: _Place, height: float
+    name: str, role: str, rows: list[dict[str, float]], place: Place, height: float
 ) -> Spec:
     """The name of a curve, on its empty side, where it is steep."""
     falls = rows[0]["v"] > rows[-1]["v"]
@@ -309,5 +265,5 @@ def _curve_name(
             share = (here["v"] - target) / (here["v"] - after["v"])
             x = place.x(here["r"] + share * (after["r"] - here["r"]))
             break
-    return _label(name, x + (8 if falls else -8), "left" if falls else "right",
+    return label(name, x + (8 if falls else -8), "left" if falls else "right",
                   height * (1 - target), role, bold=True)  # fmt: skip

@@ -8,28 +8,8 @@ that role its colour for light, dark and paper.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import Any
 
-Spec = dict[str, Any]
-
-ROLES: dict[str, tuple[str, str]] = {
-    # role: (light, dark). The light values double as the names of the roles inside the SVG, so
-    # they must all differ; a figure taken out of the page keeps its colours.
-    "text": ("#1c2024", "#e7e6e1"),
-    "soft": ("#565c63", "#a9adb2"),
-    "line": ("#9aa0a6", "#6b7177"),
-    "grid": ("#e6e5e0", "#2d3238"),
-    "page": ("#fdfdfb", "#15181b"),
-    "path": ("#1c2025", "#f4f3ee"),
-    "support": ("#0b6670", "#67c5cd"),
-    "support-area": ("#dcedee", "#142e32"),
-    "refute": ("#a8381c", "#f0906f"),
-    "refute-area": ("#f8e3dc", "#381e19"),
-    "futile": ("#7a5c0b", "#d9b64f"),
-    "futile-area": ("#f6eed6", "#2b2615"),
-}
-
-INK: dict[str, str] = {role: light for role, (light, _) in ROLES.items()}
+from calibrant._figure import INK, ROLES, Spec
 
 _KEPT_ELEMENTS = {"svg", "g", "path", "line", "rect", "text", "tspan", "circle"}
 _KEPT_ATTRIBUTES = {
@@ -101,42 +81,3 @@ def _clean(element: ET.Element) -> ET.Element | None:
     if tag == "g" and len(copy) == 0:
         return None
     return copy
-
-
-def base(width: float, height: float, padding: dict[str, float]) -> Spec:
-    """The frame of every chart: fixed size, no legend, the page's type sizes and inks."""
-    axis = {
-        "domain": False, "ticks": False, "grid": True, "gridColor": INK["grid"],
-        "labelColor": INK["soft"], "titleColor": INK["soft"], "labelFontSize": 11.5,
-        "titleFontSize": 12, "titleFontWeight": "normal", "labelPadding": 5,
-        # Overlap would be judged by the fonts of the machine that writes the report.
-        "labelOverlap": False, "labelFlush": False,
-    }  # fmt: skip
-    return {
-        "width": width,
-        "height": height,
-        "padding": padding,
-        "autosize": {"type": "none"},
-        "background": None,
-        "config": {
-            "font": "sans-serif",
-            "view": {"stroke": None},
-            "axis": axis,
-            "text": {"fontSize": 12, "color": INK["text"]},
-        },
-    }
-
-
-def ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers from `low` to `high`, some `about` of them."""
-    import math
-
-    span = high - low
-    if span <= 0:
-        return [low]
-    rough = span / max(about, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]

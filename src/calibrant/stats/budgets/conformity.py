@@ -260,6 +260,33 @@ def global_risk(
     )
 
 
+def global_risk_of_draws(
+    tolerance: Limits, acceptance: Limits, draws: ArrayLike, *, u: float
+) -> GlobalRisk:
+    """Risks averaged over a declared population of any shape, for a normal measurement.
+
+    Args:
+        draws: true values, equally likely: a sample, or quantiles at the middles of equal steps of
+            probability, whose error falls with their number.
+        u: standard uncertainty of the measurement.
+
+    Raises:
+        InputError: for no draws, draws that are not finite, or u not above 0.
+    """
+    y = numbers("draws", draws)
+    _measured(0.0, u, inf)
+    if not y.size:
+        raise InputError("draws: wanted at least one, got none")
+    accept, reject = _accepting(y, acceptance, u)
+    inside = (y >= tolerance.low) & (y <= tolerance.high)
+    return GlobalRisk(
+        float(np.where(inside, 0.0, accept).mean()),
+        float(np.where(inside, reject, 0.0).mean()),
+        float(accept.mean()),
+        float(inside.mean()),
+    )
+
+
 def guard_for_global_risk(
     tolerance: Limits, consumer: float, *, prior_mean: float, prior_sd: float, u: float
 ) -> float:

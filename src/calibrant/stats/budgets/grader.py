@@ -91,12 +91,7 @@ def rogan_gladen(
     check_side(side)
     check_counts("counts", events, trials)
     se, sp = _rate("sensitivity", sensitivity), _rate("specificity", specificity)
-    youden = se + sp - 1
-    if youden <= 0:
-        raise InputError(
-            f"grader: wanted sensitivity + specificity above 1, got {se:.4g} + {sp:.4g}: "
-            "its grades say nothing"
-        )
+    youden = usable(sensitivity, specificity)
     raw = (events / trials + sp - 1) / youden
     if method == "alpha-split":
         low, high = _split_limits(
@@ -164,8 +159,76 @@ def _limit(known: Known, alpha: float, *, upper: bool) -> float:
     return found.high if upper else found.low
 
 
+def corrected_rate(
+    apparent: float,
+    effective: float,
+    sensitivity: tuple[int, int],
+    specificity: tuple[int, int],
+    *,
+    level: float = 0.95,
+    side: Side = "two",
+) -> CorrectedRate:
+    """A true rate from grades that come in clusters, by their effective sample size.
+
+    Lang and Reiczigel's limits with the apparent rate worth `effective` independent trials, such
+    as the effective size of Korn and Graubard, which allows for few clusters too. Coverage is
+    measured by the certificate "grader-correction-clusters".
+
+    Args:
+        apparent: rate of positive grades, 0–1.
+        effective: independent trials that tell as much, above 0; need not be whole.
+        sensitivity, specificity: counts of right grades and of gold labels, as in `rogan_gladen`.
+
+    Raises:
+        InputError: for values outside these ranges, or a grader whose grades say nothing.
+    """
+    check_level(level)
+    check_side(side)
+    if not 0 <= apparent <= 1:
+        raise InputError(f"apparent: wanted 0–1, got {apparent!r}")
+    if not (isfinite(effective) and effective > 0):
+        raise InputError(f"effective: wanted a finite number above 0, got {effective!r}")
+    youden = usable(sensitivity, specificity)
+    se, sp = _rate("sensitivity", sensitivity), _rate("specificity", specificity)
+    raw = (apparent + sp - 1) / youden
+    low, high = _lang_reiczigel(
+        apparent * effective, effective, sensitivity, specificity, level, side
+    )
+    value = min(1.0, max(0.0, raw))
+    # The limits are about a shrunken rate, which can lie beyond a value at the edge.
+    low, high = min(low, value), max(high, value)
+    return CorrectedRate(value, raw, low, high, level, "lang-reiczigel", apparent, se, sp)
+
+
+def usable(sensitivity: Known, specificity: Known) -> float:
+    """Sensitivity + specificity - 1, above 0.
+
+    Raises:
+        InputError: for impossible counts or rates, or where it is 0 or below: grades of such a
+            grader say nothing.
+    """
+    se, sp = _rate("sensitivity", sensitivity), _rate("specificity", specificity)
+    if se + sp <= 1:
+        raise InputError(
+            f"grader: wanted sensitivity + specificity above 1, got {se:.4g} + {sp:.4g}: "
+            "its grades say nothing"
+        )
+    return se + sp - 1
+
+
+def grader_terms(
+    value: float, sensitivity: tuple[int, int], specificity: tuple[int, int]
+) -> list[Component]:
+    """What the grader's calibration adds to the budget of a corrected rate, to first order."""
+    youden = usable(sensitivity, specificity)
+    return [
+        Component("grader sensitivity", "A", _posterior_sd(*sensitivity), -value / youden),
+        Component("grader specificity", "A", _posterior_sd(*specificity), (1 - value) / youden),
+    ]
+
+
 def _lang_reiczigel(
-    events: int, trials: int, se: tuple[int, int], sp: tuple[int, int], level: float, side: Side
+    events: float, trials: float, se: tuple[int, int], sp: tuple[int, int], level: float, side: Side
 ) -> tuple[float, float]:
     z = float(ndtri((1 + level) / 2 if side == "two" else level))
     n, n_se, n_sp = trials + z**2, se[1] + 2, sp[1] + 2

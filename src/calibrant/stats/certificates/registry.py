@@ -6,7 +6,16 @@ from importlib import import_module
 
 from calibrant.stats.certificates import Certificate
 
-MODULES = ("rates", "clusters", "means", "sequential", "comparisons", "variance", "budget")
+MODULES = (
+    "rates",
+    "clusters",
+    "means",
+    "sequential",
+    "comparisons",
+    "variance",
+    "budget",
+    "grader",
+)
 
 
 def certificates() -> list[Certificate]:

@@ -46,7 +46,7 @@ def _mixture(parts: list[tuple[LogRatio, float]]) -> LogRatio:
     return ratio
 
 
-def _support_mixture(rates: Rates) -> LogRatio:
+def support_mixture(rates: Rates) -> LogRatio:
     t = rates.threshold
     if rates.items is None:
         return _mixture([(log_ratio(x * t, t, None), w) for x, w in SUPPORT_PRIOR])
@@ -58,7 +58,7 @@ def _support_mixture(rates: Rates) -> LogRatio:
     return _mixture(parts)
 
 
-def _refute_mixture(rates: Rates) -> LogRatio:
+def refute_mixture(rates: Rates) -> LogRatio:
     z = math.log(rates.threshold / (1 - rates.threshold))
     return _mixture(
         [(refutation_ratio(rates, 1 / (1 + math.exp(-(z + d)))), w) for d, w in REFUTE_PRIOR]
@@ -85,8 +85,8 @@ def anytime(
     """
     rates = check(threshold, None, alpha, items)
     bound = math.log(1 / alpha)
-    ratio = _support_mixture(rates)
-    against = _refute_mixture(rates)
+    ratio = support_mixture(rates)
+    against = refute_mixture(rates)
     far = items or math.ceil(200 * bound / min(threshold, 1 - threshold))
     first = int(first_n(ratio, bound, 1, far)[0])
     if items is not None:

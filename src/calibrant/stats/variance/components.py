@@ -266,7 +266,10 @@ def henderson(table: Terms, *, errors: bool) -> tuple[Floats, Floats | None]:
     raw[np.abs(raw) < 1e-12 * float(y @ y) / n] = 0.0
     if not errors or sum(table.levels) > DENSE_LIMIT:
         return raw, None
-    return raw, inverse @ _quadratic_covariance(table, np.maximum(raw, 0.0)) @ inverse.T
+    z = table.indicators()
+    together = np.asarray((z.T @ z).todense())
+    squares = quadratic_covariance(together, table.levels, table.n, np.maximum(raw, 0.0))
+    return raw, inverse @ squares @ inverse.T
 
 
 def _cross(table: Terms, i: int, j: int) -> float:
@@ -279,17 +282,22 @@ def _cross(table: Terms, i: int, j: int) -> float:
     return float((counts.astype(float) ** 2 / sizes).sum())
 
 
-def _quadratic_covariance(table: Terms, values: Floats) -> Floats:
+def quadratic_covariance(together: Floats, levels: Sequence[int], n: int, values: Floats) -> Floats:
     """Covariances of the sums of squares: 2 tr(A V A' V) through levels × levels matrices.
 
     Each A is Z C Z' with C diagonal, Z the indicators of all levels and of the mean, so that the
     trace is c'(S∘S)c' with S = Z'VZ. Only the total sum of squares has A = I - (mean part).
+
+    Args:
+        together: Z'Z, the rows that two levels share; the first row and column is the mean.
+        levels: of each term.
+        n: rows.
+        values: the components, residual last.
     """
-    z = table.indicators()
-    w = np.asarray((z.T @ z).todense())
+    w = together
     sizes = np.diag(w)
-    starts = np.cumsum([1, *table.levels])
-    k, n = len(table.levels), table.n
+    starts = np.cumsum([1, *levels])
+    k = len(levels)
     g = np.zeros(w.shape[0])
     c = np.zeros((k + 1, w.shape[0]))  # last row: the mean part alone
     c[:, 0] = -1.0 / n
@@ -328,5 +336,6 @@ __all__ = [
     "VarianceComponent",
     "VarianceComponents",
     "henderson",
+    "quadratic_covariance",
     "variance_components",
 ]

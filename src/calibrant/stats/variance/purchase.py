@@ -150,6 +150,25 @@ def what_to_buy(
     )
 
 
+def marginals(
+    study: GStudy,
+    costs: Mapping[str, float],
+    current: Mapping[str, int],
+    *,
+    error: Error = "absolute",
+) -> tuple[Marginal, ...]:
+    """What one more level of each facet would bring to a design that exists, the best first.
+
+    Args:
+        study, costs, error: as for `what_to_buy`.
+        current: levels of each facet.
+
+    Raises:
+        InputError: for impossible prices or levels.
+    """
+    return _Problem(study, costs, error, frozenset(), {}, {}).marginals(current)
+
+
 class _Problem:
     """Cost and error variance as sums of products of powers of the levels."""
 
