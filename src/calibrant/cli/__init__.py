@@ -17,6 +17,7 @@ COMMANDS = {
     "measure": "estimates with uncertainty budgets from trials or logs",
     "compare": "two subjects on the same items",
     "rate": "ratings and rankings from comparisons",
+    "arena": "subjects on items before judges until ranks or tiers are settled",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",
     "certify": "measure calibrant's own methods",
     "demo": "assess the example suite on the embedded model",
