@@ -102,7 +102,8 @@ def table(found: Arena) -> list[str]:
         lines.append(f"{p['state']:>9}  {who}: {games}; share {low:.2f} to {high:.2f}")
     lines.append("")
     for name, judge in found.judges.items():
-        text = f"judge {one_line(name, 60)}: {judge['verdicts']:,} verdicts, {judge['failed']} failed"
+        text = f"judge {one_line(name, 60)}: {judge['verdicts']:,} verdicts, "
+        text += f"{judge['failed']:,} failed"
         if judge.get("changed_by_order") is not None:
             text += f", {judge['changed_by_order']:.0%} changed by order"
         lines.append(text)

@@ -226,14 +226,14 @@ def _provenance(s: Session) -> dict[str, Any]:
 
 
 def _warnings(s: Session) -> tuple[str, ...]:
-    out = []
+    out: list[str] = []
     models = {c.model: c.name for c in s.arena.subjects}
-    for judge in s.arena.panel:
-        if judge.model in models:
-            out.append(
-                f"the judge {judge.model} is also a subject ({models[judge.model]}): models tend "
-                "to prefer their own answers"
-            )
+    out += [
+        f"the judge {j.model} is also a subject ({models[j.model]}): models tend to prefer their "
+        "own answers"
+        for j in s.arena.panel
+        if j.model in models
+    ]
     if any(j.model is not None for j in s.arena.panel):
         for name, trials in s.answers.items():
             many = sum(asks_for_verdict(t.answer) for t in trials)

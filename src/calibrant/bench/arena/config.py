@@ -37,21 +37,38 @@ class Price(_Strict):
     output: float = Field(ge=0)
 
 
-class Contestant(_Strict):
+class _Called(_Strict):
+    """How a model is called; as in a suite."""
+
+    model_args: dict[str, Any] = Field(default_factory=dict)
+    generate: dict[str, Any] = Field(default_factory=dict)
+    max_connections: int | None = Field(None, ge=1, le=10_000)
+    price: Price | None = None
+
+    @field_validator("generate")
+    @classmethod
+    def _options(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            return value
+        from inspect_ai.model import GenerateConfig
+
+        GenerateConfig(**value)
+        for key in ("max_connections", "num_choices"):
+            if key in value:
+                raise ValueError(f"{key} is not set here")
+        return value
+
+
+class Contestant(_Called):
     """A subject of the arena.
 
     Attributes:
         model: an Inspect model name.
         name: what it is called here; by default the model.
-        model_args, generate, max_connections, price: as in a suite.
     """
 
     model: str = Field(min_length=1)
     name: str = Field(min_length=1, max_length=100)
-    model_args: dict[str, Any] = Field(default_factory=dict)
-    generate: dict[str, Any] = Field(default_factory=dict)
-    max_connections: int | None = Field(None, ge=1, le=10_000)
-    price: Price | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -63,13 +80,15 @@ class Contestant(_Strict):
         return value
 
 
-class Judge(_Strict):
+class Judge(_Called):
     """Who says which of two answers is better: a rule, or a model.
 
     Attributes:
         rule: one of `RULES`, or `file.py@function` called with (item, left, right).
         score: the score that "score" compares.
         model: an Inspect model name, asked with both orders.
+        reading: of a model: "text" (its last line is the verdict), or "log-odds" (how much more
+            likely 1 than 2 is as its first token, both orders taken together).
         template: a text with {question}, {first}, {second}, and, if wanted, {criterion}, {target};
             by default `prompts.TEMPLATE`.
         criterion: what makes an answer better, in words.
@@ -83,10 +102,7 @@ class Judge(_Strict):
     template: str | None = None
     criterion: str = Field("The more correct and helpful answer is better.", max_length=4000)
     most_characters: int = Field(6000, ge=100, le=20_000)
-    model_args: dict[str, Any] = Field(default_factory=dict)
-    generate: dict[str, Any] = Field(default_factory=dict)
-    max_connections: int | None = Field(None, ge=1, le=10_000)
-    price: Price | None = None
+    reading: Literal["text", "log-odds"] = "text"
 
     @model_validator(mode="before")
     @classmethod
@@ -107,7 +123,13 @@ class Judge(_Strict):
         if (self.rule == "score") != (self.score is not None):
             raise ValueError("score: wanted with the rule 'score', and only there")
         if self.rule is not None:
-            given = self.model_fields_set & {"template", "criterion", "generate", "model_args"}
+            given = self.model_fields_set & {
+                "template",
+                "criterion",
+                "generate",
+                "model_args",
+                "reading",
+            }
             if given:
                 raise ValueError(f"{sorted(given)[0]}: a rule has none")
         return self

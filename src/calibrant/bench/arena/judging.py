@@ -8,7 +8,16 @@ from pathlib import Path
 
 from calibrant.bench.arena.config import ArenaFile, Judge
 from calibrant.bench.arena.prompts import TEMPLATE, check_template, prompt, read_verdict
-from calibrant.bench.arena.rules import Answer, Item, Outcome, Rule, Verdict, mirror, open_rule
+from calibrant.bench.arena.rules import (
+    OUTCOMES,
+    Answer,
+    Item,
+    Outcome,
+    Rule,
+    Verdict,
+    mirror,
+    open_rule,
+)
 from calibrant.bench.arena.streams import Shown
 from calibrant.bench.trial import Trial
 
@@ -44,6 +53,7 @@ class Said:
     outcome: Outcome | None
     reason: str | None
     time: str = ""
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,9 @@ class Panel:
                 continue
             shown = [s for u in whole for s in self._shown(judge, *u)]
             answers = await ask(judge, number, shown) if shown else []
+            combine = _by_odds if judge.reading == "log-odds" else _both
             for at, (unit, *_) in enumerate(whole):
-                said[unit].append(_both(judge.label, unit, answers[2 * at : 2 * at + 2]))
+                said[unit].append(combine(judge.label, unit, answers[2 * at : 2 * at + 2]))
         return [_vote(unit, item, a, b, said[unit]) for unit, item, a, b in units]
 
     def _by_rule(
@@ -128,6 +139,24 @@ def _both(label: str, unit: Unit, answers: Sequence[Trial]) -> tuple[Verdict, li
     return Verdict(by_a[0] if by_a[0] == by_a[1] else "tie"), said
 
 
+def _by_odds(label: str, unit: Unit, answers: Sequence[Trial]) -> tuple[Verdict, list[Said]]:
+    """One judge's verdict from the log-odds of both orders: what it gives a place cancels."""
+    said, by_a = [], []
+    for trial, turned in zip(answers, (unit.turned, not unit.turned), strict=True):
+        odds = trial.scores.get("log_odds")
+        if trial.error or not isinstance(odds, int | float):
+            reason = trial.error or "1 and 2 are not both among its likeliest first tokens"
+            said.append(Said(unit, label, turned, None, reason, trial.time))
+            continue
+        outcome: Outcome = "left" if odds > 0 else "right" if odds < 0 else "tie"
+        said.append(Said(unit, label, turned, outcome, None, trial.time, float(odds)))
+        by_a.append(-odds if turned else odds)
+    if len(by_a) < 2:
+        return Verdict(None, next(s.reason for s in said if s.outcome is None)), said
+    total = sum(by_a)
+    return Verdict("left" if total > 0 else "right" if total < 0 else "tie"), said
+
+
 def _vote(
     unit: Unit, item: Item, a: Trial, b: Trial, said: list[tuple[Verdict, list[Said]]]
 ) -> Judged:
@@ -140,7 +169,7 @@ def _vote(
     if not votes:
         return Judged(unit, item, None, said[0][0].reason, everything)
     found: Outcome = "tie"
-    for outcome in ("left", "right"):
-        if 2 * votes.count(outcome) > len(votes):  # type: ignore[arg-type]
-            found = outcome  # type: ignore[assignment]
+    for outcome in OUTCOMES[:2]:
+        if 2 * votes.count(outcome) > len(votes):
+            found = outcome
     return Judged(unit, item, found, None, everything)

@@ -71,7 +71,7 @@ def open_rule(rule: str, score: str | None, base: Path) -> Rule:
     if ".py@" in rule:
         return _own(rule, base)
     if rule == "score":
-        return lambda item, a, b: _by_score(str(score), a, b)
+        return lambda _, a, b: _by_score(str(score), a, b)
     return _BUILT_IN[rule]
 
 

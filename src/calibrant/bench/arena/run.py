@@ -24,6 +24,7 @@ from calibrant.bench.arena.judging import Judged, Panel, Unit
 from calibrant.bench.arena.result import Arena, ArenaProgress
 from calibrant.bench.arena.streams import (
     ENDLESS,
+    LOG_ODDS,
     Shown,
     Taker,
     answers_of,
@@ -77,7 +78,9 @@ def arena(
     found = read_arena(path, budget=max_comparisons, **overrides)
     base = path.resolve().parent
     items, panel = open_items(found, base), Panel(found, base)
-    for who in (*found.subjects, *(j for j in found.panel if j.model is not None)):
+    called: list[Contestant | Judge] = [*found.subjects]
+    called += [j for j in found.panel if j.model is not None]
+    for who in called:
         check(str(who.model), dict(who.model_args))
     folder = _folder(found, None if out is None else Path(out))
     with RunFolder(folder) as run:
@@ -174,12 +177,11 @@ class _Job:
             wanted = [u.position for u in units if index in (u.a, u.b)]
             if wanted:
                 await self._answer(who, max(wanted) + 1)
+        at = [self.answers[name] for name in self.names]
         given = [
-            (u, item_at(self.items, u.position), *(
-                self.answers[self.names[k]][u.position] for k in (u.a, u.b)
-            ))
+            (u, item_at(self.items, u.position), at[u.a][u.position], at[u.b][u.position])
             for u in units
-        ]  # fmt: skip
+        ]
         judged = await self.panel.judge(given, self.rounds, self._ask)
         self.judged += judged
         for j in judged:
@@ -217,11 +219,16 @@ class _Job:
         if len(whole) == many:
             # Nothing to ask: the model need not even be loaded.
             return whole
+        odds = isinstance(who, Judge) and who.reading == "log-odds"
         subject = Subject(
             str(who.model),
             args=who.model_args,
             # Two subjects of one model and the same options are still two subjects.
-            generate={"seed": _seed(self.arena.seed, name), **who.generate},
+            generate={
+                "seed": _seed(self.arena.seed, name),
+                **who.generate,
+                **(LOG_ODDS if odds else {}),
+            },
             max_connections=who.max_connections,
             price=(who.price.input, who.price.output) if who.price else None,
         )
@@ -285,7 +292,7 @@ def _folder(found: ArenaFile, out: Path | None) -> Path:
             raise RunFolderError(f"{out}: wanted a folder for the run, got a file")
         manifest = read_manifest(out)
         if not manifest:
-            if any(p.name not in {".lock", "journal.jsonl", "run.json.part"} for p in out.iterdir()):
+            if {p.name for p in out.iterdir()} - {".lock", "journal.jsonl", "run.json.part"}:
                 raise InputError(f"{out}: the folder is not empty and holds no calibrant run")
         elif manifest.get("fingerprint") != found.fingerprint():
             raise InputError(
@@ -293,14 +300,26 @@ def _folder(found: ArenaFile, out: Path | None) -> Path:
                 "another folder with --out"
             )
         return out
-    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in found.name)[:80]
-    for folder in sorted(RUNS.glob(f"{stem}-*"), reverse=True):
+    return _newest(found) or _new(found)
+
+
+def _stem(found: ArenaFile) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in found.name)[:80]
+
+
+def _newest(found: ArenaFile) -> Path | None:
+    """The latest run of this arena that is not finished."""
+    for folder in sorted(RUNS.glob(f"{_stem(found)}-*"), reverse=True):
         manifest = read_manifest(folder) if folder.is_dir() else {}
         if manifest.get("fingerprint") == found.fingerprint() and not manifest.get("finished"):
             return folder
-    folder = RUNS / f"{stem}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}"
-    more = 1
+    return None
+
+
+def _new(found: ArenaFile) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder, more = RUNS / f"{_stem(found)}-{stamp}", 1
     while folder.exists():
         more += 1
-        folder = folder.with_name(f"{folder.name.rsplit('_', 1)[0]}_{more}")
+        folder = RUNS / f"{_stem(found)}-{stamp}-{more}"
     return folder

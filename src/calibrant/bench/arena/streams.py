@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,15 +142,37 @@ def judging(key: str, shown: Sequence[Shown]) -> Stream:
     )  # fmt: skip
 
 
+LOG_ODDS: dict[str, Any] = {
+    "logprobs": True, "top_logprobs": 20, "max_tokens": 1, "temperature": 0.0
+}  # fmt: skip
+"""Options of a judge whose verdict is read from its first token's probabilities."""
+
+
+def _odds(output: Any) -> float | None:
+    """How much likelier (log-odds) a model's first token is 1 than 2; None if that is not said."""
+    logprobs = output.choices[0].logprobs if output.choices else None
+    if logprobs is None or not logprobs.content:
+        return None
+    found: dict[str, float] = {}
+    for top in logprobs.content[0].top_logprobs or []:
+        word = top.token.strip()
+        if word in ("1", "2"):
+            # With and without a space before it: the likelier stands for both.
+            found[word] = max(found.get(word, -math.inf), float(top.logprob))
+    return found["1"] - found["2"] if len(found) == 2 else None
+
+
 def _done() -> Any:
-    """A score for tasks without one, so that an answer is not taken for a failed trial."""
+    """A score for tasks without one, so that an answer is not taken for a failed trial; and, where
+    a model tells them, the log-odds of 1 against 2."""
     from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
     from inspect_ai.solver import TaskState
 
-    @scorer(metrics=[mean()])
+    @scorer(metrics={"*": [mean()]})
     def done() -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001
-            return Score(value=1)
+            odds = _odds(state.output)
+            return Score(value={"done": 1} | ({} if odds is None else {"log_odds": odds}))
 
         return score
 

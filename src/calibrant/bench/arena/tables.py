@@ -31,7 +31,7 @@ def decided_on(judged: Sequence[Judged], names: Sequence[str], grader: str) -> p
 def as_said(judged: Sequence[Judged], names: Sequence[str]) -> pl.DataFrame:
     """One row for each verdict of each judge, left and right as shown."""
     rows = [
-        _row(j, names, s.b_left, s.outcome, s.judge, s.time)
+        _row(j, names, s.b_left, s.outcome, s.judge, s.time, s.margin)
         for j in judged
         for s in j.said
         if s.outcome is not None
@@ -63,8 +63,9 @@ def failures(judged: Sequence[Judged], names: Sequence[str]) -> pl.DataFrame:
 
 
 def _row(
-    j: Judged, names: Sequence[str], b_left: bool, outcome: str | None, grader: str, time: str
-) -> dict[str, Any]:
+    j: Judged, names: Sequence[str], b_left: bool, outcome: str | None, grader: str, time: str,
+    margin: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
     left, right = (j.unit.b, j.unit.a) if b_left else (j.unit.a, j.unit.b)
     return {
         "item": j.item.item,
@@ -73,7 +74,7 @@ def _row(
         "outcome": outcome,
         "order": "swapped" if b_left else "straight",
         "grader": grader,
-        "margin": None,
+        "margin": margin,
         "time": _time(time),
         "metadata": dumps({"position": j.unit.position}),
         "round": j.unit.round,

@@ -2,8 +2,8 @@
 
 Each pair is judged on its own games, by an e-process that is valid at any time: whatever rule
 chose the pairs and whenever one stops, the chance of a false separation stays at most alpha. It
-needs only that each pair meets its items in an order fixed beforehand: choosing then decides how far
-a pair's sequence of outcomes is read, never which outcomes are in it.
+needs only that each pair meets its items in an order fixed beforehand: choosing then decides how
+far a pair's sequence of outcomes is read, never which outcomes are in it.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def settle(wins: Floats, goal: Goal, before: Standing | None = None) -> Standing
     better = direct if cyclic or not goal.transitive else chain
     open_pairs = ~better & ~better.T & ~tied & ~np.eye(size, dtype=bool)
     if goal.decision == "top-1":
-        first = ~better.any(axis=0)
+        first: Bools = np.asarray(~better.any(axis=0))
         open_pairs &= first[:, None] & first[None, :]
     return Standing(wins, log_e, direct, better, tied, open_pairs, _tiers(chain), cyclic, goal)
 
@@ -167,7 +167,7 @@ def _pairs(size: int) -> int:
 
 
 def _log_evidence(wins: Floats) -> Floats:
-    log_e = evidence(wins.ravel(), wins.T.ravel()).reshape(wins.shape) - np.log(2)
+    log_e: Floats = evidence(wins.ravel(), wins.T.ravel()).reshape(wins.shape) - np.log(2)
     np.fill_diagonal(log_e, -np.inf)
     return log_e
 
@@ -199,7 +199,7 @@ def _within(wins: Floats, margin: float, level: float) -> Bools:
 
 def _closure(better: Bools) -> Bools:
     """Everything that follows by transitivity (Warshall 1962)."""
-    chain = better.copy()
+    chain: Bools = better.copy()
     for k in range(chain.shape[0]):
         chain |= chain[:, k, None] & chain[k]
     return chain
@@ -211,7 +211,7 @@ def _strict(better: Bools) -> Bools:
 
 def _tiers(chain: Bools) -> Ints:
     """One more than the lowest tier among those better; subjects on a circle count as tied."""
-    above = _strict(chain)
+    above: Bools = np.asarray(_strict(chain))
     tiers = np.ones(chain.shape[0], dtype=np.int64)
     # Those with fewer above them come first: a chain's members are then in order.
     for k in np.argsort(above.sum(axis=0), kind="stable"):

@@ -15,6 +15,7 @@ MODULES = (
     "variance",
     "budget",
     "grader",
+    "calibrant.ratings.pairing.certificates",
 )
 
 
@@ -22,5 +23,6 @@ def certificates() -> list[Certificate]:
     """Every certificate, in a fixed order."""
     found: list[Certificate] = []
     for name in MODULES:
-        found += import_module(f"calibrant.stats.certificates.{name}").CERTIFICATES
+        whole = name if "." in name else f"calibrant.stats.certificates.{name}"
+        found += import_module(whole).CERTIFICATES
     return found
