@@ -15,6 +15,7 @@ from calibrant.errors import CalibrantError
 if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
+    from calibrant.bench.arena.run import arena
     from calibrant.measurement import (
         compare,
         measure,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Assessment": "calibrant.assurance.assessment",
     "anytime": "calibrant.stats",
+    "arena": "calibrant.bench.arena.run",
     "assess": "calibrant.assurance.assess",
     "compare": "calibrant.measurement",
     "fixed": "calibrant.stats",
@@ -52,6 +54,7 @@ __all__ = [
     "CalibrantError",
     "__version__",
     "anytime",
+    "arena",
     "assess",
     "compare",
     "fixed",

@@ -58,7 +58,7 @@ class _Watch:
         now = time.monotonic()
         if now - self.last >= self.every or p.settled:
             self.last = now
-            print(progress_line(p), file=sys.__stderr__, flush=True)
+            click.echo(progress_line(p), err=True)
 
 
 def progress_line(p: ArenaProgress) -> str:

@@ -15,7 +15,6 @@ MODULES = (
     "variance",
     "budget",
     "grader",
-    "calibrant.ratings.pairing.certificates",
 )
 
 
@@ -23,6 +22,5 @@ def certificates() -> list[Certificate]:
     """Every certificate, in a fixed order."""
     found: list[Certificate] = []
     for name in MODULES:
-        whole = name if "." in name else f"calibrant.stats.certificates.{name}"
-        found += import_module(whole).CERTIFICATES
+        found += import_module(f"calibrant.stats.certificates.{name}").CERTIFICATES
     return found
