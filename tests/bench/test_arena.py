@@ -1,6 +1,7 @@
 """Arenas among planted subjects: found tiers, resumption, judges that are models, hostile text."""
 
 import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -21,10 +22,10 @@ from calibrant.records import read_comparisons
 
 SUBJECTS = """
 subjects:
-  - {name: strong, model: standard/rate-0.95, model_args: &says
+  - {name: strong, model: standard/rate-0.98, model_args: &says
       {positive: "{target}", negative: "no idea"}}
   - {name: middle, model: standard/rate-0.5, model_args: *says}
-  - {name: weak, model: standard/rate-0.05, model_args: *says}
+  - {name: weak, model: standard/rate-0.02, model_args: *says}
 """
 
 
@@ -80,14 +81,14 @@ def test_planted_strengths_are_found_and_everything_is_kept(arena_file, tmp_path
 
 
 def test_neither_speed_nor_a_budget_in_between_changes_what_is_found(arena_file, tmp_path):
-    calm = arena(arena_file(BODY.replace("400", "60")), out=tmp_path / "calm")
+    calm = arena(arena_file(BODY.replace("400", "36")), out=tmp_path / "calm")
     slow = SUBJECTS.replace('negative: "no idea"', 'negative: "no idea", delay_ms: 30')
     slow = slow.replace("rate-0.5,", "rate-0.5, max_connections: 2,")
-    hasty = arena(arena_file(BODY.replace("400", "60"), slow), out=tmp_path / "hasty")
+    hasty = arena(arena_file(BODY.replace("400", "36"), slow), out=tmp_path / "hasty")
     assert essence(tmp_path / "calm") == essence(tmp_path / "hasty")
     assert calm.pairs == hasty.pairs
     # A smaller budget that ends within a round, then more.
-    file = arena_file(BODY.replace("400", "60"))
+    file = arena_file(BODY.replace("400", "36"))
     part = arena(file, out=tmp_path / "part", max_comparisons=17)
     assert part.comparisons == 17 and not part.settled and part.exit_code == 3
     assert "budget of 17" in part.reason
@@ -100,7 +101,7 @@ def test_neither_speed_nor_a_budget_in_between_changes_what_is_found(arena_file,
 
 
 def test_an_interrupted_run_keeps_its_tables_and_resumes(arena_file, tmp_path):
-    file, out = arena_file(BODY.replace("400", "48")), tmp_path / "run"
+    file, out = arena_file(BODY.replace("400", "36")), tmp_path / "run"
 
     def pull_the_plug(progress):
         if progress.comparisons >= 24:
@@ -193,6 +194,17 @@ def test_a_model_judge_is_asked_both_ways_round_and_finds_the_planted_order(aren
     assert judge["changed_by_order"] == 0 and judge["failed"] == 0
     assert judge["cost"] == pytest.approx(48 * 12e-6)
     assert found.cost == pytest.approx(judge["cost"])
+    # A run killed in the middle of a write, among the judge's verdicts, resumes to the same.
+    torn = tmp_path / "torn"
+    shutil.copytree(tmp_path / "run", torn)
+    whole = (torn / "journal.jsonl").read_bytes()
+    cut = whole.index(b'"judge/umpire/fair/round-1"') + 400
+    (torn / "journal.jsonl").write_bytes(whole[:cut])
+    (torn / "arena.json").unlink()
+    again = arena(arena_file(JUDGED % ("fair", 24)), out=torn)
+    assert essence(torn) == essence(tmp_path / "run")
+    assert again.pairs == found.pairs
+    assert sorted(journal(torn)) == sorted(journal(tmp_path / "run"))
     # The judge is right, so its verdicts are those of the rule.
     arena(arena_file(JUDGED % ("fair", 24), name="rule.yaml").with_name("rule.yaml"),
           out=tmp_path / "rule", judge="exact")  # fmt: skip

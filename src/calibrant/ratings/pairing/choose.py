@@ -223,13 +223,17 @@ def to_go(standing: Standing, decided_share: float) -> float:
     finder = _needed_for_first if goal.decision == "top-1" else _needed_for_order
     needed, i, j = finder(standing, s[None, :])
     a, b = i[needed], j[needed]
+    if not a.size:
+        a, b = np.nonzero(np.triu(standing.open))
     limit = threshold(s.size, goal.alpha)
     missing = np.maximum(limit - standing.log_e[a, b], 0.5)
+    share = expit(s[a] - s[b])
     with np.errstate(divide="ignore"):
-        games = missing / growth(expit(s[a] - s[b]))
+        games = missing / growth(share)
     if goal.tied_within is not None:
         have = standing.wins[a, b] + standing.wins[b, a]
-        tie = np.full(a.size, (limit + 3.0) / (2 * goal.tied_within**2))
-        near = np.abs(expit(s[a] - s[b]) - 0.5) < goal.tied_within / 2
-        games = np.where(near, np.minimum(games, np.maximum(tie - have, 1.0)), games)
+        # A confidence sequence is about √((limit + 3) / 2n) wide on either side; it must fit
+        # between the share and the end of the margin.
+        room = np.maximum(goal.tied_within - np.abs(share - 0.5), 0.01)
+        games = np.minimum(games, np.maximum((limit + 3.0) / (2 * room**2) - have, 1.0))
     return float(games.sum() / decided_share)
