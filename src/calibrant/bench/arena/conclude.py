@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -154,13 +155,26 @@ def _ratings(s: Session) -> tuple[Mapping[str, Any] | None, str | None]:
     cluster = ("item",) if frame["item"].n_unique() >= FEWEST_CLUSTERS else ()
     model = s.arena.model
     try:
-        found = rate(
-            frame, model=model, cluster=cluster, nonexistent="pools", level=1 - s.arena.alpha
-        )
+        # Nearly undefeated subjects have limits beyond any float; they are shown as unknown.
+        with np.errstate(over="ignore"):
+            found = rate(
+                frame, model=model, cluster=cluster, nonexistent="pools", level=1 - s.arena.alpha
+            )
     except (RatingError, InputError) as e:
         # The tiers stand without a rating; why there is none is said.
         return None, f"no rating: {one_line(str(e), 400)}"
-    return found.to_dict(), None
+    return {k: _finite(v) for k, v in found.to_dict().items()}, None
+
+
+def _finite(value: Any) -> Any:
+    """Plain data with None for what is infinite or not a number, as JSON has neither."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _usage(trials: Sequence[Trial]) -> dict[str, Any]:
