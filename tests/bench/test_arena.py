@@ -364,6 +364,7 @@ GOOD = {"subjects": ["standard/rate-0.5", "standard/rate-0.6"], "items": "i.json
         ({"subjects": ["a/b"]}, "subjects: .*at least 2"),
         ({"subjects": ["a/b", "a/b"]}, "two are named 'a/b'; give one a 'name'"),
         ({"subjects": ["a/b", {"modle": "x"}]}, "subject 2: unknown key 'modle'"),
+        ({"subjects": ["a/b", {"model": "a/b", "name": "Right"}]}, "'Right' is a word for an"),
         ({"instrument": "x"}, "one of 'instrument' and 'items'"),
         ({"judge": None}, "one of 'judge' and 'judges'"),
         ({"judge": "exakt"}, "did you mean 'exact'"),

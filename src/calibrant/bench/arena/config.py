@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.ratings.pairing.settle import Goal
+from calibrant.records.comparisons import WORDS
 from calibrant.records.identity import content_hash
 
 LARGEST_FILE = 1_000_000
@@ -206,6 +207,9 @@ class ArenaFile(_Strict):
             twice = next((n for n in names if names.count(n) > 1), None)
             if twice is not None:
                 raise ValueError(f"{what}: two are named {twice!r}; give one a 'name'")
+        word = next((s.name for s in self.subjects if s.name.strip().casefold() in WORDS), None)
+        if word is not None:
+            raise ValueError(f"subjects: {word!r} is a word for an outcome; name it otherwise")
         self.goal  # noqa: B018 - its own checks
         return self
 
