@@ -15,6 +15,7 @@ from calibrant.errors import CalibrantError
 if TYPE_CHECKING:
     from calibrant.assurance.assess import assess, plan_suite
     from calibrant.assurance.assessment import Assessment, read_assessment
+    from calibrant.bench.arena.run import arena
     from calibrant.measurement import (
         compare,
         hierarchical,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "anytime": "calibrant.stats",
+    "arena": "calibrant.bench.arena.run",
     "assess": "calibrant.assurance.assess",
     "Assessment": "calibrant.assurance.assessment",
     "compare": "calibrant.measurement",
@@ -59,6 +61,7 @@ __all__ = [
     "Reading",
     "__version__",
     "anytime",
+    "arena",
     "assess",
     "compare",
     "fixed",

@@ -80,11 +80,12 @@ def all_rooms() -> dict[str, tuple[str, tuple[Certificate, ...]]]:
     """Per room the question it answers, and its certificates: statistics first, then sciences."""
     from calibrant.ratings import certificates as ratings
     from calibrant.ratings.beyond import certificates as cycles
+    from calibrant.ratings.pairing import certificates as arenas
     from calibrant.stats.certificates.registry import rooms
 
     more = {
         name: ((module.__doc__ or "").strip().split("\n")[0], tuple(module.CERTIFICATES))
-        for name, module in (("ratings", ratings), ("cycles", cycles))
+        for name, module in (("ratings", ratings), ("cycles", cycles), ("arenas", arenas))
     }
     return rooms() | more
 

@@ -144,7 +144,8 @@ def _facts(found: Ratings) -> list[tuple[str, str]]:
     tie = f"{t['count']:,.0f} ({t['share']:.1%})"
     if t.get("parameter") is not None:
         low, high = t["interval"]
-        tie += f"; {t['name']} = {t['parameter']:.4g}, {low:.4g} to {high:.4g}"
+        up_to = "no limit" if high is None else f"{high:.4g}"
+        tie += f"; {t['name']} = {t['parameter']:.4g}, {low:.4g} to {up_to}"
     facts.append(("ties", tie))
     if found.order_effect is not None:
         e = found.order_effect

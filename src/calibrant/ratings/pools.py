@@ -219,7 +219,9 @@ def ties_of(counts: Counts, pools: list[Pool], level: float) -> dict[str, Any]:
     floor = 1.0 if fit.model == "rao-kupper" else 0.0
     out["parameter"] = fit.tie
     out["name"] = "theta" if fit.model == "rao-kupper" else "nu"
-    out["interval"] = [floor + float(np.exp(t - reach)), floor + float(np.exp(t + reach))]
+    # Where subjects are nearly undefeated the upper limit is beyond any float: it is unknown.
+    ends = (t - reach, t + reach)
+    out["interval"] = [floor + float(np.exp(e)) if e < 700 else None for e in ends]
     return out
 
 

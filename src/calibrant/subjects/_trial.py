@@ -26,6 +26,7 @@ from calibrant._text import storable
 class _Sample:
     id: str
     epoch: int
+    target: str = ""
     asked: Counter[bytes] = field(default_factory=Counter)
 
 
@@ -44,7 +45,9 @@ def watch_samples() -> None:
     class _Watch(Hooks):
         async def on_sample_attempt_start(self, data: SampleAttemptStart) -> None:
             # Inspect awaits this in the sample's own task, so whatever the sample starts sees it.
-            _SAMPLE.set(_Sample(str(data.summary.id), data.summary.epoch))
+            target = data.summary.target
+            target = target if isinstance(target, str) else next(iter(target), "")
+            _SAMPLE.set(_Sample(str(data.summary.id), data.summary.epoch, target))
 
     hooks("calibrant_trials", "tells calibrant's subjects which sample and epoch is running")(
         _Watch
@@ -66,6 +69,12 @@ def draw(seed: int | None, messages: list[ChatMessage], subject: str) -> bytes:
         repeat = 0 if seed is not None else _next(_ALONE, base)
         return _digest([base.hex(), repeat])
     return _digest([base.hex(), _next(sample.asked, base), sample.id, sample.epoch])
+
+
+def target() -> str:
+    """Return the first target of the sample that is running; empty outside an evaluation."""
+    sample = _SAMPLE.get()
+    return "" if sample is None else sample.target
 
 
 def _next(counter: Counter[bytes], key: bytes) -> int:

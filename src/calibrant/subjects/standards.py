@@ -35,7 +35,8 @@ class StandardAPI(ModelAPI):
 
     Each request is an independent draw, decided by a hash of seed, sample, epoch and messages, so
     the same evaluation gives the same answers in whatever order they are asked for. Model
-    arguments: `positive` and `negative` (the two answers), `fail` (the probability of an error),
+    arguments: `positive` and `negative` (the two answers; "{target}" in them stands for the item's
+    target, so that a standard may be right at its rate), `fail` (the probability of an error),
     `delay_ms` (wait up to this long, by a hash, so that answers arrive out of order).
     """
 
@@ -85,6 +86,7 @@ class StandardAPI(ModelAPI):
         if _uniform(draw, 1) < self.fail:
             raise PlantedFailure("a planted failure of the reference standard")
         answer = self.positive if _uniform(draw, 0) < self.rate else self.negative
+        answer = answer.replace("{target}", _trial.target())
         asked = sum(len(message.text.split()) for message in input)
         said = len(answer.split())
         return ModelOutput(
