@@ -103,7 +103,10 @@ CERTIFICATES = (
              "budget": 6000, "step": 10},
         ),
         batch=savings,
-        bounds={"share of uniform": Bound(high=0.75), "decision falsely separated": Bound(high=ALPHA)},
+        bounds={
+            "share of uniform": Bound(high=0.75),
+            "decision falsely separated": Bound(high=ALPHA),
+        },
         peers={
             "uniform": "pairs drawn evenly, as most arenas do",
             "d-optimal": "pairs of most information about all strengths",
