@@ -239,7 +239,7 @@ def test_integrated_items_of_normal_scores_are_exact():
 def test_without_repeats_the_posterior_is_jeffreys():
     needs_jax()
     model = design([0] * 60, [0] * 60, range(60), [1.0] + [0.0] * 59)
-    posterior = fit(model, seed=3, draws=1000)
+    posterior = fit(model, seed=3)
     found = rates(model, posterior)[0, 0]
     exact = betaincinv(1.5, 59.5, [0.025, 0.5, 0.975])
     assert np.quantile(found, [0.025, 0.5, 0.975]) == pytest.approx(exact, rel=0.15)
@@ -265,7 +265,7 @@ def test_cattle_herds_have_the_published_spread():
     score = (within < np.array(ill)[rows]).astype(float)
     model = design(period[rows], np.zeros_like(rows), herd[rows], score)
     model = replace(model, terms=tuple(t for t in model.terms if t.name != "item:subject"))
-    posterior = fit(model, seed=1, draws=500)
+    posterior = fit(model, seed=1, draws=300, warmup=150)
     scale = posterior.scales[..., 1]
     assert 0.55 < np.median(scale) < 0.85
     subject = posterior.effects["subject"].mean(axis=(0, 1))

@@ -72,8 +72,8 @@ def fit(
     seed: int = 0,
     chains: int = 4,
     draws: int = 1000,
-    warmup: int = 500,
-    targets: Sequence[float] = (0.95, 0.99),
+    warmup: int = 300,
+    targets: Sequence[float] = (0.9, 0.99),
 ) -> Posterior:
     """Draw from the posterior; the same seed gives the same draws on the same machine.
 
@@ -116,7 +116,7 @@ def fit(
     return posterior
 
 
-def check_numbers(seed: int, chains: int, draws: int, warmup: int = 500) -> None:
+def check_numbers(seed: int, chains: int, draws: int, warmup: int = 300) -> None:
     """Refuse numbers with which nothing can be drawn, or no gate could tell.
 
     Raises:
