@@ -34,6 +34,9 @@ SHORT = {
     "comparison-e-values": (0,),
 }
 
+# Not yet run for as long as a table in the docs needs; docs/hierarchical.md says so.
+UNMEASURED = LONG
+
 
 @pytest.mark.parametrize(
     "certificate", [c for c in EVERY if c.name not in LONG], ids=lambda c: c.name
@@ -149,7 +152,8 @@ def test_promises_and_regimes_in_words():
 def test_the_docs_hold_the_table_of_every_certificate_as_it_is_now():
     if not DOCS.is_dir():
         pytest.skip("the docs are not beside an installed package")
-    for room, (_, some) in rooms().items():
+    for room, (_, every) in rooms().items():
+        some = [c for c in every if c.name not in UNMEASURED]
         text = (DOCS / f"{room}.md").read_text(encoding="utf-8")
         parts = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.M | re.S))
         assert list(parts) == [c.name for c in some], (
