@@ -15,7 +15,10 @@ from calibrant.stats.certificates.registry import certificates, rooms
 from calibrant.stats.certificates.tables import number, page, plain, promise, section
 
 DOCS = Path(__file__).parents[2] / "docs" / "certificates"
-EVERY = [c for c in certificates() if c.needs is None]
+EVERY = certificates()
+
+# Each takes seconds to compile; their sampler is run in short by hierarchical-one-subject.
+LONG = {f"hierarchical-{name}" for name in ("subjects", "graders", "clusters", "normal")}
 
 # The slow ones, with the regimes that are run here; `calibrant certify` runs all.
 SHORT = {
@@ -31,15 +34,22 @@ SHORT = {
     "comparison-e-values": (0,),
 }
 
+# Not yet run for as long as a table in the docs needs; docs/hierarchical.md says so.
+UNMEASURED = LONG
 
-@pytest.mark.parametrize("certificate", EVERY, ids=lambda c: c.name)
+
+@pytest.mark.parametrize(
+    "certificate", [c for c in EVERY if c.name not in LONG], ids=lambda c: c.name
+)
 def test_no_promise_breaks_in_short(certificate):
+    if certificate.needs:
+        pytest.importorskip(certificate.needs, reason=f"it needs {certificate.needs}")
     chosen = SHORT.get(certificate.name)
     kept = certificate.regimes if chosen is None else [certificate.regimes[i] for i in chosen]
     short = replace(certificate, regimes=tuple(kept), beyond=certificate.beyond[:1] * (not chosen))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = measure_certificate(short, draws=BATCH, seed=5)
+        found = measure_certificate(short, draws=certificate.batch_draws, seed=5)
     for measured in found:
         assert not measured.broken, (measured.regime, measured.broken, measured.statistics)
         for peer in certificate.peers:
@@ -142,9 +152,8 @@ def test_promises_and_regimes_in_words():
 def test_the_docs_hold_the_table_of_every_certificate_as_it_is_now():
     if not DOCS.is_dir():
         pytest.skip("the docs are not beside an installed package")
-    for room, (_, some) in rooms().items():
-        if all(c.needs for c in some):
-            continue
+    for room, (_, every) in rooms().items():
+        some = [c for c in every if c.name not in UNMEASURED]
         text = (DOCS / f"{room}.md").read_text(encoding="utf-8")
         parts = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.M | re.S))
         assert list(parts) == [c.name for c in some], (
@@ -156,4 +165,5 @@ def test_the_docs_hold_the_table_of_every_certificate_as_it_is_now():
             many = len(c.regimes + c.beyond)
             assert re.search(rf"^\|  \| promise \|.* \(?{many}\)? \|$", parts[c.name], re.M), c.name
             draws = int(re.search(r"([\d,]+) draws per regime", parts[c.name])[1].replace(",", ""))
-            assert draws >= 1000, c.name
+            # A slow method, which has smaller batches, may have fewer.
+            assert draws >= (1000 if c.batch_draws == BATCH else 200), c.name

@@ -1,12 +1,13 @@
 """What do the data say of a hierarchical model? Posterior draws by the No-U-Turn sampler.
 
-Effects are partially centred (Papaspiliopoulos, Roberts and Sköld, Statistical Science 22 (2007)
-59): a level with little data keeps the non-centred form, one with much data moves towards the
-centred one. The posterior is the same; the sampler's steps can be longer.
+Effects are partially centred, up to a number all together (`reference`), beyond it one by one: a
+level with little data keeps the non-centred form, one with much data moves towards the centred
+one. The posterior is the same; the sampler's steps can be longer.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -16,13 +17,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from scipy.special import erfinv, ndtr
 
 from calibrant.errors import CalibrantError, InputError
 from calibrant.stats.hierarchical.items import ITEMS, integrate
 from calibrant.stats.hierarchical.model import POPULATION, Floats, Model, Term
-
-HEAD_LIMIT = 40
-"""Effects of subjects and instruments up to which their correlations are adapted to."""
+from calibrant.stats.hierarchical.reference import LIMIT, bend, reference
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def fit(
     seed: int = 0,
     chains: int = 4,
     draws: int = 1000,
-    warmup: int = 500,
-    targets: Sequence[float] = (0.95, 0.99),
+    warmup: int = 300,
+    targets: Sequence[float] = (0.9, 0.99),
 ) -> Posterior:
     """Draw from the posterior; the same seed gives the same draws on the same machine.
 
@@ -116,7 +116,7 @@ def fit(
     return posterior
 
 
-def check_numbers(seed: int, chains: int, draws: int, warmup: int = 500) -> None:
+def check_numbers(seed: int, chains: int, draws: int, warmup: int = 300) -> None:
     """Refuse numbers with which nothing can be drawn, or no gate could tell.
 
     Raises:
@@ -132,29 +132,32 @@ def check_numbers(seed: int, chains: int, draws: int, warmup: int = 500) -> None
 def prepare(module: ModuleType, model: Model, *, fixed: bool = False) -> tuple[Any, Any]:
     """The sampler's shape and data of a model, as NumPy arrays; `fixed` as for `integrate`."""
     block = integrate(model, fixed=fixed)
-    sampled = [t for t in model.terms if block is None or t.name not in ITEMS]
+    sampled = _sampled(model, block is not None)
     levels = [t.levels for t in sampled]
     starts = np.concatenate([[0], np.cumsum(levels)]).astype(int)
     names = model.scale_names()
     first = {t.name: names.index((t.name, t.groups[0])) for t in model.terms}
-    population = sum(t.levels for t in sampled if t.name in POPULATION)
-    head = population if population <= HEAD_LIMIT else 0
+    head = sampled
+    if starts[-1] > LIMIT:
+        head = [t for t in sampled if t.name in POPULATION]
+        head = head if sum(t.levels for t in head) <= LIMIT else []
     codes = np.array([t.codes + s for t, s in zip(sampled, starts[:-1], strict=True)], int)
     arrays = codes.reshape(len(sampled), model.n.size), model.n, model.total, model.square
+    items = [model.term(name) for name in ITEMS]
+    scale = [None if t is None else t.group[t.codes] + first[t.name] for t in items]
+    known = reference(model, head, scale, every=block is None and len(head) == len(sampled))
     has = None
     nodes = None
     if block is not None:
         has = block.has
         arrays = tuple(a[..., block.cells] for a in arrays)  # type: ignore[assignment]
         at = block.cells[block.base]
-        outer, inner = (
-            np.zeros(at.size, int) if t is None else t.group[t.codes[at]] + first[t.name]
-            for t in (model.term(name) for name in ITEMS)
-        )
+        outer, inner = (np.zeros(at.size, int) if s is None else s[at] for s in scale)
         nodes = module.Block(
             block.rows, block.times, block.base, block.of, outer, inner, *block.outer, *block.inner
         )
-    shape = module.Shape(model.family == "binomial", len(names), head, int(starts[-1]), has)
+    straight = sum(t.levels for t in head)
+    shape = module.Shape(model.family == "binomial", len(names), straight, int(starts[-1]), has)
     data = module.Data(
         arrays[0],
         np.concatenate([np.zeros(0, int), *(t.group + first[t.name] for t in sampled)]),
@@ -162,9 +165,15 @@ def prepare(module: ModuleType, model: Model, *, fixed: bool = False) -> tuple[A
         np.array([*(model.priors.scale(name) for name, _ in names), model.priors.residual]),
         np.float64(model.priors.mean),
         *arrays[1:],
+        known,
         nodes,
     )
     return shape, data
+
+
+def _sampled(model: Model, integrated: bool) -> list[Term]:
+    """The terms whose effects are sampled, those of subjects and instruments first."""
+    return [t for t in model.terms if not (integrated and t.name in ITEMS)]
 
 
 def _centring(model: Model, term: Term) -> Floats:
@@ -188,18 +197,21 @@ def _centring(model: Model, term: Term) -> Floats:
 
 def unpack(model: Model, shape: Any, data: Any, chain: Any, target: float) -> Posterior:
     """Draws by name from the sampler's positions, whatever the leading axes."""
-    head, units = chain.z["head"], chain.z["units"]
-    at = 1 + shape.scales
-    log_scales = head[..., 1:at]
-    binomial = model.family == "binomial"
-    residual = np.ones(head.shape[:-1]) if binomial else np.exp(head[..., at])
-    raw = np.concatenate([head[..., at + (not binomial) :], units], axis=-1)
-    if shape.effects:
-        raw = raw * np.exp((1 - data.centring) * log_scales[..., data.group])
-    sampled = [t for t in model.terms if shape.block is None or t.name not in ITEMS]
+    head = chain.z["head"]
+    known = shape.scales + (not shape.binomial)
+    every = math.sqrt(2) * erfinv(np.clip(ndtr(head[..., :known]), 1e-300, 1 - 1e-15))
+    every = every * data.prior[:known]
+    scales = every[..., : shape.scales]
+    residual = np.ones(head.shape[:-1]) if shape.binomial else every[..., -1]
+    effects = bend(data.reference, scales[..., data.group[: shape.head]], scales,
+                   residual, head[..., known:], binomial=shape.binomial)  # fmt: skip
+    power = 1 - data.centring[shape.head :]
+    units = chain.z["units"] * scales[..., data.group[shape.head :]] ** power
+    sampled = _sampled(model, shape.block is not None)
     ends = np.cumsum([t.levels for t in sampled]).astype(int)
-    parts = np.split(raw, ends[:-1], axis=-1) if sampled else []
+    joined = np.concatenate([effects[..., 1:], units], axis=-1)
+    parts = np.split(joined, ends[:-1], axis=-1) if sampled else []
     named = {t.name: e for t, e in zip(sampled, parts, strict=True)}
     return Posterior(
-        head[..., 0], np.exp(log_scales), residual, named, chain.diverging, chain.energy, target
-    )  # fmt: skip
+        effects[..., 0], scales, residual, named, chain.diverging, chain.energy, target
+    )

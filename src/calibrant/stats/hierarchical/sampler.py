@@ -6,6 +6,7 @@ absence into one line.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -13,8 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.nn import softplus
+from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import logsumexp
 from numpyro.infer.hmc import hmc
+from numpyro.infer.util import ParamInfo
+
+from calibrant.stats.hierarchical.reference import FLAT, Reference
 
 
 class Shape(NamedTuple):
@@ -22,7 +27,7 @@ class Shape(NamedTuple):
 
     binomial: bool
     scales: int
-    head: int  # effects sampled in one block with mean and scales: few levels, much data
+    head: int  # effects sampled in one block with mean and scales, straightened
     effects: int
     block: tuple[bool, bool] | None  # are item and item:subject integrated out; None: neither
 
@@ -47,48 +52,101 @@ class Data(NamedTuple):
 
     codes: Any  # terms × rows: position of the level's effect
     group: Any  # per effect: its scale
-    centring: Any  # per effect: 0 non-centred to 1 centred
+    centring: Any  # per effect outside the head: 0 non-centred to 1 centred
     prior: Any  # per scale, then residual: standard deviation of the half-normal
     mean: Any  # shape or standard deviation of the prior of the mean
     n: Any
     total: Any
     square: Any
+    reference: Reference
     block: Any
 
 
 Position = dict[str, Any]
 
 
-def split(shape: Shape, z: Position) -> tuple[Any, Any, Any, Any]:
-    """Mean, log scales, log residual scale (0 if none) and raw effects of a position."""
-    head = z["head"]
-    at = 1 + shape.scales
-    residual = jnp.zeros(()) if shape.binomial else head[at]
-    at += not shape.binomial
-    return head[0], head[1 : 1 + shape.scales], residual, jnp.concatenate([head[at:], z["units"]])
+class Parameters(NamedTuple):
+    """What the model speaks of."""
+
+    mean: Any
+    scales: Any
+    residual: Any  # 1 for 0/1 scores
+    effects: Any
 
 
-def potential(shape: Shape, data: Data, z: Position) -> Any:
-    """Minus the log posterior density, up to a constant.
+def half_normal(x: Any) -> Any:
+    """A monotone function that makes standard half-normal numbers of standard normal ones.
 
-    Raw effects are Normal(0, scale^w), and effects scale^(1 − w) times the raw ones.
+    So transformed, a scale has thin tails on both sides, as itself or its logarithm it has not.
     """
-    mean, log_scales, log_residual, raw = split(shape, z)
-    eta = jnp.full(data.n.shape, mean)
-    lp = jnp.sum(log_scales - 0.5 * (jnp.exp(log_scales) / data.prior[:-1]) ** 2)
-    if shape.effects:
-        logs = log_scales[data.group]
-        power = data.centring * logs
-        lp += jnp.sum(-0.5 * (raw * jnp.exp(-power)) ** 2 - power)
-        eta = eta + (jnp.exp(logs - power) * raw)[data.codes].sum(0)
-    scales = jnp.exp(log_scales)
+    share = 0.5 * lax.erfc(-x / math.sqrt(2))
+    return math.sqrt(2) * lax.erf_inv(jnp.clip(share, 1e-300, 1 - 1e-15))
+
+
+def constrain(shape: Shape, data: Data, z: Position) -> tuple[Parameters, Any]:
+    """The parameters at a position, and the log of their prior density there, up to a constant.
+
+    Given scales, effects in the head are standard normal if the scores were, in `Reference`,
+    normal about the predictor: the position holds them less their mean, times the root of their
+    precision. Other raw effects are Normal(0, scale^w), and effects scale^(1 − w) times those.
+    """
+    known = shape.scales + (not shape.binomial)
+    x, u = z["head"][:known], z["head"][known:]
+    every = half_normal(x) * data.prior[:known]
+    scales = every[: shape.scales]
+    residual = jnp.ones(()) if shape.binomial else every[-1]
+    spread = jnp.concatenate([data.reference.mean, scales[data.group[: shape.head]]])
+    root, shift = _straight(shape, data.reference, spread, scales, residual)
+    w = solve_triangular(root, shift + u, trans=1, lower=True)
+    mean, effects = spread[0] * w[0], spread[1:] * w[1:]
+    lp = -0.5 * jnp.sum(x**2) - 0.5 * jnp.sum(w[1:] ** 2) - jnp.sum(jnp.log(jnp.diag(root)))
     if shape.binomial:
         # The logit of a Beta(a, a) rate.
         lp += -data.mean * (softplus(mean) + softplus(-mean))
-        return -lp - _binomial(shape, data, eta, scales)
-    lp += -0.5 * (mean / data.mean) ** 2
-    lp += log_residual - 0.5 * (jnp.exp(log_residual) / data.prior[-1]) ** 2
-    return -lp - _normal(shape, data, eta, scales, log_residual)
+    else:
+        lp += -0.5 * (mean / data.mean) ** 2
+    if shape.effects > shape.head:
+        logs = jnp.log(scales[data.group[shape.head :]])
+        power = data.centring[shape.head :] * logs
+        lp += jnp.sum(-0.5 * (z["units"] * jnp.exp(-power)) ** 2 - power)
+        effects = jnp.concatenate([effects, jnp.exp(logs - power) * z["units"]])
+    return Parameters(mean, scales, residual, effects), lp
+
+
+def _straight(
+    shape: Shape, ref: Reference, spread: Any, scales: Any, residual: Any
+) -> tuple[Any, Any]:
+    """Root of the precision of mean and effects given scales, and the root times their mean."""
+    padded = jnp.append(scales, 0.0)  # a model without terms has no scale
+    outer, inner = (padded[i] ** 2 for i in (ref.outer, ref.inner))
+    if shape.binomial:
+        items = ref.outer_share, ref.inner_share
+        flat = 1 + FLAT * (outer * (items[0] > 0) + inner * (items[1] > 0))
+        noise, centre = flat * ref.noise, jnp.sqrt(flat) * ref.centre
+    else:
+        noise, centre = residual**2 * ref.noise, ref.centre
+    weight = 1 / (noise + inner * ref.inner_share)
+    a = ref.design * spread
+    weighted = a * weight[:, None]
+    # What an instrument's items have in common is a normal effect of its own.
+    shared = ref.sharing.T @ weighted
+    common = (ref.sharing.T @ (outer * ref.outer_share)) / ref.sharing.sum(0)
+    common = common / (1 + common * (ref.sharing.T @ weight))
+    precision = jnp.eye(spread.size) + a.T @ weighted - (shared.T * common) @ shared
+    pull = weighted.T @ centre - shared.T @ (common * (ref.sharing.T @ (weight * centre)))
+    root = jnp.linalg.cholesky(precision, symmetrize_input=False)
+    return root, solve_triangular(root, pull, lower=True)
+
+
+def potential(shape: Shape, data: Data, z: Position) -> Any:
+    """Minus the log posterior density, up to a constant."""
+    at, lp = constrain(shape, data, z)
+    eta = jnp.full(data.n.shape, at.mean)
+    if shape.effects:
+        eta = eta + at.effects[data.codes].sum(0)
+    if shape.binomial:
+        return -lp - _binomial(shape, data, eta, at.scales)
+    return -lp - _normal(shape, data, eta, at.scales, jnp.log(at.residual))
 
 
 def _binomial(shape: Shape, data: Data, eta: Any, scales: Any) -> Any:
@@ -143,33 +201,34 @@ def _chain(
 ) -> Chain:
     init, sample = hmc(potential_fn_gen=lambda d: partial(potential, shape, d), algo="NUTS")
     key, start = jax.random.split(key)
-    size = 1 + shape.scales + (not shape.binomial) + shape.head
+    size = shape.scales + (not shape.binomial) + 1 + shape.head
     first = 0.5 * jax.random.normal(start, (size + shape.effects - shape.head,))
     z = {"head": first[:size], "units": first[size:]}
+    # A start that is worse than anything, so that the first trajectory leaves it: its density
+    # would have to be compiled once more.
+    nowhere = ParamInfo(z, jnp.array(1e8), jax.tree.map(jnp.zeros_like, z))
     state = init(
-        z, warmup, step_size=0.1, target_accept_prob=accept, dense_mass=[("head",)],
+        nowhere, warmup, step_size=0.5, target_accept_prob=accept, dense_mass=[("head",)],
         model_args=(data,), rng_key=key,
     )  # fmt: skip
 
-    def step(state: Any, _: Any) -> tuple[Any, None]:
-        return sample(state, (data,)), None
+    def step(state: Any, _: Any) -> tuple[Any, Any]:
+        state = sample(state, (data,))
+        return state, (state.z, state.diverging, state.energy, state.num_steps)
 
-    def keep(state: Any, _: Any) -> tuple[Any, Chain]:
-        def more(carry: Any, _: Any) -> tuple[Any, None]:
-            state, bad = carry
-            state = sample(state, (data,))
-            return (state, bad | state.diverging), None
-
-        (state, bad), _nothing = lax.scan(more, (state, jnp.array(False)), None, length=thin)
-        return state, Chain(state.z, bad, state.energy, state.num_steps)
-
-    state, _nothing = lax.scan(step, state, None, length=warmup)
-    return lax.scan(keep, state, None, length=draws)[1]
+    # One loop for warm-up and draws, as each would be compiled.
+    every = lax.scan(step, state, None, length=warmup + draws * thin)[1]
+    z, bad, energy, steps = jax.tree.map(lambda x: x[warmup:], every)
+    return Chain(
+        {name: x[thin - 1 :: thin] for name, x in z.items()},
+        bad.reshape(draws, thin).any(1),
+        energy[thin - 1 :: thin],
+        steps.reshape(draws, thin).sum(1),
+    )
 
 
 @lru_cache(maxsize=32)
 def compiled(shape: Shape, warmup: int, draws: int, thin: int, *, many: bool) -> Any:
-    """One chain (key, target acceptance, data) → Chain, compiled; `many`: over stacks of keys
-    and data sets at once."""
+    """One chain (key, target acceptance, data) → Chain, compiled; `many`: for a stack of keys."""
     run = partial(_chain, shape, warmup, draws, thin)
-    return jax.jit(jax.vmap(run, in_axes=(0, None, 0)) if many else run)
+    return jax.jit(jax.vmap(run, in_axes=(0, None, None)) if many else run)
