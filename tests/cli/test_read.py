@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -126,18 +125,22 @@ def test_watching_adds_what_a_run_writes_until_ctrl_c(tmp_path):
     watching = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
     )
+    said = ""
     try:
         for n in (2, 5):
             a_table(logs / "new.part", n)
             (logs / "new.part").replace(logs / "run.parquet")
-            deadline = time.monotonic() + 30
-            while not (out.is_file() and pl.read_parquet(out).height == n):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            # A line may be wrapped; it is there as a whole before the next look.
+            while f"{n} in all" not in said:
+                line = watching.stdout.readline()
+                assert line, said
+                said += " " + line.strip()
+            assert pl.read_parquet(out).height == n
         watching.send_signal(signal.SIGINT)
-        said, err = watching.communicate(timeout=30)
+        _, err = watching.communicate(timeout=60)
     finally:
         watching.kill()
+        watching.wait()
     assert watching.returncode == 0, err
     assert "2 trials added, 2 in all" in said
     assert "3 trials added, 5 in all" in said

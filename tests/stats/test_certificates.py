@@ -35,7 +35,7 @@ SHORT = {
 }
 
 # Not yet run for as long as a table in the docs needs; docs/hierarchical.md says so.
-UNMEASURED = LONG
+UNMEASURED = {"hierarchical-graders"}
 
 
 @pytest.mark.parametrize(
