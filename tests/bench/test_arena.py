@@ -420,7 +420,7 @@ def test_wrong_items_are_named_by_line(arena_file, tmp_path, lines, words):
 
 
 def test_files_that_are_no_arenas(tmp_path):
-    for text, words in (("", "got nothing"), ("- 1", "got list"), ("a: [", "not valid YAML")):
+    for text, words in (("", "the file is empty"), ("- 1", "got list"), ("a: [", "not valid YAML")):
         (tmp_path / "x.yaml").write_text(text)
         with pytest.raises(InputError, match=words):
             read_arena(tmp_path / "x.yaml")

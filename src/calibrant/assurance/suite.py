@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from calibrant._settings import first_problem, known_keys, read_settings
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records import content_hash
-
-LARGEST_SUITE = 1_000_000
-"""Bytes; a longer file is no suite."""
 
 DEFAULT_ALPHA, DEFAULT_BETA, DEFAULT_SEED = 0.05, 0.10, 0
 
@@ -183,34 +179,10 @@ def read_suite(path: str | Path, **overrides: Any) -> tuple[Suite, str]:
         InputError: in one line, naming the file and the key, what was wanted and what was found.
     """
     path = Path(path)
-    text = _read(path)
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as e:
-        mark = getattr(e, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        problem = getattr(e, "problem", None) or "not YAML"
-        raise InputError(f"{path}:{line} not valid YAML ({one_line(str(problem))})") from e
-    if data is None:
-        raise InputError(f"{path}: the file is empty; wanted a suite with 'subject' and 'claims'")
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: wanted keys such as 'subject', got {type(data).__name__}")
+    data, text = read_settings(path, "a suite", "subject")
     data = {**data, **{k: v for k, v in overrides.items() if v is not None}}
     data.setdefault("name", path.stem)
     return parse_suite(data, str(path)), text
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.is_dir():
-            raise InputError(f"{path}: wanted a suite file, got a folder")
-        if path.stat().st_size > LARGEST_SUITE:
-            raise InputError(f"{path}: too large to be a suite")
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as e:
-        raise InputError(f"{path}: not a text file (byte {e.start})") from e
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror})") from e
 
 
 def parse_suite(data: Mapping[Any, Any], where: str) -> Suite:
@@ -219,40 +191,25 @@ def parse_suite(data: Mapping[Any, Any], where: str) -> Suite:
     Raises:
         InputError: in one line, naming `where` and the key.
     """
-    _known_keys(data, Suite, where, "")
+    known_keys(data, Suite, where)
     claims = data.get("claims")
     for number, claim in enumerate(claims if isinstance(claims, list) else [], 1):
         if isinstance(claim, dict):
-            _known_keys(claim, Claim, where, f"claim {number}")
+            known_keys(claim, Claim, f"{where}: claim {number}")
     try:
         return Suite.model_validate(dict(data))
     except ValidationError as e:
         raise InputError(_first_problem(e, data, where)) from e
 
 
-def _known_keys(data: Mapping[Any, Any], model: type[BaseModel], where: str, part: str) -> None:
-    at = f"{where}: {part}: " if part else f"{where}: "
-    for key in data:
-        if key not in model.model_fields:
-            near = difflib.get_close_matches(str(key), list(model.model_fields), n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"{at}unknown key {one_line(repr(key), 80)}{hint}")
-
-
 def _first_problem(e: ValidationError, data: Mapping[Any, Any], where: str) -> str:
     """The first problem in one line, in the words of the suite file."""
-    error = e.errors(include_url=False)[0]
+    loc, problem = first_problem(e)
     place: list[str] = []
-    loc = list(error["loc"])
     if loc[:1] == ["claims"] and len(loc) > 1 and isinstance(loc[1], int):
         claim = data["claims"][loc[1]]
         name = claim.get("name") if isinstance(claim, dict) else None
         place.append(f"claim {one_line(str(name), 80)!r}" if name else f"claim {loc[1] + 1}")
         loc = loc[2:]
     place += [str(p) for p in loc]
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing":
-        message = "missing"
-    elif not error["type"].startswith("value_error"):
-        message = f"{message}, got {one_line(repr(error['input']), 80)}"
-    return ": ".join([where, *place, one_line(message, 300)])
+    return ": ".join([where, *place, problem])

@@ -15,11 +15,12 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from calibrant._settings import LARGEST_FILE
 from calibrant._text import dumps, one_line
 from calibrant._version import __version__
 from calibrant.assurance.assessment import Assessment
 from calibrant.assurance.recompute import claim_differences, overall_differences, recompute
-from calibrant.assurance.suite import LARGEST_SUITE, Suite, parse_suite
+from calibrant.assurance.suite import Suite, parse_suite
 from calibrant.bench.trial import Trial
 from calibrant.errors import CalibrantError, InputError
 from calibrant.instruments import NAMES, load
@@ -239,7 +240,7 @@ def _suite(suite: Suite, facts: dict[str, Any], stated: Assessment, text: bytes)
 
 
 def _written_suite(text: bytes) -> Suite:
-    if len(text) > LARGEST_SUITE:
+    if len(text) > LARGEST_FILE:
         raise InputError("suite.yaml: too large to be a suite")
     try:
         node = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)

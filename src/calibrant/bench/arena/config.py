@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from calibrant._text import one_line
+from calibrant._settings import first_problem, known_keys, read_settings
 from calibrant.errors import InputError
 from calibrant.ratings.pairing.settle import Goal
 from calibrant.records.comparisons import WORDS
@@ -245,32 +244,10 @@ def read_arena(path: str | Path, **overrides: Any) -> ArenaFile:
         InputError: in one line, naming the file and the key, what was wanted and what was found.
     """
     path = Path(path)
-    try:
-        data = yaml.safe_load(_read(path))
-    except yaml.YAMLError as e:
-        mark = getattr(e, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        problem = getattr(e, "problem", None) or "not YAML"
-        raise InputError(f"{path}:{line} not valid YAML ({one_line(str(problem))})") from e
-    if not isinstance(data, dict):
-        found = "nothing" if data is None else type(data).__name__
-        raise InputError(f"{path}: wanted an arena with keys such as 'subjects', got {found}")
+    data, _ = read_settings(path, "an arena", "subjects")
     data = {**data, **{k: v for k, v in overrides.items() if v is not None}}
     data.setdefault("name", path.stem)
     return parse_arena(data, str(path))
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.is_dir():
-            raise InputError(f"{path}: wanted an arena file, got a folder")
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: too large to be an arena")
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as e:
-        raise InputError(f"{path}: not a text file (byte {e.start})") from e
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror})") from e
 
 
 def parse_arena(data: Mapping[Any, Any], where: str) -> ArenaFile:
@@ -279,34 +256,17 @@ def parse_arena(data: Mapping[Any, Any], where: str) -> ArenaFile:
     Raises:
         InputError: in one line, naming `where` and the key.
     """
-    _known_keys(data, ArenaFile, where)
+    known_keys(data, ArenaFile, where)
     for key, model in (("subjects", Contestant), ("judges", Judge)):
         many = data.get(key)
         for number, one in enumerate(many if isinstance(many, list) else [], 1):
             if isinstance(one, dict):
-                _known_keys(one, model, f"{where}: {key[:-1]} {number}")
+                known_keys(one, model, f"{where}: {key[:-1]} {number}")
     if isinstance(data.get("judge"), dict):
-        _known_keys(data["judge"], Judge, f"{where}: judge")
+        known_keys(data["judge"], Judge, f"{where}: judge")
     try:
         return ArenaFile.model_validate(dict(data))
     except ValidationError as e:
-        raise InputError(_first_problem(e, where)) from e
-
-
-def _known_keys(data: Mapping[Any, Any], model: type[BaseModel], where: str) -> None:
-    for key in data:
-        if key not in model.model_fields:
-            near = difflib.get_close_matches(str(key), list(model.model_fields), n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"{where}: unknown key {one_line(repr(key), 80)}{hint}")
-
-
-def _first_problem(e: ValidationError, where: str) -> str:
-    error = e.errors(include_url=False)[0]
-    place = [str(p + 1) if isinstance(p, int) else str(p) for p in error["loc"]]
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing":
-        message = "missing"
-    elif not error["type"].startswith("value_error"):
-        message = f"{message}, got {one_line(repr(error['input']), 80)}"
-    return ": ".join([where, *place, one_line(message, 300)])
+        at, problem = first_problem(e)
+        place = [str(p + 1) if isinstance(p, int) else p for p in at]
+        raise InputError(": ".join([where, *place, problem])) from e
