@@ -132,14 +132,17 @@ def test_gate_on_what_is_no_run_is_one_line(tmp_path, mixed_run, capsys):
     assert call("gate", mixed_run, "--junit", tmp_path / "no" / "j.xml") == 2
 
 
-def test_gate_calls_no_model_and_imports_none(mixed_run):
+def test_gate_calls_no_model_and_imports_none(mixed_run, tmp_path):
     code = (
         "import sys\nfrom calibrant.cli import main\n"
-        f"try: main(['gate', {str(mixed_run)!r}, '--markdown', '/dev/null/x'])\n"
-        "except SystemExit: pass\n"
+        f"try: main(['gate', {str(mixed_run)!r}, '--markdown', {str(tmp_path / 'x.md')!r}])\n"
+        "except SystemExit as e: assert e.code == 1, e.code\n"
         "assert not {'inspect_ai', 'scipy'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "refuted" in done.stdout
+    assert (tmp_path / "x.md").stat().st_size
 
 
 def test_report_writes_formats_side_by_side(mixed_run, tmp_path, capsys):

@@ -19,10 +19,7 @@ from calibrant.report.exports import FORMATS, croissant, csv, export, oscal
 from calibrant.report.exports.eee_instances import claim_of
 from calibrant.report.exports.source import Run, parse_journal, read_run
 
-SCHEMAS = (
-    Path(__file__).parents[3] / "shared/data/logs/eee/every_eval_ever/schemas",
-    Path("/work/shared/data/logs/eee/every_eval_ever/schemas"),
-)
+SCHEMAS = Path(__file__).parents[3] / "shared/data/logs/eee/every_eval_ever/schemas"
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +32,11 @@ def eee(mixed_run):
 
 def test_every_eval_ever_follows_its_schemas(eee):
     jsonschema = pytest.importorskip("jsonschema")
-    folder = next((s for s in SCHEMAS if s.is_dir()), None)
-    if folder is None:
+    if not SCHEMAS.is_dir():
         pytest.skip("the schemas of Every Eval Ever are not here")
     record, samples, _ = eee
     for name, documents in (("eval", [record]), ("instance_level_eval", samples)):
-        schema = json.loads((folder / f"{name}.schema.json").read_text())
+        schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
         validator = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker())
         for document in documents:
             validator.validate(document)

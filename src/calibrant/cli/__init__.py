@@ -87,8 +87,13 @@ def main(args: list[str] | None = None) -> NoReturn:
     try:
         # click's own handling of Ctrl-C would end with 1, which here says "refuted".
         code = cli.main(args=args, prog_name="calibrant", standalone_mode=False)
-    except click.ClickException as e:
+    except click.exceptions.NoArgsIsHelpError as e:
         e.show()
+        sys.exit(2)
+    except click.ClickException as e:
+        where = getattr(e, "ctx", None)
+        more = f" (see {where.command_path} --help)" if where else ""
+        click.echo(f"calibrant: {one_line(e.format_message(), 1000)}{more}", err=True)
         sys.exit(2)
     except CalibrantError as e:
         click.echo(f"calibrant: {one_line(str(e), 1000)}", err=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from calibrant.cli.conformity import decision_line, decisions, taken
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.pairs import amount, pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,20 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from calibrant.measurement import Measurement
-
-
-def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
-    """SOURCE=U options as a mapping."""
-    terms = {}
-    for text in given:
-        source, _sign, u = text.rpartition("=")
-        try:
-            terms[source] = float(u)
-        except ValueError:
-            terms[source] = math.nan
-        if not source or not 0 <= terms[source] < math.inf:
-            raise click.BadParameter(f"wanted SOURCE=U with U 0 or more, got {text!r}")
-    return terms
 
 
 @click.command("measure")
@@ -40,7 +26,8 @@ def _terms(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
 @click.option("--side", type=click.Choice(["two", "upper", "lower"]), default="two")
 @click.option("--population", type=click.Choice(["items", "tasks"]), default="tasks",
               help="Items are a sample of tasks, or all there is.")  # fmt: skip
-@click.option("--type-b", "declared", multiple=True, callback=_terms, metavar="SOURCE=U",
+@click.option("--type-b", "declared", multiple=True, metavar="SOURCE=U",
+              callback=pairs(amount, "SOURCE=U with U 0 or more"),
               help="A declared Type B standard uncertainty.")  # fmt: skip
 @decisions
 @figure_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.pairs import column, pairs
 
 if TYPE_CHECKING:
     from calibrant.ratings.result import Rating, Ratings
@@ -39,7 +40,8 @@ MODELS = ("auto", "bt", "davidson", "rao-kupper", "win-rate", "elo", "online", "
               help="Subjects with absolute scores (columns subject, score).")  # fmt: skip
 @click.option("--gold", metavar="COLUMN",
               help="Gold outcomes of some comparisons: corrects the judge's errors.")  # fmt: skip
-@click.option("--column", "named", multiple=True, metavar="NAME=COLUMN",
+@click.option("--column", "columns", multiple=True, metavar="NAME=COLUMN",
+              callback=pairs(column, "NAME=COLUMN, as item=prompt"),
               help="What a column is called here, such as item=prompt.")  # fmt: skip
 @click.option("--audit", is_flag=True,
               help="Also ask how easily this board is upset, and by whom.")  # fmt: skip
@@ -49,7 +51,7 @@ MODELS = ("auto", "bt", "davidson", "rao-kupper", "win-rate", "elo", "online", "
               help="Draw the chances of each subject against each other.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
-    file: Path, *, named: tuple[str, ...], figure: Path | None, heat_map: Path | None,
+    file: Path, *, figure: Path | None, heat_map: Path | None,
     as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Rate the subjects compared in FILE (columns left, right, winner; .csv or .parquet).
@@ -61,7 +63,7 @@ def cli(
     from calibrant.ratings.figures import forest, heat
     from calibrant.ratings.rate import rate
 
-    found = rate(file, columns=_columns(named), **options)
+    found = rate(file, **options)
     if figure is not None:
         save_figure(forest(found), figure)
     if heat_map is not None:
@@ -73,18 +75,6 @@ def cli(
         click.echo(line)
     if found.audit is not None:
         click.echo(f"\n{found.audit['page']}")
-
-
-def _columns(named: tuple[str, ...]) -> dict[str, str]:
-    from calibrant.errors import InputError
-
-    out = {}
-    for pair in named:
-        name, sign, own = pair.partition("=")
-        if not sign or not name or not own:
-            raise InputError(f"column: wanted NAME=COLUMN, got {pair!r}")
-        out[name] = own
-    return out
 
 
 def table(found: Ratings) -> list[str]:

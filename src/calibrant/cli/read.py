@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.pairs import column, pairs
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,17 +23,6 @@ if TYPE_CHECKING:
 
 _PARALLEL_FROM = 64 * 2**20
 """Bytes from which on several processes are worth their start."""
-
-
-def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """NAME=VALUE options as a mapping."""
-    pairs = {}
-    for text in given:
-        name, sign, value = text.partition("=")
-        if not sign or not name or not value:
-            raise click.BadParameter(f"wanted COLUMN=NAME, as score=correct, got {text!r}")
-        pairs[name.strip()] = value
-    return pairs
 
 
 def _size(_: click.Context, __: click.Parameter, given: str) -> int:
@@ -56,7 +47,7 @@ def _size(_: click.Context, __: click.Parameter, given: str) -> int:
     "--map",
     "columns",
     multiple=True,
-    callback=_pairs,
+    callback=pairs(column, "COLUMN=NAME, as score=correct"),
     metavar="OURS=THEIRS",
     help="For tables: which column is which, as score=correct.",
 )
@@ -64,7 +55,7 @@ def _size(_: click.Context, __: click.Parameter, given: str) -> int:
     "--set",
     "constants",
     multiple=True,
-    callback=_pairs,
+    callback=pairs(column, "COLUMN=NAME, as score=correct"),
     metavar="OURS=VALUE",
     help="For tables: one value for all rows, as subject=gpt-4o.",
 )

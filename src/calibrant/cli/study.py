@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.pairs import amount, natural, pairs
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -14,31 +16,6 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Subjects in the table for people."""
-
-
-def _prices(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
-    """FACET=PRICE options as a mapping."""
-    prices = {}
-    for text in given:
-        unit, _sign, price = text.rpartition("=")
-        try:
-            prices[unit] = float(price)
-        except ValueError:
-            prices[unit] = math.nan
-        if not unit or not 0 <= prices[unit] < math.inf:
-            raise click.BadParameter(f"wanted FACET=PRICE with a price of 0 or more, got {text!r}")
-    return prices
-
-
-def _levels(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
-    """FACET=N options as a mapping."""
-    levels = {}
-    for text in given:
-        facet, _sign, n = text.rpartition("=")
-        if not facet or not n.isdecimal() or int(n) < 1:
-            raise click.BadParameter(f"wanted FACET=N with a whole N of 1 or more, got {text!r}")
-        levels[facet] = int(n)
-    return levels
 
 
 def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
@@ -51,11 +28,13 @@ def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str
 @click.option("--instrument", help="Study this instrument only.")
 @click.option("--facets", callback=_names, metavar="NAMES",
               help="Some of item,variant,epoch,grader; the first three by default.")  # fmt: skip
-@click.option("--cost", "costs", multiple=True, callback=_prices, metavar="FACET=PRICE",
+@click.option("--cost", "costs", multiple=True, metavar="FACET=PRICE",
+              callback=pairs(amount, "FACET=PRICE with a price of 0 or more"),
               help="Price of an item, a variant, an epoch (answer), a grader (grade).")  # fmt: skip
 @click.option("--budget", type=float, help="Find the best design for so much more.")
 @click.option("--target", type=float, help="Find the cheapest design with this standard error.")
-@click.option("--at-most", multiple=True, callback=_levels, metavar="FACET=N",
+@click.option("--at-most", multiple=True, metavar="FACET=N",
+              callback=pairs(natural, "FACET=N with a whole N of 1 or more"),
               help="Highest number of a facet.")  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Plan from nothing, not on top of what there is.")
 @click.option("--error", type=click.Choice(["absolute", "relative"]), default="absolute",

@@ -170,6 +170,7 @@ def _own(rule: str, base: Path) -> Rule:
             try:
                 said.append(function(dict(given), left, right))
             except Exception as e:
+                # The user's function failed on these answers: a failed comparison, kept as one.
                 return Verdict(None, one_line(f"{type(e).__name__}: {e}", 300))
         if any(s not in OUTCOMES for s in said):
             wrong = next(s for s in said if s not in OUTCOMES)
