@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from calibrant._version import __version__
+from calibrant.cli.lazy import LazyGroup
 from calibrant.errors import CalibrantError
 
 COMMANDS = {
@@ -19,6 +19,7 @@ COMMANDS = {
     "measure": "estimates with uncertainty budgets from trials or logs",
     "compare": "two subjects on the same items",
     "rate": "ratings and rankings from comparisons",
+    "judge": "graders on trial: agreement, bias probes, correction, panels, pressure, card",
     "arena": "subjects on items before judges until ranks or tiers are settled",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",
     "certify": "measure calibrant's own methods",
@@ -32,44 +33,10 @@ COMMANDS = {
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 
-class _Lazy(click.Group):
-    """Loads a command's module only when that command is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        cmd_name: str,
-    ) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"calibrant.cli.{cmd_name}").cli
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0] if args else ""
-        if name and name not in COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, COMMANDS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            ctx.fail(f"no such command {name!r}{hint}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        formatter: click.HelpFormatter,
-    ) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, package="calibrant.cli", helps=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
 @click.version_option(__version__, prog_name="calibrant")
 def cli() -> None:
     """A measurement laboratory for AI systems: claims in, verdicts out.

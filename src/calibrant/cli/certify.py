@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from calibrant.stats.certificates import Certificate, Measured
+
+SCIENCES = {
+    "ratings": "calibrant.ratings.certificates",
+    "cycles": "calibrant.ratings.beyond.certificates",
+    "arenas": "calibrant.ratings.pairing.certificates",
+}
+"""Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
 
 @click.command("certify")
@@ -78,15 +86,12 @@ def cli(
 
 def all_rooms() -> dict[str, tuple[str, tuple[Certificate, ...]]]:
     """Per room the question it answers, and its certificates: statistics first, then sciences."""
-    from calibrant.ratings import certificates as ratings
-    from calibrant.ratings.beyond import certificates as cycles
-    from calibrant.ratings.pairing import certificates as arenas
     from calibrant.stats.certificates.registry import rooms
 
-    more = {
-        name: ((module.__doc__ or "").strip().split("\n")[0], tuple(module.CERTIFICATES))
-        for name, module in (("ratings", ratings), ("cycles", cycles), ("arenas", arenas))
-    }
+    more = {}
+    for name, home in SCIENCES.items():
+        module = import_module(home)
+        more[name] = (module.__doc__ or "").strip().split("\n")[0], tuple(module.CERTIFICATES)
     return rooms() | more
 
 

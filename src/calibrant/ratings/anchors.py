@@ -7,7 +7,6 @@ scale with a meaning, as far as the anchors reach.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ from scipy.special import expit, ndtri
 from calibrant.errors import InputError
 from calibrant.ratings.fit import RatingError
 from calibrant.ratings.result import Ratings
-from calibrant.records.read_comparisons import as_frame, read_table
+from calibrant.records.frames import table_of
 
 Floats = NDArray[np.float64]
 
@@ -147,8 +146,7 @@ def read_anchors(source: Any) -> tuple[dict[str, tuple[float, float]], bool]:
     Raises:
         InputError: naming what is wrong.
     """
-    is_path = isinstance(source, str | Path)
-    table = read_table(Path(source)) if is_path else as_frame(source, "anchors")
+    table = table_of(source, "anchors")
     for name in ("subject", "score"):
         if name not in table.columns:
             raise InputError(f"anchors: no column {name!r} (wanted subject, score)")

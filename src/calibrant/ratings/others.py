@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from calibrant.ratings.pools import Options
 from calibrant.ratings.result import ELO, ELO_MEAN, RELATIVE, Rating, Ratings
 from calibrant.ratings.uncertainty.ranks import ranks
 from calibrant.records.comparisons import Comparisons
-from calibrant.records.read_comparisons import as_frame, read_table
+from calibrant.records.frames import table_of
 
 Floats = NDArray[np.float64]
 
@@ -173,8 +172,7 @@ def read_rankings(source: Any) -> Rankings:
         InputError: naming what is wrong: a column, a missing value, a subject ranked twice, or
             equal ranks (which Plackett–Luce has no place for).
     """
-    is_path = isinstance(source, str | Path)
-    table = read_table(Path(source)) if is_path else as_frame(source, "rankings")
+    table = table_of(source, "rankings")
     for name in ("ranking", "subject", "rank"):
         if name not in table.columns:
             raise InputError(

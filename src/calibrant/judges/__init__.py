@@ -1,0 +1,1 @@
+"""Is the grader good? Agreement, bias, correction, labels to buy, panels and pressure."""
