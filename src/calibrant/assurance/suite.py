@@ -39,8 +39,8 @@ class Claim(_Strict):
     beta: float = DEFAULT_BETA
     at_most: int | None = None
     pursue_refutation: bool = True
-    grader: str | None = Field(None, min_length=1)
-    gold: str | None = Field(None, min_length=1)
+    grader: str | None = Field(default=None, min_length=1)
+    gold: str | None = Field(default=None, min_length=1)
 
     @field_validator("below", "above", "if_really")
     @classmethod

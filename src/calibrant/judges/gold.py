@@ -36,9 +36,9 @@ class Tally(_Frozen):
 
     right: int = Field(ge=0)
     labels: int = Field(ge=0, description="Gold labels with a verdict beside them.")
-    unparsed: int = Field(0, ge=0, description="Gold labels without one.")
+    unparsed: int = Field(default=0, ge=0, description="Gold labels without one.")
     clusters: list[tuple[int, int, int]] | None = Field(
-        None,
+        default=None,
         description="Right, unparsed and all labels of each cluster; null: independent items.",
     )
 
