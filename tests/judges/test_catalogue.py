@@ -88,31 +88,37 @@ def altered(entry: Entry, case: Case, side: int, seed: int = 0) -> Case | None:
     return entry.probe.alter(case, side, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("name", BY_NAME)
 @given(cases(), st.integers(0, 5))
-@settings(max_examples=60, deadline=None)
-def test_what_is_promised_of_an_alteration_holds_on_any_text(name, drawn, seed):
-    entry, (case, side) = BY_NAME[name], drawn
-    new = altered(entry, case, side, seed)
-    assert new == altered(entry, case, side, seed)
-    if new is None:
-        return
-    assert new != case
-    assert new.kind == case.kind
+@settings(max_examples=250, deadline=None)
+def test_what_is_promised_of_an_alteration_holds_on_any_text(drawn, seed):
+    case, side = drawn
+    for entry in ENTRIES:
+        new = altered(entry, case, side, seed)
+        assert new == altered(entry, case, side, seed), entry.probe.name
+        if new is not None:
+            assert_kept(entry, case, new, side)
+
+
+def assert_kept(entry: Entry, case: Case, new: Case, side: int) -> None:
+    """An alteration changed what it may, and kept what it says it keeps."""
+    name = entry.probe.name
+    assert new != case, name
+    assert new.kind == case.kind, name
     touched = {field for field in FIELDS if getattr(new, field) != getattr(case, field)}
-    assert touched <= entry.changes
-    assert all(new.answers[i] == a for i, a in enumerate(case.answers) if i != side)
+    assert touched <= entry.changes, name
+    assert all(new.answers[i] == a for i, a in enumerate(case.answers) if i != side), name
     old, now = case.answers[side], new.answers[side]
     if entry.keeps == "words":
-        assert is_subsequence(tokens(old), tokens(now))
+        assert is_subsequence(tokens(old), tokens(now)), name
+        assert len(now) <= 4 * len(old) + 1500, name
     elif entry.keeps == "only words":
-        assert [t.casefold() for t in tokens(old)] == [t.casefold() for t in tokens(now)]
+        assert [t.casefold() for t in tokens(old)] == [t.casefold() for t in tokens(now)], name
     elif entry.keeps == "spelling":
-        assert re.findall(r"\d+", old) == re.findall(r"\d+", now)
-        assert len(tokens(old)) == len(tokens(now))
+        assert re.findall(r"\d+", old) == re.findall(r"\d+", now), name
+        assert len(tokens(old)) == len(tokens(now)), name
     if entry.probe.expect == "lower":
-        assert tokens(now) != tokens(old) or "".join(now.split()) != "".join(old.split())
-    assert set(CONTROL.findall(repr_of(new))) <= set(CONTROL.findall(repr_of(case)))
+        assert "".join(now.split()) != "".join(old.split()), name
+    assert set(CONTROL.findall(repr_of(new))) <= set(CONTROL.findall(repr_of(case))), name
 
 
 def repr_of(case: Case) -> str:
