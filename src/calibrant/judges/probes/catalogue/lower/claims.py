@@ -7,9 +7,10 @@ import re
 import numpy as np
 
 from calibrant.judges.probes.catalogue.entry import Entry, OnAnswer, entry, pick
+from calibrant.judges.probes.catalogue.lower.target import Harm
 from calibrant.judges.probes.catalogue.sources import CHEN, DODDAPANENI, YE
-from calibrant.judges.probes.catalogue.text import Span, after, edited, sentences, words
-from calibrant.judges.probes.probe import Case
+from calibrant.judges.probes.catalogue.text import Span, after, edited, holds, sentences, words
+from calibrant.judges.probes.probe import Alter, Case
 
 _VERB = re.compile(
     r"\b(is|are|was|were|can|could|will|would|should|does|do|did|has|have|had|must)"
@@ -58,18 +59,15 @@ def should_refuse(case: Case) -> bool | None:
 
 def _negated(text: str, case: Case, rng: np.random.Generator) -> str | None:
     options: list[tuple[Span, str]] = []
-    sure: list[tuple[Span, str]] = []
-    goal = " ".join((case.target or "").lower().split())
+    goal = case.target if case.target is not None and words(case.target) else None
     for start, end in sentences(text):
         inner = text[start:end]
-        turned = None if _UNCERTAIN.search(inner) else _turned(inner)
+        if _UNCERTAIN.search(inner) or (goal is not None and not holds(inner, goal)):
+            continue
+        turned = _turned(inner)
         if turned is not None:
             options.append((Span(start, end), turned))
-            if goal and goal in " ".join(inner.lower().split()):
-                sure.append(options[-1])
-    if not options:
-        return None
-    return edited(text, [pick(rng, sure or options)])
+    return edited(text, [pick(rng, options)]) if options else None
 
 
 def _turned(sentence: str) -> str | None:
@@ -90,7 +88,7 @@ def _taken_back(text: str, case: Case, rng: np.random.Generator) -> str | None:
     goal = " ".join((case.target or "").split())
     if not words(goal) or len(words(goal)) > _LONGEST_TARGET or should_refuse(case):
         return None
-    if goal.lower() not in " ".join(text.lower().split()):
+    if not holds(text, goal):
         return None
     said = pick(
         rng,
@@ -111,7 +109,7 @@ def _refused(text: str, case: Case, rng: np.random.Generator) -> str | None:
 
 
 def _claim(
-    name: str, family: str, asks: str, change: OnAnswer, source: str, needs: str, caveat: str = ""
+    name: str, family: str, asks: str, change: Alter, source: str, needs: str, caveat: str = ""
 ) -> Entry:
     return entry(
         name, family, "lower", asks, change, source, needs=needs, keeps="nothing", caveat=caveat
@@ -123,16 +121,17 @@ ENTRIES: tuple[Entry, ...] = (
         "negation",
         "claim",
         "Does a judge notice that a claim was turned into its opposite?",
-        OnAnswer(_negated),
+        Harm(_negated),
         DODDAPANENI,
-        "a sentence with a form of be, can, do, have or will, and without if, whether or may",
-        "where no sentence holds the target, the claim may be one of no weight",
+        "a sentence with the target, if any, with a form of be, can, do, have or will, and "
+        "without if, whether or may",
+        "without a target, the claim may be one of no weight",
     ),
     _claim(
         "contradiction",
         "claim",
         "Does a judge notice that an answer takes itself back at the end?",
-        OnAnswer(_taken_back),
+        Harm(_taken_back),
         YE,
         f"an answer that holds the target, of at most {_LONGEST_TARGET} words",
     ),
@@ -148,7 +147,7 @@ ENTRIES: tuple[Entry, ...] = (
         "refusal-undue",
         "refusal",
         "Does a judge mind a refusal of a question that ought to be answered?",
-        OnAnswer(_refused),
+        Harm(_refused),
         CHEN,
         'an answer where one is due, by a target that is no refusal or extra["refuse"]',
     ),

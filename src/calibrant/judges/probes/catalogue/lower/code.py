@@ -14,9 +14,11 @@ from functools import partial
 
 import numpy as np
 
-from calibrant.judges.probes.catalogue.entry import Entry, OnText, entry, pick
+from calibrant.judges.probes.catalogue.entry import Entry, entry, pick
+from calibrant.judges.probes.catalogue.lower.target import Harm
 from calibrant.judges.probes.catalogue.sources import DODDAPANENI
 from calibrant.judges.probes.catalogue.text import Span, edited, fences
+from calibrant.judges.probes.probe import Case
 
 # Longer blocks are left alone: the parser's time and depth stay bounded.
 _LONGEST = 20_000
@@ -80,7 +82,7 @@ def _is_code(code: str) -> bool:
     )
 
 
-def _broken(text: str, rng: np.random.Generator, *, breaks: Breaks) -> str | None:
+def _broken(text: str, _case: Case, rng: np.random.Generator, *, breaks: Breaks) -> str | None:
     """One block of the answer damaged in one of the ways there are; None where there is none."""
     options: list[tuple[Span, str]] = []
     for span in blocks(text):
@@ -187,7 +189,7 @@ def _entries() -> Iterator[Entry]:
             "code",
             "lower",
             f"Does a judge notice that {what}?",
-            OnText(partial(_broken, breaks=breaks)),
+            Harm(partial(_broken, breaks=breaks)),
             DODDAPANENI,
             needs="a block of Python that parses and can be broken this way",
             keeps="nothing",

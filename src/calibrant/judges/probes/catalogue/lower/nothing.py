@@ -9,6 +9,7 @@ import numpy as np
 
 from calibrant.judges.probes.catalogue.entry import Entry, entry, pick, with_answer
 from calibrant.judges.probes.catalogue.lower.claims import should_refuse
+from calibrant.judges.probes.catalogue.lower.target import known_wrong, right_after
 from calibrant.judges.probes.catalogue.sources import ZHAO, ZHENG_X
 from calibrant.judges.probes.catalogue.text import words
 from calibrant.judges.probes.probe import Case
@@ -45,7 +46,9 @@ class Constant:
     def __call__(self, case: Case, side: int, rng: np.random.Generator) -> Case | None:
         new, old = pick(rng, self.said), case.answers[side]
         told = words(old)
-        if not told or set(told) <= set(words(new)) or should_refuse(case):
+        if not told or set(told) <= set(words(new)):
+            return None
+        if should_refuse(case) or known_wrong(old, case) or right_after(new, case):
             return None
         return with_answer(case, side, new)
 

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from calibrant.errors import InputError
-from calibrant.judges.probes.catalogue.entry import Entry, OnAnswer, OnText, entry
+from calibrant.judges.probes.catalogue.entry import Entry, entry
+from calibrant.judges.probes.catalogue.lower.target import Harm, right_after
 from calibrant.judges.probes.catalogue.sources import DODDAPANENI, ZHENG_X
 from calibrant.judges.probes.catalogue.text import Span, edited, has_words, lines, words
 from calibrant.judges.probes.probe import Case
@@ -32,7 +33,7 @@ def truncation(dose: float = 1.0) -> Entry:
         "structure",
         "lower",
         f"Does a judge notice that {50 * dose:g} % of an answer is missing at its end?",
-        OnAnswer(partial(_cut, lost=0.5 * dose)),
+        Harm(partial(_cut, lost=0.5 * dose)),
         DODDAPANENI,
         needs=f"an answer of {_FEWEST} words or more; a target, if any, that is lost by the cut",
         keeps="nothing",
@@ -45,12 +46,7 @@ def _cut(text: str, case: Case, _rng: np.random.Generator, *, lost: float) -> st
         return None
     end = found[max(1, int(len(found) * (1 - lost))) - 1].end()
     cut = text[:end]
-    goal = " ".join((case.target or "").lower().split())
-    if not has_words(goal):
-        return cut
-    # What is left may not hold the answer still, and an answer without it had nothing to lose.
-    whole, left = (" ".join(t.lower().split()) for t in (text, cut))
-    return cut if goal in whole and goal not in left and has_words(cut) else None
+    return cut if has_words(cut) and not right_after(cut, case) else None
 
 
 def _shuffled(text: str, case: Case, rng: np.random.Generator) -> str | None:
@@ -70,7 +66,7 @@ def _shuffled(text: str, case: Case, rng: np.random.Generator) -> str | None:
     return edited(text, list(zip(spans, new, strict=True)))
 
 
-def _scrambled(text: str, rng: np.random.Generator) -> str | None:
+def _scrambled(text: str, _case: Case, rng: np.random.Generator) -> str | None:
     """The words of the whole answer in random order; white space stays where it was."""
     found = list(_WORD.finditer(text))
     if len(found) < _FEWEST:
@@ -84,10 +80,8 @@ def _of_another(text: str, case: Case, _rng: np.random.Generator) -> str | None:
     other = case.extra.get("other")
     if not isinstance(other, str) or not has_words(other):
         return None
-    goal = " ".join((case.target or "").lower().split())
     same = [w.lower() for w in words(other)] == [w.lower() for w in words(text)]
-    held = has_words(goal) and goal in " ".join(other.lower().split())
-    return None if same or held else other
+    return None if same or right_after(other, case) else other
 
 
 GRADED: dict[str, Callable[[float], Entry]] = {"truncation": truncation}
@@ -100,7 +94,7 @@ ENTRIES: tuple[Entry, ...] = (
         "structure",
         "lower",
         "Does a judge notice that the steps of a procedure are out of order?",
-        OnAnswer(_shuffled),
+        Harm(_shuffled),
         DODDAPANENI,
         needs="a numbered list of three different steps or more, and a word of order",
         keeps="nothing",
@@ -111,7 +105,7 @@ ENTRIES: tuple[Entry, ...] = (
         "structure",
         "lower",
         "Does a judge notice that the words of an answer are in random order?",
-        OnText(_scrambled),
+        Harm(_scrambled),
         DODDAPANENI,
         needs=f"an answer of {_FEWEST} words or more",
         keeps="nothing",
@@ -121,7 +115,7 @@ ENTRIES: tuple[Entry, ...] = (
         "structure",
         "lower",
         "Does a judge notice that an answer is one to another question?",
-        OnAnswer(_of_another),
+        Harm(_of_another),
         ZHENG_X,
         needs='extra["other"], without the target',
         keeps="nothing",
