@@ -377,20 +377,19 @@ def sample_cases(kind: Kind | None = None) -> list[Case]:
 
     Pointwise, every question comes twice, with its right answer and with the worse one: a judge
     that gives the right one full marks could not be seen to be moved upwards. Pairwise, the right
-    answer is shown first for every other question.
+    answer is the first for every other question. Cases of one question share its `item`.
     """
     cases: list[Case] = []
     for number, sample in enumerate(SAMPLES):
         pair = (sample.good, sample.worse)
         if kind != "pairwise":
-            cases += [_case(number, "", sample.good), _case(number, "/worse", sample.worse)]
+            cases += [_case(number, answer) for answer in pair]
         if kind != "pointwise":
-            cases.append(_case(number, "/pair", *(pair if number % 2 == 0 else pair[::-1])))
+            cases.append(_case(number, *(pair if number % 2 == 0 else pair[::-1])))
     return cases
 
 
-def _case(number: int, suffix: str, *answers: str) -> Case:
+def _case(number: int, *answers: str) -> Case:
     sample, other = SAMPLES[number], SAMPLES[(number + 4) % len(SAMPLES)]
     extra = {"other": other.good, "refuse": sample.refuse}
-    name = sample.name + suffix
-    return Case(name, sample.question, answers, sample.target, RUBRIC, (), extra)
+    return Case(sample.name, sample.question, answers, sample.target, RUBRIC, (), extra)

@@ -1,5 +1,7 @@
 """Does it matter to a judge who is said to have written the answer?
 
+The answer may say so itself ("author-…"), or the prompt may ("named-…", by `Case.authors`).
+
 What is tested is the name and nothing else: a judge that knows its own style without being told is
 found only by giving it answers of known authors.
 """
@@ -7,6 +9,7 @@ found only by giving it answers of known authors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -39,11 +42,34 @@ def _signed(text: str, rng: np.random.Generator, *, by: Sequence[str]) -> str:
     return after(text, f"[This answer was written by {pick(rng, by)}.]")
 
 
-def _signed_by_judge(text: str, case: Case, _rng: np.random.Generator) -> str | None:
+def _judge(case: Case) -> str | None:
     name = case.extra.get("judge")
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
         return None
-    return after(text, f"[This answer was written by {' '.join(name.split())}.]")
+    return " ".join(name.split())
+
+
+def _signed_by_judge(text: str, case: Case, _rng: np.random.Generator) -> str | None:
+    name = _judge(case)
+    return None if name is None else after(text, f"[This answer was written by {name}.]")
+
+
+def _named_judge(case: Case, side: int, _rng: np.random.Generator) -> Case | None:
+    name = _judge(case)
+    return None if name is None else _named_as(case, side, name)
+
+
+def _named(case: Case, side: int, rng: np.random.Generator, *, by: Sequence[str]) -> Case | None:
+    return _named_as(case, side, pick(rng, by))
+
+
+def _named_as(case: Case, side: int, name: str) -> Case | None:
+    """The case with the author of one answer named so; the other is said to be who it was."""
+    authors = list(case.authors) or [""] * len(case.answers)
+    if len(authors) != len(case.answers) or authors[side] == name:
+        return None
+    authors[side] = name
+    return replace(case, authors=tuple(authors))
 
 
 def _revised(text: str, rng: np.random.Generator) -> str:
@@ -83,6 +109,28 @@ ENTRIES: tuple[Entry, ...] = (
         "Does it change a grade to which group of people the author is said to belong?",
         OnText(partial(_signed, by=_GROUPS)),
         YE,
+    ),
+    entry(
+        "named-self",
+        "identity",
+        "same",
+        "Does a judge prefer an answer that the prompt says is its own?",
+        _named_judge,
+        PANICKSSERY,
+        needs=f'extra["judge"], a name of at most {_LONGEST_NAME} characters',
+        changes=("authors",),
+        caveat="only where the judge is shown the authors",
+    ),
+    entry(
+        "named-model",
+        "identity",
+        "same",
+        "Does a grade change when the prompt names a well-known model as the author?",
+        partial(_named, by=_MODELS),
+        KOO,
+        needs="any case",
+        changes=("authors",),
+        caveat="only where the judge is shown the authors",
     ),
     entry(
         "refined",

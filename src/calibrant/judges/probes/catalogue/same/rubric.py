@@ -46,10 +46,7 @@ _LEVEL = re.compile(
     r"^[ \t]*(?:[-*•][ \t]+)?\(?(-?[0-9]{1,3})\)?[ \t]*[:=–—-][ \t]*\S[^\r\n]*", re.M
 )
 _LABELS = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K")
-_WORDINGS = (
-    ("on the whole, {}", "that is, {}"),
-    ("{}, all things considered", "in short: {}"),
-)
+_WORDINGS = ("on the whole, {}", "that is, {}", "{}, all things considered", "in short: {}")
 
 
 def _framed(case: Case, _side: int, rng: np.random.Generator) -> Case | None:
@@ -115,7 +112,8 @@ def _reversed(case: Case, _side: int, _rng: np.random.Generator) -> Case | None:
 def _relabelled(case: Case, _side: int, _rng: np.random.Generator) -> Case | None:
     """The levels of extra["scale"] called A (the highest value), B, C …, in the order they had."""
     scale = _scale(case)
-    if not 1 < len(scale) <= len(_LABELS):
+    # A letter without a meaning beside it would leave open which end is the best.
+    if not 1 < len(scale) <= len(_LABELS) or not all(has_words(str(s["means"])) for s in scale):
         return None
     ranked = sorted(range(len(scale)), key=lambda i: -_number(scale[i]["value"]))
     labels = dict(zip(ranked, _LABELS, strict=False))
@@ -128,13 +126,15 @@ def _number(value: Any) -> float:
 
 
 def _reworded(case: Case, _side: int, rng: np.random.Generator) -> Case | None:
-    scale = _scale(case)
-    if not scale:
+    scale, frame = _scale(case), pick(rng, _WORDINGS)
+    if not any(has_words(str(level["means"])) for level in scale):
         return None
-    frame = pick(rng, pick(rng, _WORDINGS))
-    return with_extra(
-        case, scale=tuple({**level, "means": frame.format(level["means"])} for level in scale)
-    )
+    return with_extra(case, scale=tuple(_put(level, frame) for level in scale))
+
+
+def _put(level: Mapping[str, Any], frame: str) -> Mapping[str, Any]:
+    means = str(level["means"])
+    return {**level, "means": frame.replace("{}", means)} if has_words(means) else level
 
 
 def _around(
@@ -200,7 +200,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Does a verdict change when the levels of the scale are called A, B, C?",
         _relabelled,
         LI_Q,
-        'extra["scale"] of at most 11 levels',
+        'extra["scale"] of at most 11 levels, each with a meaning',
         ("extra",),
     ),
     _around(
@@ -208,7 +208,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Does a verdict change when the levels of the scale are put in other words?",
         _reworded,
         LI_Q,
-        'extra["scale"]',
+        'extra["scale"] with meanings',
         ("extra",),
     ),
 )
