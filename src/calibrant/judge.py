@@ -11,6 +11,11 @@ _HOMES: dict[str, str] = {
 
 __all__: list[str] = [  # noqa: F822
     "agree",
+    "correct": "calibrant.judges.correction.correct",
+}
+
+__all__: list[str] = [
+    "correct",  # noqa: F822
 ]
 
 
