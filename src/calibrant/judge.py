@@ -5,9 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "latent": "calibrant.judges.latent",
+    "panel": "calibrant.judges.panels",
+}
 
-__all__: list[str] = []
+__all__: list[str] = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:

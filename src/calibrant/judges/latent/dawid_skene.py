@@ -97,7 +97,7 @@ class Model:
         m = self.m
         mass = posterior @ self.counted + self.pseudo
         weight = posterior[:, m.item]
-        counts = np.stack([np.bincount(self.cell, w, minlength=m.graders * m.classes)
+        counts: Floats = np.stack([np.bincount(self.cell, w, minlength=m.graders * m.classes)
                            for w in weight])  # fmt: skip
         counts = counts.reshape(m.classes, m.graders, m.classes).transpose(1, 0, 2)
         if self.one_coin:

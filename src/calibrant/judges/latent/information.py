@@ -62,7 +62,7 @@ def information(m: Marks, f: Fit, *, pseudo: float, one_coin: bool, sampled: boo
             f"worth {max(worth, 0.0):.1f} items of known class, wanted {LEAST_WORTH:g}); give gold "
             "for some items, more graders an item, or use one_coin"
         )
-    return Information(np.linalg.inv(with_prior - missing), share)
+    return Information(np.asarray(np.linalg.inv(with_prior - missing)), share)
 
 
 def _complete(model: Model, f: Fit, size: int, pseudo: float) -> Floats:
@@ -73,8 +73,8 @@ def _complete(model: Model, f: Fit, size: int, pseudo: float) -> Floats:
     found[: k - 1, : k - 1] = mass * _spread(f.prevalence)
     if model.one_coin:
         a = f.confusion[:, 0, 0]
-        at = np.arange(k - 1, size)
-        found[at, at] = (model.given + 2 * pseudo) * a * (1 - a)
+        coins = np.arange(k - 1, size)
+        found[coins, coins] = (model.given + 2 * pseudo) * a * (1 - a)
         return found
     met = np.stack([np.bincount(m.grader, w, minlength=m.graders)
                     for w in f.posterior[m.item].T])  # fmt: skip
@@ -114,17 +114,19 @@ def _scores(model: Model, f: Fit, some: np.ndarray, size: int) -> Floats:
     mine = inside[m.item]
     rows = np.flatnonzero(mine >= 0)
     at, grader, code = mine[rows], m.grader[rows], m.code[rows]
-    u = np.zeros((some.size, k, size))
+    u: Floats = np.zeros((some.size, k, size))
     u[:, :, : k - 1] = (np.eye(k) - f.prevalence)[None, :, : k - 1]
     u[:, :, : k - 1] *= model.counted[some][:, None, None]
+    # Flat places: a label of a grader adds to one row of one class.
+    flat = u.reshape(-1)
     for c in range(k):
+        row = (at * k + c) * size
         if model.one_coin:
-            value = (code == c) - f.confusion[grader, 0, 0]
-            np.add.at(u, (at, c, k - 1 + grader), value)
+            np.add.at(flat, row + k - 1 + grader, (code == c) - f.confusion[grader, 0, 0])
             continue
         for free in range(k - 1):
             column = k - 1 + (grader * k + c) * (k - 1) + free
-            np.add.at(u, (at, c, column), (code == free) - f.confusion[grader, c, free])
+            np.add.at(flat, row + column, (code == free) - f.confusion[grader, c, free])
     return u
 
 

@@ -61,9 +61,7 @@ def _plain(name: str, labels: int, j: int, f: Fit) -> GraderErrors:
     return confusion_table(name, labels, Estimate(right, None, None), rows)
 
 
-def _coin(
-    name: str, labels: int, j: int, f: Fit, info: Information, level: float
-) -> GraderErrors:
+def _coin(name: str, labels: int, j: int, f: Fit, info: Information, level: float) -> GraderErrors:
     k = f.prevalence.size
     at = k - 1 + j
     right = _by_logit(float(f.confusion[j, 0, 0]), float(info.covariance[at, at]), level)
