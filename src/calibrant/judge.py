@@ -17,6 +17,11 @@ __all__: list[str] = [  # noqa: F822
 __all__: list[str] = [
     "correct",  # noqa: F822
 ]
+    "latent": "calibrant.judges.latent",
+    "panel": "calibrant.judges.panels",
+}
+
+__all__: list[str] = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
