@@ -22,6 +22,12 @@ __all__: list[str] = [
 }
 
 __all__: list[str] = [*_HOMES]
+    "pressure": "calibrant.judges.pressure",
+}
+
+__all__: list[str] = [
+    "pressure",
+]
 
 
 def __getattr__(name: str) -> Any:
