@@ -134,8 +134,7 @@ def fold_of(group: Ints, at: Ints, folds: int, seed: int) -> Ints:
     labelled = np.flatnonzero(sizes)
     if labelled.size < 2:
         raise InputError(
-            f"gold: wanted labels of at least 2 independent items to cross-fit, "
-            f"got {labelled.size}"
+            f"gold: wanted labels of at least 2 independent items to cross-fit, got {labelled.size}"
         )
     count = min(folds, labelled.size)
     order = np.random.default_rng(seed).permutation(labelled)

@@ -74,9 +74,7 @@ def venn_abers(scores: Floats, y: Floats, new: Floats) -> VennAbers:
     return VennAbers(p0, p1, p1 / (1 - p0 + p1))
 
 
-def cross_venn_abers(
-    scores: Floats, y: Floats, new: Floats, folds: NDArray[np.int64]
-) -> VennAbers:
+def cross_venn_abers(scores: Floats, y: Floats, new: Floats, folds: NDArray[np.int64]) -> VennAbers:
     """Cross Venn–Abers: one pair per fold of labelled items, merged by geometric means.
 
     The merged value is GM(p1)/(GM(1 - p0) + GM(p1)) (section 4 there); the limits are the
