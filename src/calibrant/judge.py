@@ -5,9 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "anytime_ppi": "calibrant.judges.anytime",
+    "calibrated": "calibrant.judges.calibration",
+    "plan": "calibrant.judges.planning",
+}
 
-__all__: list[str] = []
+__all__: list[str] = [
+    "anytime_ppi",
+    "calibrated",
+    "plan",
+]
 
 
 def __getattr__(name: str) -> Any:
