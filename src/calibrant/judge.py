@@ -8,12 +8,16 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "anytime_ppi": "calibrant.judges.anytime",
     "calibrated": "calibrant.judges.calibration",
+    "calibrated_ppi": "calibrant.judges.calibration",
+    "calibration": "calibrant.judges.calibration",
     "plan": "calibrant.judges.planning",
 }
 
-__all__: list[str] = [
+__all__: list[str] = [  # noqa: F822
     "anytime_ppi",
     "calibrated",
+    "calibrated_ppi",
+    "calibration",
     "plan",
 ]
 

@@ -15,13 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from calibrant.errors import InputError
-from calibrant.stats.estimates.betting import check_level, check_side, numbers
+from calibrant.stats.estimates.betting import check_level, check_side, numbers, unit
 from calibrant.stats.estimates.intervals import Side
 from calibrant.stats.estimates.rates import bounds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Measurand = Literal["items", "population"]
+
+UNSEEN = 2.0
+"""Errors of size 1 that are added to those seen: of an error in 50 items, 50 labels may show none."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,11 @@ def weighted_mean(
     that prediction over all items is corrected by the errors on labelled items, each divided by its
     probability (the generalised regression estimator; Zrnic and Candès, "Active statistical
     inference", ICML 2024, section 4, is the same without the fit). The limits are Student's t with
-    Satterthwaite's degrees of freedom of the errors' squares.
+    Satterthwaite's degrees of freedom of the errors' squares, with two more errors of size 1 at the
+    mean weight, so that a judge without a seen error is not taken for perfect.
 
     Args:
-        y: shape (n,), gold labels.
+        y: shape (n,), gold labels in 0–1.
         judge: shape (n,), the judge's values on the same items, any scale.
         probability: shape (n,), chances in (0, 1] with which each was chosen.
         every: shape (N,), the judge's values on all items, labelled ones included.
@@ -146,7 +150,7 @@ def weighted_mean(
     check_side(side)
     gold, f, p, f_all = (
         numbers(v, n)
-        for v, n in ((y, "gold"), (judge, "judge"), (probability, "probability"), (every, "judge"))
+        for v, n in ((unit(y, 0, 1, "gold"), "gold"), (judge, "judge"), (probability, "probability"), (every, "judge"))
     )
     if not gold.size == f.size == p.size:
         raise InputError(
@@ -172,6 +176,8 @@ def weighted_mean(
     df = 1.0
     if variance > 0:
         df = max(1.0, min(2 * variance**2 / float((parts**2).sum()) - 2, gold.size - 2.0))
+    # A judge that was right on every label may yet be wrong: two more errors of size 1.
+    variance += UNSEEN * float(np.mean(w**2 * (1 - p))) / items**2
     if measurand == "population":
         mean = float(w @ gold / w.sum())
         variance += float(w @ (gold - mean) ** 2 / w.sum()) / items
@@ -219,6 +225,7 @@ def grouped_mean(
     fourth = ((events * one**2 + (labels - events) * zero**2).sum(axis=1)) * inflate**2
     df = np.where(fourth > 0, 2 * variance**2 / np.where(fourth > 0, fourth, 1) - 2, 1.0)
     df = np.maximum(1.0, np.minimum(df, n - 2.0))
+    variance = variance + UNSEEN * (labels @ each) / np.maximum(n, 1)
     if measurand == "population":
         variance = variance + height * (1 - height) / items
     tail = (1 - level) / (2 if side == "two" else 1)
