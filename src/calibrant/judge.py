@@ -27,6 +27,19 @@ __all__: list[str] = [*_HOMES]
 
 __all__: list[str] = [
     "pressure",
+    "anytime_ppi": "calibrant.judges.anytime",
+    "calibrated": "calibrant.judges.calibration",
+    "calibrated_ppi": "calibrant.judges.calibration",
+    "calibration": "calibrant.judges.calibration",
+    "plan": "calibrant.judges.planning",
+}
+
+__all__: list[str] = [  # noqa: F822
+    "anytime_ppi",
+    "calibrated",
+    "calibrated_ppi",
+    "calibration",
+    "plan",
 ]
 
 
