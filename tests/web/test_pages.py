@@ -9,6 +9,7 @@ import pytest
 from calibrant.web.labelling import people
 from calibrant.web.labelling.scheme import pairwise, scale
 from calibrant.web.security import HEADERS, LARGEST_BODY
+
 from .conftest import URL, Inputs, answers
 
 
@@ -299,8 +300,10 @@ def test_what_is_not_there_is_a_page(desk, path):
     assert "Nothing here" in answer.text or "Unknown link" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/next?after=-5", "/next?after=99999999999999999999",
-                                  "/item/1?saved=99999999999999999999", "/labels?done=1"])  # fmt: skip
+@pytest.mark.parametrize("path", [
+    "/next?after=-5", "/next?after=99999999999999999999", "/labels?done=1",
+    "/item/1?saved=99999999999999999999",
+])  # fmt: skip
 def test_odd_numbers_do_no_harm(desk, path):
     assert desk.rater("ana").client.get(path).status_code == 200
 

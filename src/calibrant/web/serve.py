@@ -70,6 +70,8 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        # From here on connections wait for the server instead of being refused.
+        bound.listen(1024)
     except OSError as e:
         bound.close()
         raise InputError(

@@ -284,7 +284,7 @@ def _items(app: FastAPI, site: Site) -> None:
         visitor = _rater(site, request)
         assert visitor.rater is not None
         rows = [
-            (t, words(t), one_line(t.answers[0], 120))
+            (t, words(t), one_line(t.answers[0][:120]) + "…" * (len(t.answers[0]) > 120))
             for t in store.tasks(visitor.rater)
             if t.state
         ]

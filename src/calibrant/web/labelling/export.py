@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,8 @@ from calibrant.records.comparisons import COMPARISONS
 from calibrant.report.exports.csv import cell
 from calibrant.report.page import write_whole
 from calibrant.web.labelling.store import Store
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 LABELS: dict[str, pl.DataType] = {
     "item": pl.String(),
@@ -37,10 +40,10 @@ item; `cluster` is the question."""
 
 
 def labels(store: Store, *, history: bool = False) -> pl.DataFrame:
-    """What every rater said about every item, the last word each.
+    """What every rater said about every item, the last word each, without items skipped.
 
     Args:
-        history: every word instead, in order of time.
+        history: every word instead, in order of time, skipping too.
     """
     with store.read() as con:
         rows = con.execute(
@@ -61,7 +64,7 @@ def labels(store: Store, *, history: bool = False) -> pl.DataFrame:
     if history:
         return table.sort("id").select(list(LABELS))
     last = table.filter(pl.col("revision") == pl.col("revision").max().over("item", "grader"))
-    return last.select(list(LABELS))
+    return last.filter(pl.col("state") != "skipped").select(list(LABELS))
 
 
 def comparisons(store: Store) -> pl.DataFrame:
@@ -96,7 +99,7 @@ def to_bytes(table: pl.DataFrame, ending: str) -> bytes:
     if ending == ".csv":
         text = [n for n, kind in table.schema.items() if kind == pl.String()]
         safe = [
-            pl.Series(n, [None if v is None else cell(v) for v in table[n]], pl.String())
+            pl.Series(n, [None if v is None else _cell(v) for v in table[n]], pl.String())
             for n in text
         ]
         table.with_columns(safe).write_csv(out, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
@@ -105,6 +108,11 @@ def to_bytes(table: pl.DataFrame, ending: str) -> bytes:
     else:
         raise InputError(f"wanted a file as .csv or .parquet, got {one_line(repr(ending), 40)}")
     return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """As `cell`; a number with a sign is no formula."""
+    return text if _NUMBER.fullmatch(text) else cell(text)
 
 
 def write(table: pl.DataFrame, path: Path) -> None:
