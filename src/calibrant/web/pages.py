@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import HTMLResponse, Response
 
 from calibrant._figure import ROLES
+from calibrant._text import one_line, shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,6 +41,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["static"] = static_url
+    environment.filters["line"] = one_line
+    environment.filters["block"] = lambda text: shown(text, len(text))
     environment.filters["count"] = lambda n: f"{n:,}"
     environment.filters["percent"] = lambda x: f"{x:.0%}"
     return environment

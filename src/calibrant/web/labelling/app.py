@@ -173,7 +173,7 @@ def _doors(app: FastAPI, site: Site) -> None:
     @app.post("/enter/{token}")
     def enter(token: str, form: Form) -> Response:
         found = link(token)
-        name = form.get("name", "")[:200]
+        name = one_line(form.get("name", "")[:200])
         try:
             session = people.enter(site.store, found, name)
         except InputError as e:

@@ -138,7 +138,6 @@ def enter(store: Store, link: Link, name: str = "") -> str | None:
 
 
 def _join(con: sqlite3.Connection, name: str) -> int:
-    name = " ".join(name.split())
     if not name or name != one_line(name, LONGEST_NAME):
         raise InputError(f"Please give a name of 1 to {LONGEST_NAME} plain characters.")
     if con.execute("SELECT 1 FROM rater WHERE name = ?", (name,)).fetchone():
