@@ -39,12 +39,14 @@ class Options:
         max_member: bytes that one file, or one member of an archive, may unpack to.
         columns: for tables, trials column → the file's column.
         constants: for tables, trials column → value for every row.
+        questions: keep what the subject was asked in the metadata, as text.
     """
 
     cluster_key: str | None = None
     max_member: int = GIB
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
+    questions: bool = False
 
 
 @dataclass

@@ -81,6 +81,7 @@ class Rows:
             content = _resolved(content, attachments)
             answer = _resolved(answer, attachments)
         metadata = sample.metadata or {}
+        asked = {"question": _asked(*content[:2])} if self.options.questions else {}
         usage = list((sample.model_usage or {}).values())
         costs = [c for c in (number(u.total_cost) for u in usage) if c is not None]
         seconds = number(sample.working_time)
@@ -98,7 +99,7 @@ class Rows:
             "seconds": number(sample.total_time) if seconds is None else seconds,
             "cost": sum(costs) if costs else None,
             "time": moment(sample.completed_at),
-            "metadata": self._metadata(sample, metadata, data, where),
+            "metadata": self._metadata(sample, metadata, data, where, asked),
         }
 
     def _cluster(self, metadata: dict[str, Any]) -> str | None:
@@ -120,8 +121,9 @@ class Rows:
         return found
 
     def _metadata(
-        self, sample: Sample, metadata: dict[str, Any], data: bytes, where: str
-    ) -> str | None:
+        self, sample: Sample, metadata: dict[str, Any], data: bytes, where: str,
+        more: dict[str, str],
+    ) -> str | None:  # fmt: skip
         tools: Counter[str] = Counter()
         if _filled(sample.messages) and b'"tool_calls"' in data:
             for turn in decode(sample.messages, list[Turn], f"{where}: messages"):
@@ -136,6 +138,7 @@ class Rows:
             # Inspect scores a sample that failed only where it was told to.
             "error": sample.error.message[:2000] if sample.error else None,
             "sample": scalars(metadata),
+            **more,
         }
         said = {k: v for k, v in said.items() if v not in _EMPTY}
         return encode(said) if said else None
@@ -189,6 +192,21 @@ def _shown(given: str | list[dict[str, Any]]) -> Any:
     if isinstance(given, str):
         return given
     return [_message(m) for m in given]
+
+
+def _asked(given: Any, choices: Any) -> str:
+    """What the subject was asked, as text for people."""
+    if isinstance(given, str):
+        text = given
+    elif len(given) == 1 and not given[0].get("parts"):
+        text = given[0]["text"]
+    else:
+        text = "\n\n".join(
+            f"{m['role'] or 'message'}: {m['text']}{' [not text]' if m.get('parts') else ''}"
+            for m in given
+        )
+    options = [f"{chr(65 + i)}) {c}" for i, c in enumerate((choices or [])[:26])]
+    return storable("\n".join([text, *([""] if options else []), *options]))
 
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,23 @@
+"""What do people answer in a browser? The server's generic parts, and a room for each use."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from calibrant.errors import InputError
+
+NEEDED = ("fastapi", "uvicorn", "markdown_it")
+"""What the extra `web` brings."""
+
+
+def need_extra() -> None:
+    """Refuse, in one line, where the packages of the extra `web` are not installed.
+
+    Raises:
+        InputError: naming what is missing and the extra.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"the web pages need {', '.join(missing)}: pip install 'calibrant[web]' brings them"
+        )

@@ -1,0 +1,130 @@
+"""How does a server run on one machine until Ctrl-C? A socket first, then uvicorn on it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from calibrant._text import one_line
+from calibrant.errors import InputError, RunError
+from calibrant.web.security import LOOPBACK
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+GRACE = 5
+"""Seconds that requests in flight are given when the server is told to stop."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server listens.
+
+    Attributes:
+        socket: bound already, so that links can be shown before the first request.
+        url: how it is reached, without a slash at the end.
+        hosts: names by which it may be called; empty: any.
+    """
+
+    socket: socket.socket
+    url: str
+    hosts: tuple[str, ...]
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach it through TLS."""
+        return self.url.startswith("https:")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int, public_url: str | None = None) -> Place:
+    """Bind a socket.
+
+    Args:
+        port: 0 takes a free one.
+        public_url: how people reach it, where that is another address (a proxy that speaks TLS).
+
+    Raises:
+        InputError: if the address is none, or the port is taken.
+    """
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, proto)
+    except OSError as e:
+        raise InputError(f"--host {one_line(host, 80)}: no address ({e.strerror or e})") from e
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        # From here on connections wait for the server instead of being refused.
+        bound.listen(1024)
+    except OSError as e:
+        bound.close()
+        raise InputError(
+            f"{one_line(host, 80)}:{port}: cannot listen there ({e.strerror or e}); "
+            "--port 0 takes a free port"
+        ) from e
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{bound.getsockname()[1]}"
+    hosts: tuple[str, ...] = LOOPBACK if is_loopback(host) else ()
+    if public_url is not None:
+        try:
+            url, name = _public(public_url)
+        except InputError:
+            bound.close()
+            raise
+        hosts = (*hosts, name) if hosts else ()
+    return Place(bound, url, hosts)
+
+
+def _public(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+        name = parts.hostname
+    except ValueError:
+        name = None
+    if name is None or parts.scheme not in ("http", "https") or parts.path not in ("", "/"):
+        raise InputError(
+            f"--public-url: wanted a URL such as https://labels.example.org, without a path, got "
+            f"{one_line(url, 100)!r}"
+        )
+    return f"{parts.scheme}://{parts.netloc}", f"[{name}]" if ":" in name else name
+
+
+def run(app: ASGIApp, place: Place, started: Callable[[], None] = lambda: None) -> None:
+    """Serve until Ctrl-C; requests in flight are finished first.
+
+    Raises:
+        RunError: if the server cannot start.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", server_header=False,
+        proxy_headers=False, timeout_graceful_shutdown=GRACE,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    try:
+        started()
+        server.run(sockets=[place.socket])
+    except KeyboardInterrupt:
+        # uvicorn has shut down in order, and passes the signal on.
+        return
+    finally:
+        place.socket.close()
+    if not server.started:
+        raise RunError(f"{place.url}: the server did not start")
