@@ -162,7 +162,7 @@ def load_function(rule: str, base: Path) -> Callable[..., Any]:
     except Exception as e:
         # The file is the user's code: whatever it raises, loading it is what failed.
         raise InputError(f"judge {rule}: cannot be loaded ({one_line(str(e))})") from e
-    function = getattr(module, name, None)
+    function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
         raise InputError(f"judge {rule}: the file defines no function {name!r}")
     return function

@@ -42,6 +42,7 @@ from calibrant.records.trials import write_parquet
 
 Watch = Callable[[ArenaProgress], None]
 
+
 def arena(
     path: str | Path,
     *,

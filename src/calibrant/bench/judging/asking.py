@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,14 +70,11 @@ def open_judge(judge: JudgeFile, kind: Kind, scale: Scale, base: Path, seed: int
     def ask(showing: Showing, _: int) -> Said:
         case = showing.case
         item = Item(case.item, case.question, case.target or "")
-        a, b = (
-            Answer(case.answers[i], {}) if i is not None and i < len(case.answers) else Answer("", {})
-            for i in ((showing.first, 1 - showing.first) if showing.first is not None else (0, 1))
-        )
-        found = rule(item, a, b)
+        # Pointwise: whether the answer beats an empty one, which neither equals nor holds a target.
+        texts = (*_as_shown(showing).answers, "")
+        found = rule(item, Answer(texts[0], {}), Answer(texts[1], {}))
         if found.outcome is None:
             return Said(None, found.reason)
-        # Pointwise: whether the answer beats an empty one, which neither equals nor holds a target.
         return Said(_PREFERENCE[found.outcome] if kind == "pairwise" else
                     float(found.outcome == "left"), text=found.outcome)  # fmt: skip
 
@@ -96,8 +93,6 @@ def _planted(judge: Planted, kind: Kind, seed: int) -> Rule:
 
 def _as_shown(showing: Showing) -> Case:
     """The case with its answers in the order shown."""
-    from dataclasses import replace
-
     case = showing.case
     if showing.first in (None, 0):
         return case
@@ -152,9 +147,8 @@ def texts_of(judge: JudgeFile, kind: Kind, scale: Scale, showings: Sequence[Show
 
 
 def stream_of(
-    judge: JudgeFile, kind: Kind, scale: Scale, showings: Sequence[Showing], texts: Sequence[str],
-    repeat: int, base: Path,
-) -> Stream:  # fmt: skip
+    judge: JudgeFile, showings: Sequence[Showing], texts: Sequence[str], repeat: int, base: Path
+) -> Stream:
     """The showings as a stream for Inspect, under a key of its own for each repeat."""
     key = f"judge/{judge.label}/repeat-{repeat}"
     if judge.scorer is not None:

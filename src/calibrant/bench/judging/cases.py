@@ -78,9 +78,7 @@ def _one_kind(cases: list[Case], where: str) -> list[Case]:
     return cases
 
 
-def _case(
-    row: Mapping[str, Any], question: str, answers: Sequence[str], where: str
-) -> Case:
+def _case(row: Mapping[str, Any], question: str, answers: Sequence[str], where: str) -> Case:
     texts = tuple(_text(row, a, where) for a in answers)
     asked = _text(row, question, where)
     authors = tuple(str(row.get(AUTHORS[a]) or "") for a in answers)

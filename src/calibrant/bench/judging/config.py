@@ -1,4 +1,4 @@
-"""Which judge is put to the probes? Judge files: a rule, a model with a scale, an Inspect scorer."""
+"""Which judge is put to the probes? Judge files: a rule, a model with a scale, a scorer."""
 
 from __future__ import annotations
 

@@ -42,9 +42,7 @@ PAIR_TOKEN = _PAIR + "Which answer is better? Say only the number 1 or 2."
 
 _ONE = (
     "You grade one answer to a question.\n\n"
-    + _HEAD.format(
-        criterion="{criterion}", what="The answer stands between markers.", places=""
-    )
+    + _HEAD.format(criterion="{criterion}", what="The answer stands between markers.", places="")
     + "Answer{author}:\n{answer}\n\nThe scale:\n{scale}\n\n"
 )
 

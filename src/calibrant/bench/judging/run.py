@@ -29,7 +29,7 @@ from calibrant.bench.trial import Trial
 from calibrant.errors import InputError
 from calibrant.judges.probes.findings import Probing, Summary
 from calibrant.judges.probes.probe import Kind, Probe
-from calibrant.judges.probes.summary import ORDER, VERDICTS, Terms, summarise
+from calibrant.judges.probes.summary import ORDER, ORDER_SWAP, VERDICTS, Terms, summarise
 from calibrant.records.identity import content_hash
 from calibrant.records.trials import write_parquet
 
@@ -125,6 +125,13 @@ def probes_for(kind: Kind, given: Sequence[str | Probe] | None = None) -> tuple[
     return fit
 
 
+def all_probes() -> tuple[Probe, ...]:
+    """Every probe by its name: the place, and the alterations of the catalogue."""
+    from calibrant.judges.probes.catalogue import probes
+
+    return (ORDER_SWAP, *probes())
+
+
 def _in_folder(job: _Job, rule: Rule | None, out: Path | None) -> Probing:
     from anyio.from_thread import start_blocking_portal
 
@@ -211,14 +218,18 @@ class _Job:
     def fingerprint(self) -> str:
         """A hash of everything that decides what is asked, but how often."""
         judge = self.judge.model_dump(mode="json", exclude={"max_connections", "price", "name"})
-        shown = [[s.id, content_hash(t)] for s, t in zip(self.plan.showings, self.texts, strict=True)]
+        shown = [
+            [s.id, content_hash(t)] for s, t in zip(self.plan.showings, self.texts, strict=True)
+        ]
         return content_hash({"judge": judge, "shown": shown, "seed": self.terms.seed})
 
     def open(self, run: RunFolder) -> None:
         """Note in the folder what this run is."""
         from calibrant.subjects import describe
 
-        described = {} if self.judge.model is None else {self.judge.model: describe(self.judge.model)}
+        described = (
+            {} if self.judge.model is None else {self.judge.model: describe(self.judge.model)}
+        )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         run.save_manifest(
             kind="probing", fingerprint=self.fingerprint(),
@@ -250,9 +261,7 @@ class _Job:
         from calibrant.bench.administer import Subject, administer, seed_for
 
         showings = self.plan.showings
-        stream = stream_of(
-            self.judge, self.kind, self.scale, showings, self.texts, repeat, self.base
-        )
+        stream = stream_of(self.judge, showings, self.texts, repeat, self.base)
         taker = _Spending(len(showings), self._tick, left)
         known = [run.trials.get((stream.key, k)) for k in range(len(showings))]
         whole = [t for k, t in enumerate(known) if t is not None and t.item == stream.item(k)]
@@ -373,5 +382,7 @@ class _Job:
         if hidden:
             out.append(f"not shown to this judge, so no cause of bias: {', '.join(sorted(hidden))}")
         if s.repeats == 1 and self.judge.rule is None:
-            out.append("put once: what changes by chance alone is not told apart (repeat 2 or more)")
+            out.append(
+                "put once: what changes by chance alone is not told apart (repeat 2 or more)"
+            )
         return tuple(out)

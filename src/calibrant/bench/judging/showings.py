@@ -33,7 +33,9 @@ class Showing:
     @property
     def id(self) -> str:
         """Unique among the showings of a run."""
-        return f"{self.number:06d}-{self.probe or 'base'}-{'' if self.first is None else self.first}"
+        return (
+            f"{self.number:06d}-{self.probe or 'base'}-{'' if self.first is None else self.first}"
+        )
 
 
 @dataclass

@@ -280,7 +280,7 @@ def flip_p(
 
 
 def _lattice(d: Floats) -> NDArray[np.int64] | None:
-    """The differences as whole numbers of a common step, if the exact distribution is affordable."""
+    """The differences as whole numbers of a step, if the exact distribution is affordable."""
     for parts in (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 30, 36, 40, 60, 100):
         scaled = d * parts
         whole = np.rint(scaled)

@@ -155,8 +155,8 @@ class Finding:
         if self.detection is not None:
             text += f", fell in {self.detection.fell!r}"
         else:
-            low, high = self.simultaneous
-            text += f", shift {self.shift.value:+.3g} [{low:+.3g}, {high:+.3g}], "
+            i = self.shift.interval
+            text += f", shift {self.shift.value:+.3g} [{i.low:+.3g}, {i.high:+.3g}], "
             text += f"Holm p = {self.p_holm:.3g}"
         return text + f", {self.cases} cases" + (f", {lost} failed verdicts" if lost else "")
 

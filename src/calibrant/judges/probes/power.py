@@ -138,7 +138,8 @@ def detection_power(cases: int, rate: float, wanted: float, *, alpha: float = 0.
 
     if cases < 1 or not 0 <= rate <= 1 or not 0 < wanted < 1:
         raise InputError(
-            f"cases, rate, wanted: wanted at least 1 and shares, got {cases!r}, {rate!r}, {wanted!r}"
+            "cases, rate, wanted: wanted at least 1 and shares, got "
+            f"{cases!r}, {rate!r}, {wanted!r}"
         )
     # The fewest k whose lower limit reaches `wanted`: P(X ≥ k | wanted) ≤ alpha.
     k = next(

@@ -34,6 +34,13 @@ Floats = NDArray[np.float64]
 ORDER = "order-swap"
 """The probe of place: it needs no altered text, only every case in both orders."""
 
+ORDER_SWAP = Probe(
+    ORDER, "position", "Does the answer shown first gain by it?", "same",
+    frozenset({"pairwise"}), lambda case, side, rng: None,  # noqa: ARG005
+    "Wang et al., Large language models are not fair evaluators, arXiv 2305.17926 (2023)",
+)  # fmt: skip
+"""For lists: how cases are put is the runner's, so that this alters nothing."""
+
 VERDICTS: dict[str, Any] = {
     "case": pl.Int64(), "item": pl.String(), "probe": pl.String(), "side": pl.Int64(),
     "first": pl.Int64(), "repeat": pl.Int64(), "value": pl.Float64(), "log_odds": pl.Float64(),
@@ -153,7 +160,7 @@ def summarise(
     order = None
     if many and kind == "pairwise":
         order = _order_swap(table, terms)
-        found.append(_order_finding(table, order, many, terms))
+        found.append(_order_finding(table, many, terms))
     for p in named:
         missing = (not_applicable or {}).get(p.name, 0)
         found.append(_finding(table, p, many, low, high, terms, missing))
@@ -171,11 +178,14 @@ def _finding(
     cases = [c for c in table.cases(p.name) if (None, c) in table.value]
     items = table.items(cases)
     base, altered = (table.towards(name, cases, p.name) for name in (None, p.name))
+    detection = None
+    if p.expect == "lower":
+        detection = _detection(base, altered, items, low, many, terms)
     return _with_shift(
         p.name, p.family, p.asks, p.expect, p.source, base, altered, items, many,
         (low, high), terms, missing,
         changed=_changed(table, p.name, cases, terms),
-        detection=_detection(base, altered, items, low, many, terms) if p.expect == "lower" else None,
+        detection=detection,
     )  # fmt: skip
 
 
@@ -301,13 +311,13 @@ def _order_swap(table: _Table, terms: Terms) -> OrderSwap:
     )  # fmt: skip
 
 
-def _order_finding(table: _Table, order: OrderSwap, many: int, terms: Terms) -> Finding:
+def _order_finding(table: _Table, many: int, terms: Terms) -> Finding:
     cases = table.cases(None)
     raw = table.raw(None, cases)
     # Answer 0 when it stands first, against when it stands second.
     return _with_shift(
-        ORDER, "position", "Does the answer shown first gain by it?", "same",
-        "Wang et al., 2023, arXiv 2305.17926", 1 - raw[:, 1, :], raw[:, 0, :],
+        ORDER, ORDER_SWAP.family, ORDER_SWAP.asks, "same", ORDER_SWAP.source,
+        1 - raw[:, 1, :], raw[:, 0, :],
         table.items(cases), many, (0.0, 1.0), terms, 0, changed=None, detection=None,
     )  # fmt: skip
 
@@ -336,7 +346,7 @@ def _judged(found: Sequence[Finding], span: float, terms: Terms) -> tuple[Findin
     if not found:
         return ()
     p = [f.shift.worst_p for f in found]
-    holm, bh, by = (adjust(p, m) for m in ("holm", "benjamini-hochberg", "benjamini-yekutieli"))  # type: ignore[arg-type]
+    holm, bh, by = (adjust(p, m) for m in ("holm", "benjamini-hochberg", "benjamini-yekutieli"))
     return tuple(
         f.judged(float(h), float(b), float(y), terms.alpha, terms.margin * span)
         for f, h, b, y in zip(found, holm, bh, by, strict=True)
