@@ -40,6 +40,11 @@ __all__: list[str] = [  # noqa: F822
     "calibrated_ppi",
     "calibration",
     "plan",
+    "probe": "calibrant.bench.judging.run",
+}
+
+__all__: list[str] = [
+    "probe",  # noqa: F822
 ]
 
 
