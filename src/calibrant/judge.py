@@ -7,45 +7,19 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "agree": "calibrant.judges.agreement",
-}
-
-__all__: list[str] = [  # noqa: F822
-    "agree",
-    "correct": "calibrant.judges.correction.correct",
-}
-
-__all__: list[str] = [
-    "correct",  # noqa: F822
-]
-    "latent": "calibrant.judges.latent",
-    "panel": "calibrant.judges.panels",
-}
-
-__all__: list[str] = [*_HOMES]
-    "pressure": "calibrant.judges.pressure",
-}
-
-__all__: list[str] = [
-    "pressure",
     "anytime_ppi": "calibrant.judges.anytime",
     "calibrated": "calibrant.judges.calibration",
     "calibrated_ppi": "calibrant.judges.calibration",
     "calibration": "calibrant.judges.calibration",
+    "correct": "calibrant.judges.correction.correct",
+    "latent": "calibrant.judges.latent",
+    "panel": "calibrant.judges.panels",
     "plan": "calibrant.judges.planning",
-}
-
-__all__: list[str] = [  # noqa: F822
-    "anytime_ppi",
-    "calibrated",
-    "calibrated_ppi",
-    "calibration",
-    "plan",
+    "pressure": "calibrant.judges.pressure",
     "probe": "calibrant.bench.judging.run",
 }
 
-__all__: list[str] = [
-    "probe",  # noqa: F822
-]
+__all__: list[str] = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
