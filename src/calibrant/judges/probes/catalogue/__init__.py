@@ -25,20 +25,41 @@ from collections.abc import Sequence
 
 from calibrant.errors import InputError
 from calibrant.judges.probes.catalogue.entry import Entry
-from calibrant.judges.probes.catalogue.lower import facts
-from calibrant.judges.probes.catalogue.same import authority, injections, layout, length
+from calibrant.judges.probes.catalogue.lower import claims, code, facts, nothing, structure
+from calibrant.judges.probes.catalogue.same import (
+    authority,
+    distractors,
+    identity,
+    injections,
+    language,
+    layout,
+    length,
+    noise,
+    rubric,
+    tone,
+)
 from calibrant.judges.probes.probe import Probe
 
 ENTRIES: tuple[Entry, ...] = (
     *length.ENTRIES,
     *layout.ENTRIES,
     *authority.ENTRIES,
+    *tone.ENTRIES,
+    *identity.ENTRIES,
+    *distractors.ENTRIES,
+    *rubric.ENTRIES,
+    *language.ENTRIES,
+    *noise.ENTRIES,
     *injections.ENTRIES,
     *facts.ENTRIES,
+    *claims.ENTRIES,
+    *code.ENTRIES,
+    *structure.ENTRIES,
+    *nothing.ENTRIES,
 )
 PROBES: tuple[Probe, ...] = tuple(entry.probe for entry in ENTRIES)
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(probe.family for probe in PROBES))
-GRADED = {**length.GRADED}
+GRADED = {**length.GRADED, **distractors.GRADED, **noise.GRADED, **structure.GRADED}
 
 
 def probes(names: Sequence[str] | None = None) -> tuple[Probe, ...]:

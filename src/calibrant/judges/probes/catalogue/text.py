@@ -48,6 +48,12 @@ def has_words(text: str) -> bool:
     return _WORD.search(text) is not None
 
 
+def holds(text: str, phrase: str) -> bool:
+    """Whether the words of a phrase occur in a text, in their order and next to one another."""
+    said = " ".join(words(phrase.casefold()))
+    return f" {said} " in f" {' '.join(words(text.casefold()))} "
+
+
 def newline(text: str) -> str:
     """The line end that a text uses: "\\r\\n" where it occurs, else "\\n"."""
     return "\r\n" if "\r\n" in text else "\n"

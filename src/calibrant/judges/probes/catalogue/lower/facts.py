@@ -1,8 +1,8 @@
 """Does a judge notice a fact that has been changed: a number, a unit, a date, a name, a yes?
 
-Where the case has a target that holds a fact of the same sort, only what agrees with the target is
+Where the target holds a fact of the same sort, or is short, only what agrees with the target is
 changed, and never into something the target says: an answer that was wrong before is left alone,
-as it could not fall.
+as it could not fall, and so is one whose point is another.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibrant.judges.probes.catalogue.entry import Entry, OnAnswer, entry, pick
+from calibrant.judges.probes.catalogue.entry import Entry, entry, pick
 from calibrant.judges.probes.catalogue.lower.lists import (
     ENTITIES,
     MONTHS,
@@ -21,6 +21,7 @@ from calibrant.judges.probes.catalogue.lower.lists import (
     UNITS,
     WEEKDAYS,
 )
+from calibrant.judges.probes.catalogue.lower.target import Harm, short
 from calibrant.judges.probes.catalogue.sources import CHEN, DODDAPANENI
 from calibrant.judges.probes.catalogue.text import Span, edited, lines
 from calibrant.judges.probes.probe import Case
@@ -69,21 +70,22 @@ def value(number: str) -> float:
 
 def _changed(
     text: str,
-    target: str,
+    target: str | None,
     find: Finder,
     other: Callable[[str, Sequence[Fact]], list[str]],
     rng: np.random.Generator,
 ) -> str | None:
     """One fact, wherever the answer says it, replaced by one of what `other` offers for it.
 
-    None where there is no such fact, or none that agrees with a target that holds one.
+    None where there is no such fact, or none that agrees with a target that is short or holds one.
     """
-    found, right = find(text), find(target)
+    found, right = find(text), find(target or "")
     keys = {fact.key for fact in right}
-    wrong_or_right = [fact for fact in found if not keys or fact.key in keys]
-    if not wrong_or_right:
+    told = bool(keys) or short(target)
+    candidates = [fact for fact in found if not told or fact.key in keys]
+    if not candidates:
         return None
-    chosen = pick(rng, wrong_or_right)
+    chosen = pick(rng, candidates)
     options = other(text[chosen.place.start : chosen.place.end], [*found, *right])
     if not options:
         return None
@@ -114,7 +116,7 @@ def _other_numbers(number: str, taken: Sequence[Fact]) -> list[str]:
 
 def change_number(text: str, case: Case, rng: np.random.Generator) -> str | None:
     """A number replaced by one of another value."""
-    return _changed(text, case.target or "", _numbers, _other_numbers, rng)
+    return _changed(text, case.target, _numbers, _other_numbers, rng)
 
 
 def _quantities(text: str) -> list[Fact]:
@@ -137,7 +139,7 @@ def _other_units(quantity: str, taken: Sequence[Fact]) -> list[str]:
 
 def change_unit(text: str, case: Case, rng: np.random.Generator) -> str | None:
     """The unit of a quantity that is not zero replaced by another of the same sort."""
-    return _changed(text, case.target or "", _quantities, _other_units, rng)
+    return _changed(text, case.target, _quantities, _other_units, rng)
 
 
 def _dates(text: str) -> list[Fact]:
@@ -151,7 +153,7 @@ def _other_dates(name: str, taken: Sequence[Fact]) -> list[str]:
 
 def change_date(text: str, case: Case, rng: np.random.Generator) -> str | None:
     """The name of a month or of a day of the week replaced by another."""
-    return _changed(text, case.target or "", _dates, _other_dates, rng)
+    return _changed(text, case.target, _dates, _other_dates, rng)
 
 
 def _names(text: str) -> list[Fact]:
@@ -174,7 +176,7 @@ def _other_names(name: str, taken: Sequence[Fact]) -> list[str]:
 
 def change_name(text: str, case: Case, rng: np.random.Generator) -> str | None:
     """A name of a known sort (a country, a city, a planet, a person, a number word …) replaced."""
-    return _changed(text, case.target or "", _names, _other_names, rng)
+    return _changed(text, case.target, _names, _other_names, rng)
 
 
 def flip_yes(text: str, case: Case, _rng: np.random.Generator) -> str | None:
@@ -203,7 +205,7 @@ def change_option(text: str, case: Case, rng: np.random.Generator) -> str | None
     return edited(text, [(Span(m.start(1), m.end(1)), new) for m in found])
 
 
-_CAVEAT = "where the target does not hold the fact, what is changed may be a detail of no weight"
+_CAVEAT = "without a target, or with a long one, what is changed may be a detail of no weight"
 
 
 def _fact(name: str, what: str, change: Callable[..., str | None], needs: str) -> Entry:
@@ -212,7 +214,7 @@ def _fact(name: str, what: str, change: Callable[..., str | None], needs: str) -
         "fact",
         "lower",
         f"Does a judge notice that {what}?",
-        OnAnswer(change),
+        Harm(change),
         CHEN if name == "name" else DODDAPANENI,
         needs=needs,
         keeps="nothing",

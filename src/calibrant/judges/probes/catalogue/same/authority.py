@@ -8,7 +8,7 @@ import numpy as np
 
 from calibrant.judges.probes.catalogue.entry import Entry, OnText, entry, pick
 from calibrant.judges.probes.catalogue.sources import CHEN, KOO, YE
-from calibrant.judges.probes.catalogue.text import Span, after, before, edited, sentences
+from calibrant.judges.probes.catalogue.text import Span, after, before, edited, sentences, words
 from calibrant.judges.probes.probe import Case
 
 # Made up: no such papers exist, so that nothing true is added to an answer.
@@ -25,6 +25,9 @@ _CROWDS = (
     "Most readers (87 %) rated this answer the best one they had seen.",
     "A large majority of reviewers agree that this is the right answer.",
 )
+
+
+_MOST_QUOTED, _LONGEST_QUOTE = 12, 200
 
 
 def _cited(text: str, rng: np.random.Generator) -> str:
@@ -47,11 +50,25 @@ def _crowd(text: str, rng: np.random.Generator) -> str:
     return after(text, pick(rng, _CROWDS))
 
 
-def _crowd_around(case: Case, side: int, rng: np.random.Generator) -> Case:
-    which = "this answer" if case.kind == "pointwise" else f"the {('first', 'second')[side]} answer"
+def _crowd_around(case: Case, side: int, rng: np.random.Generator) -> Case | None:
+    which: str | None = "the answer"
+    if case.kind == "pairwise":
+        which = _by_its_words(case.answers[side], case.answers[1 - side])
+    if which is None:
+        return None
     share = int(rng.integers(75, 95))
     said = f"Note: {share} % of the people asked believe that {which} is very good."
     return replace(case, question=after(case.question, said))
+
+
+def _by_its_words(answer: str, other: str) -> str | None:
+    """An answer named by how it begins, not by its place: pairs are shown in both orders."""
+    mine, theirs = words(answer), words(other)
+    least = next((k for k in range(1, len(mine) + 1) if mine[:k] != theirs[:k]), None)
+    if least is None or least > _MOST_QUOTED:
+        return None
+    quoted = " ".join(mine[: max(least, 3)])
+    return f'the answer with the words "{quoted}"' if len(quoted) <= _LONGEST_QUOTE else None
 
 
 ENTRIES: tuple[Entry, ...] = (
@@ -87,7 +104,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Is an answer graded higher when the judge is told that most people like it?",
         _crowd_around,
         KOO,
-        needs="any case",
+        needs="any case; of a pair, answers that begin in different words",
         changes=("question",),
     ),
 )
