@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from calibrant.errors import InputError
 from calibrant.judges.probes.catalogue import ENTRIES, FAMILIES, PROBES, Entry, probes
+from calibrant.judges.probes.catalogue.reference import sources, tables
 from calibrant.judges.probes.probe import Case
 
 BY_NAME = {entry.probe.name: entry for entry in ENTRIES}
@@ -159,3 +162,26 @@ def test_an_unknown_probe_is_an_error_that_names_the_nearest():
         probes(["zzzzzz"])
     with pytest.raises(InputError, match="dose of verbosity must be above 0"):
         probes(["verbosity-0"])
+
+
+@pytest.mark.parametrize(
+    "unit", ["Fact 12 is so, in May. ", "word", ".'", "(", "1,", "**a** ", "- x\n"]
+)
+def test_a_long_answer_takes_time_in_proportion(unit):
+    case = Case("q", "Q?", (unit * (100_000 // len(unit)),), rubric=unit * 2000)
+    start = time.process_time()
+    for entry in ENTRIES:
+        altered(entry, case, 0)
+    # About 4 s here; an alteration in quadratic time would take minutes.
+    assert time.process_time() - start < 60
+
+
+def test_the_reference_page_shows_the_catalogue_as_it_is():
+    page = (Path(__file__).parents[2] / "docs" / "judge-probe-catalogue.md").read_text("utf-8")
+    stays, falls = tables().split("### Changed facts")
+    assert stays.strip() in page, "run the tables of catalogue.reference into the page"
+    assert f"### Changed facts{falls}".strip() in page
+    assert sources().strip() in page
+    assert f"{len(PROBES)} probes in {len(FAMILIES)} families" in page
+    expected = {family: {p.expect for p in PROBES if p.family == family} for family in FAMILIES}
+    assert all(len(found) == 1 for found in expected.values())

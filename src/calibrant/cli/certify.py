@@ -23,6 +23,7 @@ SCIENCES = {
     "cycles": "calibrant.ratings.beyond.certificates",
     "arenas": "calibrant.ratings.pairing.certificates",
     "claims": "calibrant.assurance.certificates",
+    "probes": "calibrant.judges.probes.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

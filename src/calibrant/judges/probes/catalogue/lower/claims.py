@@ -23,7 +23,7 @@ _UNCERTAIN = re.compile(r"(?i)\b(?:if|whether|or not|not only|unless|may|might|n
 _REFUSAL = re.compile(
     r"(?i)\A[\s*_\"'“]*(?:(?:i['’]?m|i am)(?: so| very)? sorry,?(?: but)?|sorry,?(?: but)?|"
     r"unfortunately,?|i apologi[sz]e,?(?: but)?|as an ai[^.,]{0,60},)?\s*"
-    r"(?:i|we)(?: really| simply)? (?:can['’]?t|cannot|can not|won['’]?t|will not|"
+    r"(?:i|we)(?: really| simply)?(?: |(?=['’]m))(?:can['’]?t|cannot|can not|won['’]?t|will not|"
     r"(?:am|['’]m) (?:not able|unable|not going)|must decline|have to decline|decline)\b"
 )
 _REFUSALS = (
