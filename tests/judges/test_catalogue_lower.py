@@ -16,8 +16,8 @@ from calibrant.judges.probes.catalogue.lower.claims import is_refusal, should_re
 from calibrant.judges.probes.catalogue.lower.code import blocks, parsed, tree
 from calibrant.judges.probes.catalogue.lower.facts import value
 from calibrant.judges.probes.catalogue.lower.lists import ENTITIES, UNITS
-from calibrant.judges.probes.catalogue.lower.target import known_wrong
 from calibrant.judges.probes.catalogue.samples import RUBRIC, SAMPLES, sample_cases
+from calibrant.judges.probes.catalogue.target import known_wrong
 from calibrant.judges.probes.probe import Case
 
 LOWER = [probe for probe in PROBES if probe.expect == "lower"]

@@ -6,8 +6,7 @@ import re
 
 import numpy as np
 
-from calibrant.judges.probes.catalogue.entry import Entry, OnAnswer, entry, pick
-from calibrant.judges.probes.catalogue.lower.target import Harm
+from calibrant.judges.probes.catalogue.entry import Entry, Harm, OnAnswer, entry, pick
 from calibrant.judges.probes.catalogue.sources import CHEN, DODDAPANENI, YE
 from calibrant.judges.probes.catalogue.text import Span, after, edited, holds, sentences, words
 from calibrant.judges.probes.probe import Alter, Case

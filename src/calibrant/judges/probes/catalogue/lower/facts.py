@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibrant.judges.probes.catalogue.entry import Entry, entry, pick
+from calibrant.judges.probes.catalogue.entry import Entry, Harm, entry, pick
 from calibrant.judges.probes.catalogue.lower.lists import (
     ENTITIES,
     MONTHS,
@@ -21,8 +21,8 @@ from calibrant.judges.probes.catalogue.lower.lists import (
     UNITS,
     WEEKDAYS,
 )
-from calibrant.judges.probes.catalogue.lower.target import Harm, short
 from calibrant.judges.probes.catalogue.sources import CHEN, DODDAPANENI
+from calibrant.judges.probes.catalogue.target import short
 from calibrant.judges.probes.catalogue.text import Span, edited, lines
 from calibrant.judges.probes.probe import Case
 
