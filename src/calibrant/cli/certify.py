@@ -24,6 +24,7 @@ SCIENCES = {
     "arenas": "calibrant.ratings.pairing.certificates",
     "claims": "calibrant.assurance.certificates",
     "probes": "calibrant.judges.probes.certificates",
+    "agreement": "calibrant.judges.agreement.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
