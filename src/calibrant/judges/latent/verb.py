@@ -9,11 +9,12 @@ import numpy as np
 
 from calibrant.errors import InputError
 from calibrant.judges.labels import Labels, as_labels
-from calibrant.judges.latent import intervals
+from calibrant.judges.latent import ability, intervals
+from calibrant.judges.latent.bayesian import CHAINS, DRAWS, sample
 from calibrant.judges.latent.data import Ints, Marks, marks
 from calibrant.judges.latent.dawid_skene import Fit, fit
 from calibrant.judges.latent.information import information
-from calibrant.judges.latent.result import LatentClasses
+from calibrant.judges.latent.result import LatentClasses, confusion_table, from_draws
 from calibrant.stats.estimates.rates import check_level
 
 MODELS = ("dawid-skene", "one-coin", "bayesian", "glad", "severity")
@@ -30,9 +31,12 @@ def latent(
     sampled: bool = True,
     pseudo: float = PSEUDO,
     starts: int = 10,
+    favour: float | None = None,
+    scale: str = "rating",
     level: float = 0.95,
     seed: int = 0,
-) -> Any:
+    **reading: Any,
+) -> LatentClasses | ability.Glad | ability.Severity:
     """Fit a model of graders whose items have no known truth, or only some of them.
 
     - "dawid-skene": classes of items and a confusion matrix per grader, by EM; "one-coin" has one
@@ -49,8 +53,12 @@ def latent(
             graders err.
         pseudo: for "dawid-skene" and "one-coin"; 0 is maximum likelihood, without intervals.
         starts: of EM.
+        favour: for "bayesian", the prior's labels on the diagonal, 1 off it; None for the number
+            of classes.
+        scale: for "severity", "rating" (graders share thresholds) or "partial" (each has its own).
         level: of the intervals, strictly between 0 and 1.
         seed: of starts and chains.
+        reading: further options of `as_labels`, such as `graders`.
 
     Returns:
         `LatentClasses`, `Glad` or `Severity`.
@@ -62,11 +70,20 @@ def latent(
     if model not in MODELS:
         raise InputError(f"model: wanted one of {', '.join(MODELS)}, got {model!r}")
     check_level(level, "two")
-    table = as_labels(labels)
+    table = as_labels(labels, **reading)
     m, graders = prepared(table, gold)
     if model in ("dawid-skene", "one-coin"):
         return _classes(m, graders, table, model, sampled, pseudo, starts, level, seed)
-    raise InputError(f"model {model!r}: not yet")
+    if model == "bayesian":
+        return _bayesian(m, graders, table.categories, sampled, favour, level, seed)
+    if model == "glad":
+        return ability.glad(m, graders, table.categories, level)
+    if gold is not None:
+        raise InputError("gold: severity has no true labels")
+    if table.values is None and not table.ordered:
+        raise InputError("labels: severity wanted numbers or categories named in their order, got "
+                         f"{', '.join(table.categories[:4])}")  # fmt: skip
+    return ability.severity(m, graders, table.categories, scale, level)
 
 
 def prepared(table: Labels, gold: str | Mapping[str, str] | None) -> tuple[Marks, tuple[str, ...]]:
@@ -134,6 +151,39 @@ def _classes(
         intervals.graders(m, f, info, graders, level, one_coin=one), m.items,
         int((m.gold >= 0).sum()), f.posterior, level, method, checks,
         _notes(m, f, table.categories, one),
+    )  # fmt: skip
+
+
+def _bayesian(
+    m: Marks,
+    graders: tuple[str, ...],
+    classes: tuple[str, ...],
+    sampled: bool,
+    favour: float | None,
+    level: float,
+    seed: int,
+) -> LatentClasses:
+    draws, gates = sample(m, favour=favour, sampled=sampled, seed=seed)
+    given, accuracy = np.bincount(m.grader, minlength=m.graders), draws.accuracy()
+    k = m.classes
+    rows = tuple(
+        confusion_table(
+            name, int(given[j]), from_draws(accuracy[:, :, j], level),
+            [[from_draws(draws.confusion[:, :, j, c, d], level) for d in range(k)]
+             for c in range(k)],
+        )
+        for j, name in enumerate(graders)
+    )  # fmt: skip
+    weight = float(k) if favour is None else favour
+    known = int((m.gold >= 0).sum())
+    notes = () if known else ("without gold: graders who err together look better than they are",)
+    return LatentClasses(
+        "bayesian", classes,
+        tuple(from_draws(draws.prevalence[:, :, c], level) for c in range(k)), rows, m.items,
+        known, draws.posterior.mean(axis=0), level,
+        f"Dawid–Skene by Gibbs sampling, {CHAINS} chains of {DRAWS} draws; prior "
+        f"Dirichlet({weight:g} at its own class, 1 elsewhere) per confusion row",
+        {g.name: g.value for g in gates}, notes,
     )  # fmt: skip
 
 

@@ -249,11 +249,13 @@ def _selective(
 
 
 def _without_gold(s: Sheet, level: float, seed: int, costs: Mapping[str, float] | None) -> Panel:
+    from calibrant.judges.latent.result import LatentClasses
     from calibrant.judges.latent.verb import latent
 
     if costs is not None:
         raise InputError("costs: a cascade needs gold")
     found = latent(s.source.pick(s.judges), model="dawid-skene", level=level, seed=seed)
+    assert isinstance(found, LatentClasses)
     sure = found.posterior.max(axis=1)
     table = pl.DataFrame({
         "item": list(s.names), "verdict": list(found.labels()), "confidence": sure.tolist(),
