@@ -68,7 +68,8 @@ def test_the_real_tables():
     votes = as_labels(needs("dices_990.csv"), votes="ratings", item="id")
     assert (len(votes), len(votes.items), votes.categories) == (72103, 990, ("N", "U", "Y"))
     people = as_labels(
-        needs("pandalm_testset_labels.csv"), item="idx", graders=[*map("annotator{}".format, (1, 2, 3))]
+        needs("pandalm_testset_labels.csv"), item="idx",
+        graders=["annotator1", "annotator2", "annotator3"],
     )  # fmt: skip
     assert len(people) == 2997 and people.values.tolist() == [0, 1, 2] and people.ordered
     read = as_labels(
@@ -167,7 +168,7 @@ def test_names_that_differ_by_case_are_noted():
         ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"categories": ["1"]}, "at least two"),
         ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"categories": [1, 1.0]}, "different"),
         ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"duplicates": "keep"}, "'refuse' or"),
-        ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"gold": "g"}, "no column 'g'"),
+        ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"gold": "g"}, "grader or a column, got 'g'"),
         ({"item": ["a"], "grader": ["x"], "label": [[1]]}, {}, "texts or numbers"),
     ],
 )  # fmt: skip

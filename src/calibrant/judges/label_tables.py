@@ -77,27 +77,29 @@ def long_of(
     if table.is_empty():
         raise InputError("labels: wanted at least one row, got none")
     notes: list[str] = []
+    truth = gold if gold in table.columns else None
     if graders is not None or votes is not None:
-        rows = _framed(table, _row_name(table, item), gold, cluster)
+        rows = _framed(table, _row_name(table, item), truth, cluster)
         if graders is not None:
             long, names = _wide(rows, table, graders, notes)
         else:
             long, names = _votes(rows, table, str(votes), notes)
     else:
-        rows = _framed(table, _answer_name(table, item), gold, cluster)
+        rows = _framed(table, _answer_name(table, item), truth, cluster)
         grader = _find(table, "grader", grader)
         trials = _is_trials(table) and label is None
         label = "score" if trials else _find(table, "label", label)
         long = rows.with_columns(_named(table, grader, "grader"), _text(table, label, "label"))
         names = tuple(long["grader"].unique(maintain_order=True).to_list())
     long = long.select("item", "cluster", "grader", "label")
-    if gold is not None and gold in names:
-        raise InputError(f"gold: {gold!r} is a grader already")
-    if gold is not None:
-        truth = rows.filter(pl.col("gold").is_not_null()).unique(maintain_order=True)
-        said = truth.select("item", "cluster", pl.lit(gold).alias("grader"),
+    if truth is not None and truth not in names:
+        known = rows.filter(pl.col("gold").is_not_null()).unique(maintain_order=True)
+        said = known.select("item", "cluster", pl.lit(truth).alias("grader"),
                             pl.col("gold").alias("label"))  # fmt: skip
-        long, names = pl.concat([long, said]), (*names, gold)
+        long, names = pl.concat([long, said]), (*names, truth)
+    if gold not in (None, "majority", *names):
+        there = one_line(", ".join([*names[:8], *table.columns]), 300)
+        raise InputError(f"gold: wanted a grader or a column, got {gold!r}; there are {there}")
     return _coded(long, names, votes is not None, notes)
 
 

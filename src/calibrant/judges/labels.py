@@ -204,7 +204,8 @@ def as_labels(
             their usual other names. In a wide table and in one of votes, `item` names the rows.
         graders: the columns of a wide table, one per grader; an empty cell is no label.
         votes: a column of strings with one character per vote, whose graders are not known.
-        gold: a column with one label per item that is read as one more grader of that name.
+        gold: a column with one label per item, which is read as one more grader of that name; or
+            a grader; or "majority", which adds nothing unless there is such a column.
         cluster: a column that says which items belong together.
         categories: the labels there are, in the order of the scale; what is not among them
             could not be read. By default whatever occurs.
