@@ -46,10 +46,10 @@ def test_agreement_is_that_of_the_labels(labelled):
     found = status(labelled.store)
     assert (found.given, found.wanted, found.complete, found.units) == (12, 12, 6, 6)
     a = found.agreement
-    assert a.percent == pytest.approx(4 / 6) and a.pairs == 6
+    assert a.percent.value == pytest.approx(4 / 6) and a.pairs == 6
     # By hand (Krippendorff 2011): of 12 labels 6 are yes; 4 of 12 coincidences differ.
     assert sum(s.count("yes") for s in SAID.values()) == 6
-    assert a.alpha == pytest.approx(1 - (12 - 1) * 4 / (2 * 6 * 6))
+    assert a.alpha.value == pytest.approx(1 - (12 - 1) * 4 / (2 * 6 * 6))
     assert {d.item for d in found.disputed} == {"secret-item-1", "secret-item-5"}
     assert [(r.gold_right, r.gold_seen) for r in found.raters] == [(1, 1), (0, 1)]
     assert found.seconds_left == 0
@@ -59,7 +59,7 @@ def test_the_page_tells_it(labelled):
     admin = labelled.admin()
     page = admin.get("/admin")
     assert "12 of 12 labels" in page.text and "All done." in page.text
-    assert "<b>67%</b>" in page.text and "secret-item-5" in page.text
+    assert "<b>0.67</b>" in page.text and "secret-item-5" in page.text
     assert "A &lt;b&gt; title" in page.text and "refresh" not in page.headers
     assert admin.get("/admin?live=1").headers["refresh"] == "20"
     unit = re.search(r"/admin/item/\d+", page.text)[0]

@@ -52,7 +52,7 @@ def test_keys_suffice():
 
 
 @pytest.mark.parametrize("given_", [(), ("one",), ("a", "A"), ("a", ""), ("a", "b\n"),
-                                    ("a", "b\x1b[2J"), ("a", "x" * 61),
+                                    ("a", "b\x1b[2J"), ("a", "x" * 61), ("1", "01"), ("nan", "no"),
                                     tuple(map(str, range(21)))])  # fmt: skip
 def test_wrong_categories(given_):
     if given_ == ("a", "b\n"):

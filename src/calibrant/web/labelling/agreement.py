@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
+from calibrant.judges.agreement.estimate import Coefficient, agreement_rate, estimate
+from calibrant.judges.agreement.ratios import alpha, percent
+from calibrant.judges.labels import as_labels
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LEVEL = 0.95
+"""Of the intervals."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,29 +24,20 @@ class Agreement:
     Attributes:
         units: items with labels of at least two raters.
         pairs: pairs of labels on the same item.
-        percent: of these, the share that are the same; None without any.
-        alpha: Krippendorff's alpha, in (-1, 1]; None where it is not defined.
-        interval: of alpha, at `level`; None where there is none.
+        percent: agreement of two raters on an item.
+        alpha: Krippendorff's; nominal, or ordinal on a scale.
     """
 
     units: int
     pairs: int
-    percent: float | None
-    alpha: float | None
-    interval: tuple[float, float] | None
-    level: float = 0.95
+    percent: Coefficient
+    alpha: Coefficient
 
     def __repr__(self) -> str:
-        if self.percent is None:
-            return "no item has labels of two raters yet"
-        text = f"{self.percent:.0%} of {self.pairs:,} pairs of labels agree"
-        if self.alpha is None:
-            return f"{text}; alpha is not defined (only one label was used)"
-        text += f", alpha {self.alpha:.2f}"
-        if self.interval is not None:
-            low, high = self.interval
-            text += f" ({self.level:.0%} interval {low:.2f} to {high:.2f})"
-        return text
+        if self.percent.value is None:
+            return "not two items have labels of two raters yet"
+        text = f"two raters agree {self.percent.value:.0%}"
+        return f"{text} of the time; {self.alpha}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -46,39 +45,26 @@ class Agreement:
 
 
 def agreement(
-    items: Sequence[str], graders: Sequence[str], labels: Sequence[str], values: Sequence[str],
-    level: Literal["nominal", "ordinal"],
-) -> Agreement:  # fmt: skip
-    """Agreement of labels, one row each.
+    said: pl.DataFrame, values: Sequence[str], level: Literal["nominal", "ordinal"]
+) -> Agreement:
+    """Agreement of the labels given so far.
+
+    Where several answers to a question are labelled, the question is a cluster: intervals then rest
+    on the number of questions.
 
     Args:
+        said: rows of item, cluster, grader and label, one for each rater and item.
         values: the labels that there are, in order.
     """
-    del graders  # one label per rater and item
-    at = {v: i for i, v in enumerate(values)}
-    codes: dict[str, int] = {}
-    counts = np.zeros((len(set(items)), len(values)))
-    for item, label in zip(items, labels, strict=True):
-        counts[codes.setdefault(item, len(codes)), at[label]] += 1
-    counts = counts[counts.sum(axis=1) >= 2]
-    if not len(counts):
-        return Agreement(0, 0, None, None, None)
+    if said.is_empty():
+        nothing = Coefficient("agreement", undefined="undefined: no label")
+        return Agreement(0, 0, nothing, nothing)
+    clustered = said["cluster"].n_unique() < said["item"].n_unique()
+    labels = as_labels(said, categories=values, cluster="cluster" if clustered else None)
+    counts = labels.counts()
     n = counts.sum(axis=1)
-    pairs = int((n * (n - 1) / 2).sum())
-    percent = float((counts * (counts - 1)).sum() / (n * (n - 1)).sum())
-    # Coincidences (Krippendorff 2011): each item's ordered pairs, weighted 1 / (n - 1).
-    o = (counts / (n - 1)[:, None]).T @ counts - np.diag((counts / (n - 1)[:, None]).sum(axis=0))
-    totals = o.sum(axis=1)
-    distance = _distance(totals, level)
-    expected = (np.outer(totals, totals) * distance).sum() / (totals.sum() - 1)
-    alpha = None if expected == 0 else float(1 - (o * distance).sum() / expected)
-    return Agreement(len(counts), pairs, percent, alpha, None)
-
-
-def _distance(totals: np.ndarray[Any, Any], level: str) -> np.ndarray[Any, Any]:
-    """Squared distances between labels."""
-    if level == "nominal":
-        return 1.0 - np.eye(len(totals))
-    below = np.cumsum(totals) - totals / 2
-    squared: np.ndarray[Any, Any] = (below[:, None] - below[None, :]) ** 2
-    return squared
+    return Agreement(
+        int((n > 1).sum()), int((n * (n - 1) // 2).sum()),
+        agreement_rate(percent(counts), level=LEVEL, cluster=labels.cluster),
+        estimate(alpha(counts, level, labels.values), level=LEVEL, cluster=labels.cluster),
+    )  # fmt: skip

@@ -173,11 +173,11 @@ def _doors(app: FastAPI, site: Site) -> None:
     @app.post("/enter/{token}")
     def enter(token: str, form: Form) -> Response:
         found = link(token)
-        name = one_line(form.get("name", "")[:200])
+        name = " ".join(form.get("name", "")[:200].split())
         try:
             session = people.enter(site.store, found, name)
         except InputError as e:
-            return door(found, 422, str(e), name)
+            return door(found, 422, str(e), one_line(name))
         if session is None:
             raise used()
         answer = _see("/")

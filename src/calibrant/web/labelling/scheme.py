@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.judges.labels import as_labels
 
 Kind = Literal["categories", "scale", "pairwise"]
 
@@ -124,6 +125,12 @@ def categories(given: Sequence[str]) -> Scheme:
             )
     if len({v.casefold() for v in values}) < len(values):
         raise InputError(f"--categories: two have the same name: {one_line(', '.join(values))}")
+    try:
+        # What is collected must be told apart by those who read it, such as numbers as numbers.
+        as_labels({"item": values, "grader": ["x"] * len(values), "label": values},
+                  categories=values)  # fmt: skip
+    except InputError as e:
+        raise InputError(f"--categories: labels could not be told apart ({e})") from e
     return Scheme("categories", values)
 
 

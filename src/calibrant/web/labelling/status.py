@@ -117,10 +117,7 @@ def status(store: Store) -> Status:
     return Status(
         plan.title, repr(plan.scheme), len(units), wanted, sum(r.progress.done for r in raters),
         sum(per_unit[k] >= plan.per_item for k in units), raters,
-        agreement(
-            said["item"].to_list(), said["grader"].to_list(), said["label"].to_list(),
-            plan.scheme.values, plan.scheme.level,
-        ),
+        agreement(said, plan.scheme.values, plan.scheme.level),
         _disputed(said, units), left, store.closed,
     )  # fmt: skip
 
