@@ -10,7 +10,7 @@ _HOMES: dict[str, str] = {
 }
 
 __all__: list[str] = [
-    "pressure",
+    "pressure",  # noqa: F822
 ]
 
 
