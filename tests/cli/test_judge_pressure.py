@@ -1,4 +1,4 @@
-"""`calibrant judge pressure`: a table for people, one document for programs, a line for mistakes."""
+"""`calibrant judge pressure`: a table for people, one document, one line for mistakes."""
 
 import json
 

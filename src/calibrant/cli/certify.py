@@ -25,6 +25,7 @@ SCIENCES = {
     "claims": "calibrant.assurance.certificates",
     "probes": "calibrant.judges.probes.certificates",
     "agreement": "calibrant.judges.agreement.certificates",
+    "pressure": "calibrant.judges.pressure.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -18,6 +18,7 @@ from calibrant.judges.pressure.bands import (
     declines,
     improves,
 )
+from calibrant.judges.pressure.floors import Floors
 from calibrant.judges.pressure.forms import Fit, fit
 from calibrant.judges.pressure.kl import kl_bound, kl_levels
 from calibrant.judges.pressure.nulls import Null, null_answers, real_rows
@@ -124,17 +125,18 @@ def _pressure(
         )
     size = grid(most)
     golds, judged = some.curves(size, "gold"), some.curves(size, "judge")
+    least = some.floors(size)
     complete = not any(np.isnan(row).any() for row in some.raw)
     seeds = np.random.SeedSequence(seed).spawn(4)
     gold_curve = curve(
-        golds, size, span=_span(some.raw, gold_range) if complete else None, answers=some.sizes,
+        golds, size, span=_span(some.raw, gold_range) if complete else None, worth=least.worth,
         seed=seeds[0], level=level, draws=draws,
     )  # fmt: skip
     judge_curve = curve(
         judged,
         size,
         span=_span(some.judge, None),
-        answers=some.sizes,
+        worth=least.worth,
         seed=seeds[1],
         level=level,
         draws=draws,
@@ -150,7 +152,7 @@ def _pressure(
         most, len(some.judge), int(some.sizes.sum() + some.failed.sum()), int(some.failed.sum()),
         unlabelled, some.left_out, gold_curve, judge_curve, scale, gap, bound,
         np.minimum(bound, kl_levels(level_shares_of(some), size)),
-        _turn(golds, size, level, draws, seed), fitted, no_fit, nulls, lost, level,
+        _turn(golds, size, least, level, draws, seed), fitted, no_fit, nulls, lost, level,
         _notes(some, most, n, gap),
     )  # fmt: skip
 
@@ -181,13 +183,21 @@ def _span(rows: Sequence[Floats], given: tuple[float, float] | None) -> tuple[fl
 
 
 def turning(
-    by_prompt: Floats, n: Ints, *, level: float = 0.95, draws: int = 3999, seed: int = 0
+    by_prompt: Floats,
+    n: Ints,
+    *,
+    floors: Floors | None = None,
+    level: float = 0.95,
+    draws: int = 3999,
+    seed: int = 0,
 ) -> Turn:
     """Where the mean of curves turns: see `Turn`.
 
     Args:
         by_prompt: shape (prompts, k), gold of the pick among n.
         n: shape (k,), rising.
+        floors: what chance alone does to the curves (`floors`). Without them a test trusts the
+            spread between prompts even where all agree by luck.
 
     Raises:
         InputError: for other shapes or too few prompts.
@@ -195,11 +205,13 @@ def turning(
     size = np.asarray(n)
     if size.shape != (np.shape(by_prompt)[-1],) or not (np.diff(size) > 0).all():
         raise InputError(f"n: wanted rising numbers, one for each column, got {size.size}")
-    return _turn(by_prompt, sizes(int(size.max()), size), level, draws, seed)
+    return _turn(by_prompt, sizes(int(size.max()), size), floors, level, draws, seed)
 
 
-def _turn(golds: Floats, n: Ints, level: float, draws: int, seed: int) -> Turn:
-    flips = Flips(golds, draws=draws, seed=seed)
+def _turn(
+    golds: Floats, n: Ints, least: Floors | None, level: float, draws: int, seed: int
+) -> Turn:
+    flips = Flips(golds, floors=least, draws=draws, seed=seed)
     alpha = 1 - level + 1e-12
     p = beaten(flips)
     best = int(golds.mean(axis=0).argmax())

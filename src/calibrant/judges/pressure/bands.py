@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
 from calibrant.errors import InputError
+from calibrant.judges.pressure.floors import Floors
 from calibrant.stats.estimates.clusters import korn_graubard_bounds
 
 Floats = NDArray[np.float64]
@@ -73,7 +74,7 @@ def curve(
     *,
     level: float = 0.95,
     span: tuple[float, float] | None = None,
-    answers: ArrayLike | None = None,
+    worth: ArrayLike | None = None,
     draws: int = 4000,
     seed: Seed = 0,
 ) -> Curve:
@@ -91,7 +92,8 @@ def curve(
             number of independent answers that are worth as much (Korn and Graubard, Surv.
             Methodol. 24 (1998) 193), which stay right near the ends of the range, and a value on
             which all prompts agree has an interval.
-        answers: answers of each prompt, which cap that number.
+        worth: shape (k,), independent answers that a prompt's value rests on at most
+            (`Floors.worth`), which cap that number; 1 by default.
 
     Raises:
         InputError: for fewer than `FEWEST` prompts; for an n at which all prompts agree if no
@@ -120,7 +122,7 @@ def curve(
         ends += [value - wide * error, value + wide * error]
     else:
         method = "effective counts by prompt; band by the largest Student statistic"
-        most = np.ones(prompts) if answers is None else np.asarray(answers, float)
+        most = np.ones(size.size) if worth is None else np.asarray(worth, float)
         both = 1 - 2 * float(stdtr(prompts - 1, -wide))
         ends = [*_counts(rows, most, span, level), *_counts(rows, most, span, both)]
     return Curve(
@@ -129,7 +131,7 @@ def curve(
 
 
 def _counts(
-    rows: Floats, answers: Floats, span: tuple[float, float], level: float
+    rows: Floats, worth: Floats, span: tuple[float, float], level: float
 ) -> tuple[Floats, Floats]:
     low, high = span
     unit = (rows - low) / (high - low)
@@ -137,7 +139,8 @@ def _counts(
         raise InputError(f"scores: wanted them in {low:g}–{high:g}, got some outside")
     unit = np.clip(unit, 0.0, 1.0)
     unit = np.where(unit > 1 - 1e-10, 1.0, np.where(unit < 1e-10, 0.0, unit))
-    ends = korn_graubard_bounds((unit * answers[:, None]).T, answers, level=level, side="two")
+    each = np.repeat(worth[:, None], len(rows), axis=1)
+    ends = korn_graubard_bounds(unit.T * each, each, level=level, side="two")
     return np.asarray(low + (high - low) * ends[0]), np.asarray(low + (high - low) * ends[1])
 
 
@@ -196,8 +199,16 @@ class Flips:
     divided by its own spread. Contrasts that are really below 0 only make it more careful.
     """
 
-    def __init__(self, by_prompt: ArrayLike, *, draws: int = 3999, seed: Seed = 0) -> None:
+    def __init__(
+        self,
+        by_prompt: ArrayLike,
+        *,
+        floors: Floors | None = None,
+        draws: int = 3999,
+        seed: Seed = 0,
+    ) -> None:
         self.rows = checked(by_prompt)
+        self.floors = floors
         self.tolerance = 1e-10 * max(float(np.abs(self.rows).max()), 1e-300)
         self.signs = signs(self.rows.shape[0], draws, seed)
         self.flipped = self.signs @ self.rows / self.rows.shape[0]
@@ -206,7 +217,8 @@ class Flips:
         """Statistics of "column minus column `at`": observed (m,), and under flips (draws, m).
 
         Each is the mean over its root mean square, a rising function of Student's t; 0 where
-        nothing differs.
+        nothing differs. The observed one is divided by no less than chance alone would give, if
+        floors are known: flips cannot see that all prompts agree by luck.
         """
         index = np.asarray(others, dtype=np.int64)
         apart = self.rows[:, index] - self.rows[:, [at]]
@@ -214,7 +226,11 @@ class Flips:
         size = np.sqrt((apart**2).mean(axis=0))
         scale = np.where(size > 0, 1 / np.where(size > 0, size, 1.0), 0.0)
         moved = (self.flipped[:, index] - self.flipped[:, [at]]) * scale
-        return apart.mean(axis=0) * scale, moved
+        mean = apart.mean(axis=0)
+        if self.floors is None:
+            return mean * scale, moved
+        least = np.sqrt(np.maximum(size**2, mean**2 + self.floors.between(at, index)))
+        return np.where(size > 0, mean / np.where(size > 0, least, 1.0), 0.0), moved
 
 
 def share_above(largest: Floats, observed: float) -> float:

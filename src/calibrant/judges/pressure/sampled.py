@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import InputError
+from calibrant.judges.pressure.floors import Floors, floors
 from calibrant.judges.pressure.order import best_of, rank_weights
 from calibrant.judges.pressure.table import Answers, Failed
 
@@ -66,6 +67,10 @@ class Sampled:
             if what in ("low", "high"):
                 self._or_failed(found, members, size, n, self.range[what == "high"])
         return found
+
+    def floors(self, n: Ints) -> Floors:
+        """What chance adds to the curves of gold."""
+        return floors(self.judge, self.gold, n)
 
     def _filled(self, value: float) -> tuple[Floats, ...]:
         return tuple(np.where(np.isnan(gold), value, gold) for gold in self.raw)

@@ -62,9 +62,7 @@ class Planted:
         gold: Floats = np.asarray(rng.standard_normal((prompts, answers)))
         noise: Floats
         normal = math.isinf(self.df)
-        noise: Floats = np.asarray(
-            rng.standard_normal(gold.shape) if normal else rng.standard_t(self.df, gold.shape)
-        )
+        noise = rng.standard_normal(gold.shape) if normal else rng.standard_t(self.df, gold.shape)
         judge: Floats = np.asarray(gold + self.error * noise)
         if self.levels is None:
             judge = np.asarray(judge + level)
