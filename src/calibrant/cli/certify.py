@@ -22,6 +22,8 @@ SCIENCES = {
     "ratings": "calibrant.ratings.certificates",
     "cycles": "calibrant.ratings.beyond.certificates",
     "arenas": "calibrant.ratings.pairing.certificates",
+    "calibration": "calibrant.judges.calibration.certificates",
+    "labels": "calibrant.judges.planning.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
