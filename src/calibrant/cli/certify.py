@@ -26,6 +26,8 @@ SCIENCES = {
     "probes": "calibrant.judges.probes.certificates",
     "agreement": "calibrant.judges.agreement.certificates",
     "pressure": "calibrant.judges.pressure.certificates",
+    "calibration": "calibrant.judges.calibration.certificates",
+    "labels": "calibrant.judges.planning.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

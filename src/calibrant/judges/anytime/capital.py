@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 CONSTANT = 0.5
 """Share of the money behind constant bets; the rest follows the variance."""
 
+DUST = 1e-9
+"""Differences of means that may be rounding."""
+
 _BOLDEST = 0.75
 """The largest share of the stake that would risk ruin which the bet by variance may be."""
 
@@ -38,7 +41,7 @@ def stakes(z: Floats, alpha: float) -> Floats:
 def upper_capital(z: Floats, high: Floats, means: Floats, alpha: float) -> Floats:
     """Capital against each candidate after each increment, shape (n, candidates).
 
-    It rises with the candidate. Candidates at or above the top of an increment's range cannot be
+    It rises with the candidate. Candidates above the top of an increment's range cannot be
     true: their capital is infinite.
     """
     return np.array([row for row, _ in _walk(z, high, means, alpha)])
@@ -65,11 +68,13 @@ def _walk(
     bound = 1.0
     for t in range(z.size):
         room = high[t] - means
-        dead |= room <= 1e-12
-        largest = 1 / np.where(dead, 1.0, room)
+        dead |= room < -DUST
+        # A candidate at the very top is not refuted by rounding: its stake stays finite.
+        room = np.where(dead, 1.0, np.maximum(room, DUST))
+        largest = 1 / room
         gain = (means - z[t]) * largest
         money[:-1] *= np.maximum(1 + BETS[:, None] * gain, 0.0)
-        share = np.minimum(follow[t] * np.where(dead, 1.0, room), _BOLDEST)
+        share = np.minimum(follow[t] * room, _BOLDEST)
         money[-1] *= np.maximum(1 + share * gain, 0.0)
         capital = np.where(dead, np.inf, money.sum(axis=0))
         if drop:

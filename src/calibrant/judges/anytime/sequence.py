@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrant.errors import InputError
-from calibrant.judges.anytime.capital import upper_capital, upper_path
+from calibrant.judges.anytime.capital import DUST, upper_capital, upper_path
 from calibrant.judges.anytime.increments import Increments, increments
 from calibrant.judges.calibration.crossfit import Method, gold_positions
 from calibrant.stats.estimates.betting import check_level, check_side, numbers, unit
@@ -222,10 +222,10 @@ def _p_path(x: Increments, items: int, m: float, relation: Relation, alpha: floa
     n = np.arange(1, x.z.size + 1)
     if relation == "below":
         path = upper_capital(x.z, x.high, at, alpha)[:, 0]
-        certain = (x.seen + items - n) / items < m
+        certain = (x.seen + items - n) / items < m - DUST
     else:
         path = upper_capital(1 - x.z, 1 - x.low, 1 - at, alpha)[:, 0]
-        certain = x.seen / items > m
+        certain = x.seen / items > m + DUST
     path = np.where(certain, np.inf, path)
     return np.asarray(1 / np.maximum(np.maximum.accumulate(path), 1.0))
 
@@ -239,9 +239,10 @@ def _decide(
             return None, None
         return None, _first(upper - lower <= width)
     threshold, relation = claim
-    yes, no = (_first(upper < threshold), _first(lower >= threshold))
+    # Limits that only rounding tells from the threshold do not decide.
+    yes, no = _first(upper < threshold - DUST), _first(lower > threshold + DUST)
     if relation == "above":
-        yes, no = (_first(lower > threshold), _first(upper <= threshold))
+        yes, no = no, yes
     if yes is not None and (no is None or yes <= no):
         return "supported", yes
     return ("undetermined", None) if no is None else ("refuted", no)

@@ -42,7 +42,7 @@ def calibrated_ppi(
 
     The weight of the judge is cross-fitted too, and errors on labelled items are those of maps
     that have not seen them, so that the noise of calibration is in their spread. Two errors of
-    size 1 are added to the variance (two per cluster's mean size in clusters). Limits are Student's
+    size 1 are added to the variance (times the design effect, in clusters). Limits are Student's
     t, within 0–1.
 
     Args:
@@ -73,7 +73,9 @@ def calibrated_ppi(
         variance, count = _clustered(gold, f, at, free, group, found.lam)
         if count < 3:
             raise InputError(f"clusters: wanted at least 3 with gold labels, got {count}")
-        variance, df = variance + UNSEEN / (n * count), count - 1.0
+        # Errors not seen come in clusters as those that were.
+        effect = min(max(variance / max(found.standard_error**2, 1e-300), 1.0), n / count)
+        variance, df = variance + UNSEEN * effect / n**2, count - 1.0
         words += f", {count} clusters"
     error = math.sqrt(variance)
     tail = (1 - level) / (2 if side == "two" else 1)

@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 Measurand = Literal["items", "population"]
 
 UNSEEN = 2.0
-"""Errors of size 1 that are added to those seen: of an error in 50 items, 50 labels may show none."""
+"""Errors of size 1 that are added to those seen: 50 labels may show none of an error in 50."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,8 @@ def weighted_mean(
     """
     check_level(level)
     check_side(side)
-    gold, f, p, f_all = (
-        numbers(v, n)
-        for v, n in ((unit(y, 0, 1, "gold"), "gold"), (judge, "judge"), (probability, "probability"), (every, "judge"))
-    )
+    gold, f, p = unit(y, 0, 1, "gold"), numbers(judge, "judge"), numbers(probability, "probability")
+    f_all = numbers(every, "judge")
     if not gold.size == f.size == p.size:
         raise InputError(
             f"probability: wanted one for each of {gold.size} labels and judge's values, got "

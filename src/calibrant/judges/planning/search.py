@@ -110,7 +110,8 @@ class Option:
 
 
 def option(
-    model: Model, goal: Goal, design: Design, *, costs: Costs, most: int, seed: int
+    model: Model, goal: Goal, design: Design, *, costs: Costs, most: int, seed: int,
+    search: int = SEARCH, check: int = CHECK,
 ) -> Option:  # fmt: skip
     """The fewest labels of a design that reach the goal, at most `most` in all."""
     have = int(model.pilot.size)
@@ -127,19 +128,19 @@ def option(
 
     found = None
     if least <= most:
-        found = fewest(lambda n: enough(at(n, SEARCH, 0)), least, most)
+        found = fewest(lambda n: enough(at(n, search, 0)), least, most)
     # The number is checked on studies that did not choose it; it may need a few more.
-    result = at(max(most, 2) if found is None else found, CHECK, 1)
+    result = at(max(most, 2) if found is None else found, check, 1)
     while found is not None and not enough(result):
         if found >= most:
             found = None
             break
         found = min(most, max(found + 1, round(found * 1.02)))
-        result = at(found, CHECK, 1)
+        result = at(found, check, 1)
     if found is None:
         return replace(result, labels=None, more=None, cost=None,
                        note=f"not reached with {max(most, 2):,} labels")  # fmt: skip
-    fewer = at(max(least, round(0.93 * found)), CHECK, 1)
+    fewer = at(max(least, round(0.93 * found)), check, 1)
     if fewer.chance >= goal.power and fewer.coverage < goal.level - LACKS:
         return replace(result, note="fewer would not cover")
     return result
