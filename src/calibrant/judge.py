@@ -20,9 +20,6 @@ _HOMES: dict[str, str] = {
 }
 
 __all__: list[str] = [*_HOMES]
-__all__: list[str] = [
-    "pressure",  # noqa: F822
-]
 
 
 def __getattr__(name: str) -> Any:

@@ -342,9 +342,7 @@ def test_a_blind_judge_misses_and_a_floor_is_left_out():
     # A judge that always gives the least has nowhere to fall to.
     worst = planted(low=0, high=10, novel=-100)
     g = by_name(
-        summarise(
-            verdicts(worst, cases_of(30, two=False)), (WORSE,), "pointwise", low=0, high=10
-        )
+        summarise(verdicts(worst, cases_of(30, two=False)), (WORSE,), "pointwise", low=0, high=10)
     )["worse"]
     assert g.detection.fell.n == 0 and g.detection.at_floor == 15 and g.verdict == "undetermined"
 
