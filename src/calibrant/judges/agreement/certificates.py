@@ -12,7 +12,7 @@ from scipy.special import ndtri, stdtrit
 from calibrant.errors import InputError
 from calibrant.judges.agreement.estimate import LEAST, Coefficient, by_cluster, estimate
 from calibrant.judges.agreement.gold import compare
-from calibrant.judges.agreement.inversion import inversions
+from calibrant.judges.agreement.inversion import crowd_inversions, inversions
 from calibrant.judges.agreement.pairs import below_chance, pair_kappa
 from calibrant.judges.agreement.ratios import Ratio
 from calibrant.judges.agreement.simulate import channel, drawn, panel, said, target, truths
@@ -116,7 +116,7 @@ def inversion_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Map
     names = tuple(f"g{i}" for i in range(int(regime["graders"])))
     guilty = tuple(names[i] for i in regime["inverted"])
     categories = tuple(map(str, range(len(regime["truth"]))))
-    sums = dict.fromkeys(("alarm", "named", "wrongly named", "any negative alarm",
+    sums = dict.fromkeys(("alarm", "crowd alarm", "named", "wrongly named", "any negative alarm",
                           "unadjusted alarm", "any negative named"), 0.0)  # fmt: skip
     for _ in range(draws):
         found, rest = panel(regime, rng)
@@ -125,6 +125,7 @@ def inversion_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Map
         said_ = inversions(found, kappas, below, names, categories, rest=rest)
         odd = {o for i in said_ for o in i.odd}
         sums["alarm"] += bool(said_)
+        sums["crowd alarm"] += bool(crowd_inversions(rest, names))
         sums["named"] += bool(guilty) and odd == set(guilty)
         sums["wrongly named"] += bool(odd - set(guilty))
         values: list[Any] = [k.value if k.value is not None else 0.0 for k in kappas]
@@ -272,7 +273,7 @@ CERTIFICATES = (
             _panel(60, 3, EVEN, (0.5, 0.5), cluster=4),
         ),
         batch=inversion_batch,
-        bounds={"alarm": Bound(high=0.05)},
+        bounds={"alarm": Bound(high=0.05), "crowd alarm": Bound(high=0.05)},
         peers={
             "any negative": "accuse where any kappa is negative",
             "unadjusted": "accuse where any pair has p ≤ 0.05, as if it were the only one",
