@@ -22,6 +22,8 @@ SCIENCES = {
     "ratings": "calibrant.ratings.certificates",
     "cycles": "calibrant.ratings.beyond.certificates",
     "arenas": "calibrant.ratings.pairing.certificates",
+    "latent": "calibrant.judges.latent.certificates",
+    "panels": "calibrant.judges.panels.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
