@@ -57,6 +57,12 @@ def _plug_in(hits: Floats, n: Floats, true: Floats) -> float:
     return float(np.mean(np.abs(rate - true) <= reach + 1e-6))
 
 
+def _tally(m: Marks, weights: list[Floats]) -> Floats:
+    """Shape (graders, classes): the sum of each class's weights over a grader's labels."""
+    every = [np.bincount(m.grader, w, minlength=m.graders) for w in weights]
+    return np.asarray(np.stack(every, axis=1), float)
+
+
 def _classes(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
     names = ("", "majority ", "plug-in ")
     sums = {f"{n}{what} covered": 0.0 for n in names for what in ("prevalence", "sensitivity")}
@@ -74,19 +80,17 @@ def _classes(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[st
         sums["prevalence covered"] += _inside(intervals.prevalence(f, info, 0.95)[-1], true)
         found = intervals.graders(m, f, info, tuple(map(str, range(m.graders))), 0.95,
                                   one_coin=False)  # fmt: skip
-        hits = [_inside(g.confusion[c][c], right[j, c])
-                for j, g in enumerate(found) for c in range(k)]  # fmt: skip
-        sums["sensitivity covered"] += float(np.mean(hits))
+        inside = [_inside(g.confusion[c][c], right[j, c])
+                  for j, g in enumerate(found) for c in range(k)]  # fmt: skip
+        sums["sensitivity covered"] += float(np.mean(inside))
         vote = np.eye(k)[m.votes().argmax(axis=1)]
         for name, sure in (("majority ", vote), ("plug-in ", f.posterior)):
             mass = sure.sum(axis=0)
             sums[f"{name}prevalence covered"] += _plug_in(mass[-1:], np.array([m.items]),
                                                           np.array([true]))  # fmt: skip
-            own = np.stack([np.bincount(m.grader, (m.code == c) * sure[m.item, c],
-                                        minlength=m.graders) for c in range(k)], axis=1)  # fmt: skip
-            met = np.stack([np.bincount(m.grader, sure[m.item, c], minlength=m.graders)
-                            for c in range(k)], axis=1)  # fmt: skip
-            sums[f"{name}sensitivity covered"] += _plug_in(own, met, right)
+            hits = _tally(m, [(m.code == c) * sure[m.item, c] for c in range(k)])
+            met = _tally(m, [sure[m.item, c] for c in range(k)])
+            sums[f"{name}sensitivity covered"] += _plug_in(hits, met, right)
     return {k: v / max(answered, 1) for k, v in sums.items()} | {"answered": answered / draws}
 
 
@@ -153,7 +157,7 @@ def _skills(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str
         )
         agrees = (code == m.votes().argmax(axis=1)[item]).astype(float)
         sums["majority accuracy covered"] += _plug_in(
-            np.bincount(grader, agrees), np.full(j, float(n)), true
+            np.asarray(np.bincount(grader, agrees), float), np.full(j, float(n)), true
         )
     return {a: v / max(answered, 1) for a, v in sums.items()} | {"answered": answered / draws}
 
