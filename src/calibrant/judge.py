@@ -7,10 +7,12 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "agree": "calibrant.judges.agreement",
+    "label": "calibrant.web.labelling.start",
 }
 
 __all__: list[str] = [  # noqa: F822
     "agree",
+    "label",
 ]
 
 
