@@ -7,13 +7,20 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "agree": "calibrant.judges.agreement",
+    "anytime_ppi": "calibrant.judges.anytime",
+    "calibrated": "calibrant.judges.calibration",
+    "calibrated_ppi": "calibrant.judges.calibration",
+    "calibration": "calibrant.judges.calibration",
+    "correct": "calibrant.judges.correction.correct",
     "label": "calibrant.web.labelling.start",
+    "latent": "calibrant.judges.latent",
+    "panel": "calibrant.judges.panels",
+    "plan": "calibrant.judges.planning",
+    "pressure": "calibrant.judges.pressure",
+    "probe": "calibrant.bench.judging.run",
 }
 
-__all__: list[str] = [  # noqa: F822
-    "agree",
-    "label",
-]
+__all__: list[str] = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:

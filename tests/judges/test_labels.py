@@ -168,7 +168,7 @@ def test_names_that_differ_by_case_are_noted():
         ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"categories": ["1"]}, "at least two"),
         ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"categories": [1, 1.0]}, "different"),
         ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"duplicates": "keep"}, "'refuse' or"),
-        ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"gold": "g"}, "grader or a column, got 'g'"),
+        ({"item": ["a"], "grader": ["x"], "label": ["1"]}, {"gold": "g"}, "a column, got 'g'"),
         ({"item": ["a"], "grader": ["x"], "label": [[1]]}, {}, "texts or numbers"),
     ],
 )  # fmt: skip

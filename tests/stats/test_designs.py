@@ -170,3 +170,26 @@ def test_a_design_says_what_it_is():
     assert repr(sprt(0.3, 0.15, at_most=400)).startswith(
         "sprt design: rate below 0.3 against 0.15, at most 400 trials"
     )
+
+
+DOUBTFUL = (
+    sprt(0.05, 0.01, alpha=0.025, doubt=0.08),
+    anytime(0.05, alpha=0.025, doubt=0.08, at_most=400),
+)
+
+
+@pytest.mark.parametrize("design", DOUBTFUL, ids=lambda d: d.method)
+def test_between_threshold_and_doubt_a_design_neither_supports_nor_refutes(design):
+    assert design.false_support <= 0.025 and design.false_refutation <= 0.025
+    assert design.probability("supported", 0.05) == design.false_support
+    assert design.probability("refuted", 0.08) == design.false_refutation
+    for rate in (0.05, 0.06, 0.07, 0.08):
+        assert design.probability("supported", rate) <= 0.025
+        assert design.probability("refuted", rate) <= 0.025
+    assert design.probability("refuted", 0.3) > 0.9
+
+
+def test_doubt_is_for_generators_and_not_below_the_threshold():
+    for more in ({"doubt": 0.04}, {"doubt": 1.0}, {"doubt": 0.08, "items": 100}):
+        with pytest.raises(DesignError, match="doubt: wanted a rate from the threshold"):
+            sprt(0.05, 0.01, **more)

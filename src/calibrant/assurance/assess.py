@@ -11,18 +11,22 @@ from typing import Any
 
 import anyio
 
+from calibrant._text import one_line
 from calibrant.assurance.assessment import Assessment
 from calibrant.assurance.conclude import Session, conclude, trials_table
 from calibrant.assurance.evidence import Evidence
+from calibrant.assurance.grading import study_of
 from calibrant.assurance.plan import Plan, make_plan
 from calibrant.assurance.progress import ClaimProgress, Display, NoDisplay, Progress
 from calibrant.assurance.runs import choose_folder
-from calibrant.assurance.suite import Suite, read_suite
+from calibrant.assurance.suite import Claim, Suite, read_suite
 from calibrant.bench.administer import Subject, administer
 from calibrant.bench.folder import RunFolder
 from calibrant.bench.streams import Stream, open_stream
 from calibrant.bench.trial import Trial
 from calibrant.errors import CalibrantError, InputError
+from calibrant.judges.card import Held, read_card
+from calibrant.judges.gold import Study
 from calibrant.records import write_parquet
 
 
@@ -81,6 +85,8 @@ class _Prepared:
 
     def __init__(self, suite: Suite, text: str, base: Path) -> None:
         self.suite, self.text = suite, text
+        self.studies: dict[str, Study] = {}
+        self.cards = {score: _card(score, base / file) for score, file in suite.graders.items()}
         self.streams: dict[str, Stream] = {}
         self.keys: dict[str, str] = {}
         for claim in suite.claims:
@@ -95,7 +101,11 @@ class _Prepared:
                 )
             self.streams.setdefault(stream.key, stream)
             self.keys[claim.name] = stream.key
-        self.plan = make_plan(suite, self.streams, self.keys)
+            if (study := study_of(claim, base)) is not None:
+                self.studies[claim.name] = study
+            if (held := self.cards.get(claim.score)) is not None:
+                _check_card(claim, held)
+        self.plan = make_plan(suite, self.streams, self.keys, self.studies)
 
 
 def _prepare(path: Path, overrides: dict[str, Any], *, plan_only: bool = False) -> _Prepared:
@@ -122,6 +132,27 @@ def _check_generate(suite: Suite, path: Path) -> None:
     for key in ("max_connections", "num_choices"):
         if key in suite.generate:
             raise InputError(f"{path}: generate: {key} is not set here")
+
+
+def _card(score: str, path: Path) -> Held:
+    try:
+        card, sha256 = read_card(path)
+    except InputError as e:
+        raise InputError(f"graders: {score}: {e}") from e
+    return Held(card=card, sha256=sha256)
+
+
+def _check_card(claim: Claim, held: Held) -> None:
+    """Refuse a card that has lapsed, or is about another verdict than the claim counts."""
+    card, where = held.card, f"claim {claim.name!r}: graders: {claim.score}"
+    if card.lapsed(datetime.now(UTC).date()):
+        raise InputError(f"{where}: the card of {one_line(card.name, 80)} held until "
+                         f"{card.valid_until}")  # fmt: skip
+    if (card.counts or "1") != (claim.counts or "1"):
+        raise InputError(
+            f"{where}: wanted a card about the verdict {claim.counts or '1'}, which the claim "
+            f"counts, got one about {one_line(card.counts or '1', 80)}"
+        )
 
 
 class _Shared:
@@ -151,7 +182,8 @@ class _Job:
         self.suite, self.streams, self.keys = prepared.suite, prepared.streams, prepared.keys
         self.text, self.plan = prepared.text, prepared.plan
         self.folder, self.display, self.command = run, display, command
-        self.claims = [Evidence(p.claim, p.design) for p in prepared.plan.claims]
+        self.claims = [Evidence(p.claim, p.design, p.study) for p in prepared.plan.claims]
+        self.cards = prepared.cards
         self.began = time.monotonic()
         self.input_tokens = self.output_tokens = 0
         self.stopped_by: str | None = None
@@ -187,6 +219,11 @@ class _Job:
             raise InputError(
                 f"{self.folder.path}: the subject's file is not the one this run began with"
             )
+        graders = self._graders()
+        if manifest.get("graders", graders) != graders:
+            raise InputError(
+                f"{self.folder.path}: gold labels or cards are not those this run began with"
+            )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         sessions = int(manifest.get("sessions", 0))
         if sessions and not manifest.get("finished"):
@@ -197,10 +234,18 @@ class _Job:
             fingerprint=self.suite.fingerprint(),
             suite=self.suite.model_dump(mode="json"),
             subject=described,
+            graders=graders,
             started=manifest.get("started", now),
             sessions=sessions + (not manifest.get("finished")),
             finished=None,
         )
+
+    def _graders(self) -> dict[str, Any]:
+        """What is known of graders, for the facts of the run: verdicts can be followed from it."""
+        return {
+            "gold": {c.claim.name: c.study.model_dump(mode="json") for c in self.claims if c.study},
+            "cards": {score: held.model_dump(mode="json") for score, held in self.cards.items()},
+        }
 
     async def _administer(self) -> None:
         subject = Subject(
@@ -281,6 +326,7 @@ class _Job:
             keys=self.keys,
             stopped_by=self.stopped_by,
             command=self.command,
+            cards=self.cards,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         assessment = conclude(session, self.claims, self.folder)

@@ -8,7 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from calibrant._text import dumps, one_line
+from calibrant.assurance.grading import Shown
 from calibrant.errors import InputError
+from calibrant.judges.gold import Study
 
 SCHEMA_VERSION = "1"
 
@@ -44,7 +46,10 @@ class Population(_Frozen):
 
 
 class Operating(_Frozen):
-    """One point of the design's exact operating curve, at a true rate of the counted score."""
+    """One point of the design's exact operating curve, at a true rate of the counted score.
+
+    If the claim is about the rate by gold, for a grader that errs as often as it did on gold.
+    """
 
     rate: float
     supported: float
@@ -91,6 +96,36 @@ class Estimate(_Frozen):
     high_if_missing: float
 
 
+class CardShown(_Frozen):
+    """The certificate card of a grader, in short."""
+
+    name: str
+    sha256: str = Field(description="Of the card's JSON file.")
+    made: str
+    valid_until_model: str | None
+    valid_until: str | None
+    findings: list[str]
+
+
+class Grading(_Frozen):
+    """What is known of the errors of a claim's grader, and what they do to its rate."""
+
+    measurand: Literal["true", "graded"] = Field(
+        description="true: the claim is about the rate by gold; graded: about that of verdicts."
+    )
+    study: Study | None = Field(description="The grader's verdicts beside gold labels.")
+    graded: Estimate = Field(description="The rate of the counted score, as graded.")
+    true: Estimate | None = Field(description="The rate by gold; null: it cannot be said.")
+    shown: Shown | None = Field(
+        description="What the graded rate of events (see Boundaries) must be for a verdict on the "
+        "true one; null for claims about the graded rate."
+    )
+    card: CardShown | None = Field(None, description="The grader's card, if the suite names one.")
+    lowered_from: Verdict | None = Field(
+        None, description="The verdict on the graded rate that the grader's errors could flip."
+    )
+
+
 class FamilyResult(_Frozen):
     """The rate within one template family (cluster), with a Clopper–Pearson interval."""
 
@@ -135,6 +170,9 @@ class ClaimResult(_Frozen):
         description="Trials of the instrument that finished but that no claim needed any more."
     )
     estimate: Estimate
+    grading: Grading | None = Field(
+        None, description="The errors of the grader, if gold labels or a card were given."
+    )
     path: list[int] = Field(description="Events (see Boundaries) after each observed trial.")
     boundaries: Boundaries
     families: list[FamilyResult]

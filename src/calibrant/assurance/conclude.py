@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,7 +18,6 @@ from calibrant.assurance.assessment import (
     ClaimResult,
     ClaimText,
     DesignRecord,
-    Estimate,
     FamilyResult,
     Message,
     Operating,
@@ -27,17 +27,20 @@ from calibrant.assurance.assessment import (
     Usage,
     Verdict,
 )
+from calibrant.assurance.estimate import estimate, grading
 from calibrant.assurance.evidence import Evidence
 from calibrant.assurance.figures import boundaries
+from calibrant.assurance.grading import shown_rate
 from calibrant.assurance.plan import Plan, PlannedClaim
 from calibrant.assurance.suite import Suite
 from calibrant.assurance.words import assumptions, headline, reason, statement
 from calibrant.bench.folder import RunFolder
 from calibrant.bench.streams import Stream
 from calibrant.bench.trial import Trial
+from calibrant.judges.card import Held
 from calibrant.records import content_hash, trials_frame
 from calibrant.records.trials import score_number
-from calibrant.stats import after_stopping, clopper_pearson
+from calibrant.stats import clopper_pearson
 
 TRANSCRIPTS = 3
 """Transcripts shown of trials with the counted score, of trials without, and of failed ones."""
@@ -56,6 +59,7 @@ class Session:
     stopped_by: str | None
     command: str
     finished: str
+    cards: Mapping[str, Held] = field(default_factory=dict)
 
 
 def conclude(session: Session, claims: list[Evidence], folder: RunFolder) -> Assessment:
@@ -89,8 +93,9 @@ def _claim_result(
 ) -> ClaimResult:
     claim, design = evidence.claim, evidence.design
     stream = session.streams[session.keys[claim.name]]
-    population = _population(stream)
-    estimate = _estimate(evidence)
+    population = _population(stream, evidence)
+    found = estimate(evidence)
+    verdict, graded = grading(evidence, session.cards)
     return ClaimResult(
         claim=ClaimText(
             name=claim.name,
@@ -103,23 +108,24 @@ def _claim_result(
             alpha=claim.alpha,
             beta=None if claim.if_really is None else claim.beta,
             at_most=design.at_most,
-            statement=statement(claim, stream.key, stream.size),
+            statement=statement(claim, stream.key, evidence.design.rates.items),
         ),
         population=population,
         design=_design_record(evidence, planned),
-        verdict=evidence.verdict,
-        reason=reason(evidence, session.stopped_by),
-        headline=headline(evidence, stream.key, estimate),
+        verdict=verdict,
+        reason=reason(evidence, session.stopped_by, graded),
+        headline=headline(evidence, stream.key, found, verdict),
         trials=len(evidence.trials),
         counted=evidence.counted,
         missing=evidence.missing,
         surplus=surplus,
-        estimate=estimate,
+        estimate=found,
+        grading=graded,
         path=evidence.path,
         boundaries=boundaries(design, max(evidence.observed, 1)),
         families=_families(evidence),
         transcripts=_transcripts(evidence),
-        assumptions=assumptions(claim, stream, len(session.suite.claims)),
+        assumptions=assumptions(evidence, stream, len(session.suite.claims), graded),
     )
 
 
@@ -131,7 +137,14 @@ def _longest(
     return max(mine, key=len, default=[])
 
 
-def _population(stream: Stream) -> Population:
+def _population(stream: Stream, evidence: Evidence) -> Population:
+    if stream.size is not None and evidence.study is not None:
+        return Population(
+            kind="finite",
+            size=stream.size,
+            statement=f"what the {stream.size:,} items of {stream.key} are a random sample of, as "
+            "the gold labels are.",
+        )
     if stream.size is None:
         return Population(
             kind="generator",
@@ -146,59 +159,19 @@ def _population(stream: Stream) -> Population:
     )
 
 
-def _flip(evidence: Evidence, low: float, high: float) -> tuple[float, float]:
-    """Limits for the rate of events as limits for the rate of the counted score."""
-    return (low, high) if evidence.claim.relation == "below" else (1 - high, 1 - low)
-
-
-def _estimate(evidence: Evidence) -> Estimate:
-    n, k = evidence.observed, evidence.events
-    m = evidence.missing
-    # At this level the interval of a decided claim leaves out the threshold, so that figures and
-    # verdict cannot seem to disagree.
-    level = 1 - 2 * evidence.claim.alpha
-    if n == 0:
-        return Estimate(
-            value=None, low=0.0, high=1.0, level=level, method="nothing observed",
-            standard_uncertainty=None, low_if_missing=0.0, high_if_missing=1.0,
-        )  # fmt: skip
-    interval = after_stopping(evidence.design, n, k, level=level)
-    low, high = _flip(evidence, interval.low, interval.high)
-    worst_low, worst_high = low, high
-    if m:
-        # The paths of the two extremes may have ended earlier; their own stopping points count.
-        best, worst = evidence.favour, evidence.against
-        at_best = after_stopping(evidence.design, best.n, best.k, level=level).low
-        at_worst = after_stopping(evidence.design, worst.n, worst.k, level=level).high
-        worst_low, worst_high = _flip(
-            evidence, min(interval.low, at_best), max(interval.high, at_worst)
-        )
-    rate = evidence.counted / n
-    size = evidence.design.rates.items
-    # Agresti and Coull's centre keeps the standard uncertainty away from a false zero.
-    centre = (evidence.counted + 2) / (n + 4)
-    left = 1.0 if size is None else max(0.0, (size - n) / max(size - 1, 1))
-    return Estimate(
-        value=rate,
-        low=low,
-        high=high,
-        level=level,
-        method=interval.method,
-        standard_uncertainty=(centre * (1 - centre) / (n + 4) * left) ** 0.5,
-        low_if_missing=worst_low,
-        high_if_missing=worst_high,
-    )
-
-
 def _design_record(evidence: Evidence, planned: PlannedClaim) -> DesignRecord:
     design, claim = evidence.design, evidence.claim
-    threshold = design.rates.threshold
-    rates = {x * threshold for x in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)}
-    if design.rates.alternative is not None:
-        rates.add(design.rates.alternative)
+    flip = claim.relation == "above"
+    threshold = 1 - claim.threshold if flip else claim.threshold
+    rates = {round(x * threshold, 12) for x in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)}
+    if claim.if_really is not None:
+        rates.add(round(1 - claim.if_really if flip else claim.if_really, 12))
     points = []
     for event_rate in sorted(r for r in rates if r <= 1):
-        ends = design.stops(event_rate)
+        seen = event_rate
+        if evidence.study is not None:
+            seen = shown_rate(evidence.study, claim.relation, event_rate)
+        ends = design.stops(seen)
         points.append(
             Operating(
                 rate=round(event_rate if claim.relation == "below" else 1 - event_rate, 12),

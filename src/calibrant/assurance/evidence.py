@@ -10,21 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from calibrant.assurance.assessment import Verdict
+from calibrant.assurance.grading import SAMPLING, Shown, shown
 from calibrant.assurance.suite import Claim
 from calibrant.bench.trial import Trial
 from calibrant.errors import InputError
+from calibrant.judges.gold import Study
 from calibrant.records.trials import score_number
-from calibrant.stats import Design, Follower, anytime, sprt
+from calibrant.stats import Design, Follower, anytime, fixed_size, sprt
 
 
-def design_for(claim: Claim, items: int | None) -> Design:
+def design_for(claim: Claim, items: int | None, study: Study | None = None) -> Design:
     """The stopping rule for a claim about `items` items, or a generator without end (None).
 
     Events are outcomes against the claim: the counted score for "below", the rest for "above".
 
+    Args:
+        study: gold labels beside the grader's verdicts, if the claim is about the true rate. It
+            is then about what the items are a sample of, as the grader's errors are.
+
     Raises:
         DesignError: if there is none, such as a threshold the data set cannot tell apart.
+        InputError: if the grader's errors are known too badly for this claim.
     """
+    if study is not None:
+        return _design_by_gold(claim, items, shown(claim, study))
     flip = claim.relation == "above"
     threshold = 1 - claim.threshold if flip else claim.threshold
     # 1 - 0.7 is not quite 0.3; a design and its cache should not depend on that.
@@ -43,17 +52,41 @@ def design_for(claim: Claim, items: int | None) -> Design:
     )
 
 
+def _design_by_gold(claim: Claim, items: int | None, rates: Shown) -> Design:
+    alpha = claim.alpha * SAMPLING
+    if rates.alternative is None:
+        most = claim.at_most if items is None else min(claim.at_most or items, items)
+        return anytime(rates.support, alpha=alpha, at_most=most, doubt=rates.doubt)
+    most = claim.at_most
+    if items is not None:
+        most = most or 3 * fixed_size(
+            rates.support, rates.alternative, alpha=alpha, beta=claim.beta
+        )
+        most = min(most, items)
+    return sprt(
+        rates.support,
+        rates.alternative,
+        alpha=alpha,
+        beta=claim.beta,
+        at_most=most,
+        pursue=claim.pursue_refutation,
+        doubt=rates.doubt,
+    )
+
+
 @dataclass
 class Evidence:
     """The evidence on one claim.
 
     Attributes:
+        study: gold labels beside its grader's verdicts, if the claim is about the true rate.
         trials: every trial taken, in order, and whether it counted (None: missing).
         path: events after each observed trial.
     """
 
     claim: Claim
     design: Design
+    study: Study | None = None
     trials: list[tuple[Trial, bool | None]] = field(default_factory=list)
     path: list[int] = field(default_factory=list)
 

@@ -9,6 +9,7 @@ from calibrant.assurance.evidence import design_for
 from calibrant.assurance.suite import Claim, Suite
 from calibrant.bench.streams import Stream
 from calibrant.errors import DesignError, InputError
+from calibrant.judges.gold import Study
 from calibrant.stats import Design, fixed_size
 
 
@@ -22,6 +23,7 @@ class PlannedClaim:
         expected_trials: at if_really, or at half the threshold's events where there is none.
         expected_at_threshold: at the threshold, about where a run takes longest.
         fixed_trials: what the fixed design would need; None without if_really.
+        study: gold labels beside the grader's verdicts, if the claim is about the true rate.
     """
 
     claim: Claim
@@ -29,6 +31,7 @@ class PlannedClaim:
     expected_trials: float
     expected_at_threshold: float
     fixed_trials: int | None
+    study: Study | None = None
 
 
 @dataclass(frozen=True)
@@ -109,17 +112,22 @@ class Plan:
         }
 
 
-def make_plan(suite: Suite, streams: dict[str, Stream], keys: dict[str, str]) -> Plan:
+def make_plan(
+    suite: Suite, streams: dict[str, Stream], keys: dict[str, str], studies: dict[str, Study]
+) -> Plan:
     """Plan a suite.
 
     Args:
         streams: opened instruments by key.
         keys: each claim's name with the key of its stream.
+        studies: gold labels beside the grader's verdicts, by the names of claims that name some.
 
     Raises:
         InputError: if a claim has no design, naming the claim.
     """
-    claims = tuple(plan_claim(c, streams[keys[c.name]].size) for c in suite.claims)
+    claims = tuple(
+        plan_claim(c, streams[keys[c.name]].size, studies.get(c.name)) for c in suite.claims
+    )
     instruments = []
     for key, stream in streams.items():
         mine = [p for p in claims if keys[p.claim.name] == key]
@@ -130,22 +138,23 @@ def make_plan(suite: Suite, streams: dict[str, Stream], keys: dict[str, str]) ->
     return Plan(suite, claims, tuple(instruments))
 
 
-def plan_claim(claim: Claim, items: int | None) -> PlannedClaim:
+def plan_claim(claim: Claim, items: int | None, study: Study | None = None) -> PlannedClaim:
     """Plan one claim about `items` items, or about a generator without end (None).
 
     Raises:
         InputError: if it has no design.
     """
     try:
-        design = design_for(claim, items)
+        design = design_for(claim, items, study)
     except DesignError as e:
         raise InputError(f"claim {claim.name!r}: {e}") from e
     rates = design.rates
     fixed = None
     if rates.alternative is not None:
         fixed = fixed_size(
-            rates.threshold, rates.alternative, alpha=claim.alpha, beta=claim.beta, items=items
-        )
+            rates.threshold, rates.alternative, alpha=design.alpha, beta=claim.beta,
+            items=rates.items,
+        )  # fmt: skip
     at = rates.threshold / 2 if rates.alternative is None else rates.alternative
     return PlannedClaim(
         claim,
@@ -153,4 +162,5 @@ def plan_claim(claim: Claim, items: int | None) -> PlannedClaim:
         expected_trials=design.expected_trials(at),
         expected_at_threshold=design.expected_trials(rates.threshold),
         fixed_trials=fixed,
+        study=study,
     )

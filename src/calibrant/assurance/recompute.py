@@ -13,15 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import TypeAdapter, ValidationError
+
 from calibrant.assurance.assessment import Assessment, ClaimResult
 from calibrant.assurance.conclude import Session, conclude
 from calibrant.assurance.evidence import Evidence
-from calibrant.assurance.plan import Plan, plan_claim
+from calibrant.assurance.plan import Plan, PlannedClaim, plan_claim
 from calibrant.assurance.suite import Claim, Suite
 from calibrant.bench.folder import RunFolder
 from calibrant.bench.streams import Stream, stream_key
 from calibrant.bench.trial import Trial
 from calibrant.errors import InputError
+from calibrant.judges.card import Held
+from calibrant.judges.gold import Study
 
 REL, ABS = 1e-6, 1e-9
 """Two numbers within these tolerances are the same: other processors round otherwise."""
@@ -60,8 +64,11 @@ def recompute(
         if streams.setdefault(stream.key, stream).size != stream.size:
             raise InputError(f"claim {claim.name!r}: population: two sizes for {stream.key}")
         keys[claim.name] = stream.key
-    planned = tuple(plan_claim(c, streams[keys[c.name]].size) for c in suite.claims)
-    evidence = [_follow(p.claim, p.design, keys[p.claim.name], folder) for p in planned]
+    studies, cards = _graders(manifest)
+    planned = tuple(
+        plan_claim(c, streams[keys[c.name]].size, studies.get(c.name)) for c in suite.claims
+    )
+    evidence = [_follow(p, keys[p.claim.name], folder) for p in planned]
     text = stated.provenance.suite_text
     stopped_by = manifest.get("stopped_by")
     session = Session(
@@ -73,13 +80,25 @@ def recompute(
         keys=keys,
         stopped_by=None if stopped_by is None else str(stopped_by),
         command=stated.provenance.command,
+        cards=cards,
         finished=stated.provenance.finished,
     )
     return conclude(session, evidence, folder)
 
 
-def _follow(claim: Claim, design: Any, key: str, folder: RunFolder) -> Evidence:
-    evidence = Evidence(claim, design)
+def _graders(manifest: Mapping[str, Any]) -> tuple[dict[str, Study], dict[str, Held]]:
+    """Gold labels by claim and cards by score, from the facts of a run."""
+    given = manifest.get("graders", {})
+    try:
+        gold = TypeAdapter(dict[str, Study]).validate_python(given.get("gold", {}))
+        cards = TypeAdapter(dict[str, Held]).validate_python(given.get("cards", {}))
+    except (AttributeError, ValidationError) as e:
+        raise InputError("graders: not gold labels and cards") from e
+    return gold, cards
+
+
+def _follow(planned: PlannedClaim, key: str, folder: RunFolder) -> Evidence:
+    evidence = Evidence(planned.claim, planned.design, planned.study)
     position = 0
     while evidence.open and (trial := folder.trials.get((key, position))) is not None:
         evidence.take(trial)

@@ -22,7 +22,11 @@ class _Strict(BaseModel):
 
 
 class Claim(_Strict):
-    """One claim: the rate of a score on an instrument lies below (or above) a threshold."""
+    """One claim: the rate of a score on an instrument lies below (or above) a threshold.
+
+    With `gold`, the path of a table of gold labels beside the grader's verdicts (see `grader`),
+    the rate is the true one, by gold: what the score shows, corrected for its grader's errors.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     instrument: str = Field(min_length=1)
@@ -35,6 +39,8 @@ class Claim(_Strict):
     beta: float = DEFAULT_BETA
     at_most: int | None = None
     pursue_refutation: bool = True
+    grader: str | None = Field(default=None, min_length=1)
+    gold: str | None = Field(default=None, min_length=1)
 
     @field_validator("below", "above", "if_really")
     @classmethod
@@ -61,6 +67,10 @@ class Claim(_Strict):
     def _sides(self) -> Claim:
         if (self.below is None) == (self.above is None):
             raise ValueError("wanted one of 'below' and 'above'")
+        if self.grader is not None and self.gold is None:
+            raise ValueError(
+                "grader: wanted 'gold: LABELS.csv' beside it, the table with its column"
+            )
         if not 0 < self.threshold < 1:
             raise ValueError(
                 f"{self.relation}: wanted a threshold strictly between 0 and 1, "
@@ -123,6 +133,7 @@ class Suite(_Strict):
         max_cost: dollars after which the run ends undetermined.
         max_time: seconds, or a text such as 30m, after which the run ends undetermined.
         price: dollars per million tokens, for providers that name no cost.
+        graders: the certificate cards (JSON files) of the graders behind scores, by score.
     """
 
     subject: str = Field(min_length=1)
@@ -134,6 +145,7 @@ class Suite(_Strict):
     max_cost: float | None = Field(None, gt=0)
     max_time: float | None = Field(None, gt=0)
     price: Price | None = None
+    graders: dict[str, str] = Field(default_factory=dict)
     name: str = "suite"
 
     @field_validator("max_time", mode="before")
@@ -152,6 +164,12 @@ class Suite(_Strict):
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice is not None:
             raise ValueError(f"claims: two are named {twice!r}")
+        scores = sorted({c.score for c in self.claims})
+        stray = next((g for g in self.graders if g not in scores), None)
+        if stray is not None:
+            raise ValueError(
+                f"graders: wanted scores of the claims ({', '.join(scores)}), got {stray!r}"
+            )
         if (
             self.max_cost is not None
             and self.price is None

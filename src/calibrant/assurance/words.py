@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from calibrant.assurance.assessment import Estimate
+from calibrant._text import one_line
+from calibrant.assurance.assessment import Estimate, Grading, Verdict
 from calibrant.assurance.evidence import Evidence
 from calibrant.assurance.suite import Claim
 from calibrant.bench.streams import Stream
@@ -27,33 +28,39 @@ def counted_as(claim: Claim) -> str:
 def statement(claim: Claim, key: str, size: int | None) -> str:
     """The claim as a sentence without a verb of certainty."""
     where = f"on {key}" if size is None else f"on the {size:,} items of {key}"
-    return f"the rate of {counted_as(claim)} {where} is {claim.relation} {percent(claim.threshold)}"
+    rate = "true rate, by gold," if claim.gold else "rate"
+    return (
+        f"the {rate} of {counted_as(claim)} {where} is {claim.relation} {percent(claim.threshold)}"
+    )
 
 
-def headline(evidence: Evidence, key: str, estimate: Estimate) -> str:
+def headline(evidence: Evidence, key: str, estimate: Estimate, said: Verdict) -> str:
     """The finding on one claim, as a scientist would write it."""
     claim = evidence.claim
     verdict = {
         "supported": "The evidence supports that",
         "refuted": "The evidence refutes that",
         "undetermined": "The evidence does not decide whether",
-    }[evidence.verdict]
+    }[said]
     size = evidence.design.rates.items
     seen = "no trial gave a score"
     if estimate.value is not None:
+        by_gold = "corrected for its grader's errors " if claim.gold else ""
         seen = (
             f"{counted_as(claim)} in {evidence.counted:,} of {evidence.observed:,} trials "
-            f"({percent(estimate.value)}; {100 * estimate.level:.0f} % interval "
+            f"({by_gold}{percent(estimate.value)}; {100 * estimate.level:.0f} % interval "
             f"{percent(estimate.low)} to {percent(estimate.high)})"
         )
     failed = f"; {evidence.missing:,} failed" if evidence.missing else ""
     return f"{verdict} {statement(claim, key, size)}: {seen}{failed}."
 
 
-def reason(evidence: Evidence, stopped_by: str | None) -> str:
+def reason(evidence: Evidence, stopped_by: str | None, grading: Grading | None) -> str:
     """Why this verdict, in one sentence."""
     claim, n = evidence.claim, len(evidence.trials)
     alpha = percent(claim.alpha)
+    if grading is not None and grading.lowered_from is not None:
+        return _lowered(grading)
     if evidence.verdict == "supported":
         return (
             f"The evidence reached the boundary for support after {n:,} trials; a false claim "
@@ -85,6 +92,23 @@ def reason(evidence: Evidence, stopped_by: str | None) -> str:
     )
 
 
+def _lowered(grading: Grading) -> str:
+    """Why a verdict on the graded rate does not stand."""
+    card = grading.card
+    name = one_line(card.name, 80) if card is not None else "the grader"
+    said = f"The verdicts of {name} would have {grading.lowered_from} it, but "
+    if grading.study is None:
+        return said + "its card shows no gold labels, so nobody knows how often it errs."
+    if grading.true is None:
+        return said + "by its card they are no better than chance."
+    true = grading.true
+    return said + (
+        f"by its card's {grading.study.positives.labels + grading.study.negatives.labels} gold "
+        f"labels the true rate may lie anywhere from {percent(true.low_if_missing)} to "
+        f"{percent(true.high_if_missing)}: the grader's errors could flip the verdict."
+    )
+
+
 def _standing(path: Follower) -> str:
     """What one path came to."""
     if path.state in ("supported", "refuted"):
@@ -92,8 +116,11 @@ def _standing(path: Follower) -> str:
     return "without hope of support" if path.closed else "undecided"
 
 
-def assumptions(claim: Claim, stream: Stream, claims: int) -> list[str]:
+def assumptions(
+    evidence: Evidence, stream: Stream, claims: int, grading: Grading | None
+) -> list[str]:
     """What the verdict rests on, in sentences."""
+    claim = evidence.claim
     given = [
         f"The score {counted_as(claim)} measures what the claim means by it "
         f"({stream.key}: {stream.title.rstrip('.')}).",
@@ -103,6 +130,11 @@ def assumptions(claim: Claim, stream: Stream, claims: int) -> list[str]:
             "Items are drawn independently at random from the instrument's generator, so the rate "
             "is one over everything it can generate, each family as often as it draws it; it is "
             "not a rate over real users or attackers."
+        )
+    elif evidence.study is not None:
+        given.append(
+            f"The {stream.size:,} items of this data set are a random sample of what the claim is "
+            "about."
         )
     else:
         given.append(
@@ -117,6 +149,16 @@ def assumptions(claim: Claim, stream: Stream, claims: int) -> list[str]:
         "Failed trials keep their place; a verdict is given only if it holds whatever their "
         "outcomes would have been."
     )
+    if grading is not None and grading.study is not None:
+        given.append(
+            "The grader errs on these answers as often as on those that have gold labels, given "
+            "what the truth is; and the gold labels are true."
+        )
+    if grading is not None and grading.card is not None and grading.card.valid_until_model:
+        given.append(
+            "The grader is the one its card is about: "
+            f"{one_line(grading.card.valid_until_model, 120)}."
+        )
     if claims > 1:
         given.append(
             f"Error rates hold for each claim by itself: with {claims} claims, the chance that "

@@ -7,6 +7,7 @@ cannot bias a decision. Once nobody wants more, whatever is still in flight is c
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,12 @@ class Subject:
 
 DEFAULT_GENERATE: dict[str, Any] = {"max_retries": 5, "timeout": 600, "attempt_timeout": 180}
 """A call that keeps failing ends as a failed trial after this; a run never hangs."""
+
+
+def seed_for(seed: int, what: str) -> int:
+    """A seed for one purpose, below 2³¹ as providers want it."""
+    digest = hashlib.sha256(f"{seed}\0{what}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
 
 
 class _Feed:

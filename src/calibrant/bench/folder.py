@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -145,6 +146,51 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise InputError(f"{file}: not a calibrant run (wanted an object)")
     return manifest
+
+
+RUNS = Path("runs")
+
+
+def choose_folder(name: str, fingerprint: str, out: Path | None, differs: str) -> Path:
+    """The folder of a run: `out`, or the latest unfinished one in `RUNS`, or a new one.
+
+    Args:
+        name: of the run, the first part of the folder's name.
+        fingerprint: of everything that decides what is asked; kept in the manifest.
+        differs: what may differ, in words, if `out` holds another run.
+
+    Raises:
+        InputError: if `out` holds another run, or something else.
+        RunFolderError: if `out` is a file.
+    """
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:80]
+    if out is not None:
+        _check_named(fingerprint, out, differs)
+        return out
+    for folder in sorted(RUNS.glob(f"{stem}-*"), reverse=True):
+        manifest = read_manifest(folder) if folder.is_dir() else {}
+        if manifest.get("fingerprint") == fingerprint and not manifest.get("finished"):
+            return folder
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder, more = RUNS / f"{stem}-{stamp}", 1
+    while folder.exists():
+        more += 1
+        folder = RUNS / f"{stem}-{stamp}-{more}"
+    return folder
+
+
+def _check_named(fingerprint: str, out: Path, differs: str) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise RunFolderError(f"{out}: wanted a folder for the run, got a file")
+    manifest = read_manifest(out)
+    if not manifest:
+        # A kill in the first instants leaves a folder with nothing but its lock.
+        if {p.name for p in out.iterdir()} - {LOCK, JOURNAL, f"{MANIFEST}.part"}:
+            raise InputError(f"{out}: the folder is not empty and holds no calibrant run")
+    elif manifest.get("fingerprint") != fingerprint:
+        raise InputError(f"{out}: holds another run ({differs}); name another folder with --out")
 
 
 def _lock(handle: int, path: Path) -> None:

@@ -22,6 +22,12 @@ SCIENCES = {
     "ratings": "calibrant.ratings.certificates",
     "cycles": "calibrant.ratings.beyond.certificates",
     "arenas": "calibrant.ratings.pairing.certificates",
+    "claims": "calibrant.assurance.certificates",
+    "probes": "calibrant.judges.probes.certificates",
+    "agreement": "calibrant.judges.agreement.certificates",
+    "pressure": "calibrant.judges.pressure.certificates",
+    "calibration": "calibrant.judges.calibration.certificates",
+    "labels": "calibrant.judges.planning.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

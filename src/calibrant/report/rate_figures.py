@@ -65,18 +65,23 @@ def interval_figure(result: ClaimResult, ident: str) -> str:
 
 
 def families_figure(result: ClaimResult, families: list[FamilyResult], ident: str) -> str:
-    """The rate in each family with its interval, and over all trials, as inline SVG."""
-    e, claim = result.estimate, result.claim
-    rates = [claim.threshold, e.low, e.high]
+    """The graded rate in each family with its interval, and over all trials, as inline SVG."""
+    claim, grading = result.claim, result.grading
+    e = result.estimate if grading is None else grading.graded
+    # A threshold for the true rate is none for graded ones.
+    threshold = claim.threshold if grading is None or grading.measurand == "graded" else None
+    rates = [e.low, e.high, *([] if threshold is None else [threshold])]
     rates += [r for f in families for r in (f.low, f.high)]
     low, high = _domain(rates)
     left, row = 150, 24
     width, height = WIDTH - left - 24, row * (len(families) + 1) + 8
     spec = base(width, height, {"left": left, "right": 24, "top": 24, "bottom": 42})
     place = Place(low, high, width)
-    layers = [_scale(low), rule(place.x(claim.threshold), height, INK["text"], [1, 0])]
-    text = f"threshold {percent(claim.threshold, 4)}"
-    layers.append(label(text, *inside(place.x(claim.threshold), text, width), -11, "text"))
+    layers = [_scale(low)]
+    if threshold is not None:
+        layers.append(rule(place.x(threshold), height, INK["text"], [1, 0]))
+        text = f"threshold {percent(threshold, 4)}"
+        layers.append(label(text, *inside(place.x(threshold), text, width), -11, "text"))
     rows = [(line(f.family, 60), f.low, f.high, f.value, "soft", 3) for f in families]
     rows.append(("all trials", e.low, e.high, e.value, _VERDICT_INK[result.verdict], 6))  # type: ignore[arg-type]
     for i, (name, lower, upper, value, role, thick) in enumerate(rows):

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from calibrant.assurance.assessment import Assessment, ClaimResult, Operating, Transcript
+from calibrant.assurance.grading import Shown
 from calibrant.report import words
 from calibrant.report.path_figure import path_figure
 from calibrant.report.rate_figures import (
@@ -93,6 +94,7 @@ def _claim(result: ClaimResult, ident: str) -> dict[str, Any]:
         "events": _events(result),
         "given_up": result.boundaries.futile_at_least != result.boundaries.refute_at_least,
         "rate": _rate(result),
+        "grader": _grader(result),
         "rate_short": _rate_short(result),
         "trials": words.count(result.trials),
         "saving": words.saving(result),
@@ -129,6 +131,37 @@ def _rate(result: ClaimResult) -> str:
     if e.standard_uncertainty is not None:
         said += f" Standard uncertainty {words.percent(e.standard_uncertainty, 2)}."
     return said
+
+
+def _grader(result: ClaimResult) -> dict[str, Any] | None:
+    """What is known of the grader, as rows and lines."""
+    g = result.grading
+    if g is None:
+        return None
+    rows = []
+    if g.study is not None:
+        for name, tally in (("Sensitivity", g.study.positives), ("Specificity", g.study.negatives)):
+            low, high = (tally.limit(0.05, upper=upper) for upper in (False, True))
+            unread = f"; {words.count(tally.unparsed)} not read" if tally.unparsed else ""
+            rows.append(
+                (name, f"{words.percent(tally.rate)} ({words.count(tally.right)} of "
+                       f"{words.plural(tally.labels, 'gold label')}{unread}; 90 % interval "
+                       f"{words.percent(low)} to {words.percent(high)})")
+            )  # fmt: skip
+        rows.append(("Gold labels", f"{words.line(g.study.source, 200)}, SHA-256 "
+                                    f"{words.line(g.study.sha256, 80)}"))  # fmt: skip
+    for name, e in (("Rate as graded", g.graded), ("Rate by gold", g.true)):
+        if e is None or e.value is None:
+            rows.append((name, "cannot be said"))
+        else:
+            rows.append((name, f"{words.percent(e.value)}, {words.level(e)} interval "
+                               f"{words.interval(e)}"))  # fmt: skip
+    card = None
+    if g.card is not None:
+        rows.append(("Card", f"{words.line(g.card.name, 120)}, made {words.line(g.card.made, 40)}, "
+                             f"SHA-256 {words.line(g.card.sha256, 80)}"))  # fmt: skip
+        card = [words.line(f, 400) for f in g.card.findings[:MOST_LINES]]
+    return {"rows": rows, "findings": card}
 
 
 def _events(result: ClaimResult) -> str:
@@ -175,6 +208,8 @@ def _errors(result: ClaimResult) -> list[str]:
     """The exact error rates, as sentences."""
     claim, design = result.claim, result.design
     at = words.percent(claim.threshold, 4)
+    if result.grading is not None and result.grading.shown is not None:
+        return _errors_by_gold(result, result.grading.shown)
     said = [
         f"If the true rate were {at}, the threshold itself, the claim would be false, and this "
         f"design would support it with a chance of {words.chance(design.false_support)} "
@@ -198,6 +233,34 @@ def _errors(result: ClaimResult) -> list[str]:
         said.append(
             "The claim names no alternative, so no chance of supporting a true claim was promised. "
             "The error rates hold however often one looks."
+        )
+    return said
+
+
+def _errors_by_gold(result: ClaimResult, shown: Shown) -> list[str]:
+    """The error rates of a claim about the rate by gold, as sentences."""
+    claim, design = result.claim, result.design
+    half = words.percent(claim.alpha / 2, 2)
+
+    def graded(events: float) -> str:
+        return words.percent(events if claim.relation == "below" else 1 - events, 4)
+
+    wrong = "above" if claim.relation == "below" else "below"
+    said = [
+        f"If the true rate were {words.percent(claim.threshold, 4)}, the grader would show at "
+        f"{'least' if claim.relation == 'below' else 'most'} {graded(shown.support)}, unless its "
+        f"gold labels were a misleading sample (allowed: {half}). At that rate this design would "
+        f"support the claim with a chance of {words.chance(design.false_support)} (allowed: "
+        f"{half}). Together at most {words.percent(claim.alpha)}.",
+        f"A refutation must show a rate {wrong} {graded(shown.doubt)}, which a true claim does "
+        f"with a chance of {words.chance(design.false_refutation)} (allowed: {half}), unless the "
+        f"gold labels mislead the other way ({half}).",
+    ]
+    if claim.if_really is not None and design.power is not None:
+        said.append(
+            f"If the rate were really {words.percent(claim.if_really, 4)}, and the grader erred as "
+            f"often as on gold, the claim would be supported with a chance of "
+            f"{words.chance(design.power)}."
         )
     return said
 

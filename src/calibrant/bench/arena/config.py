@@ -26,18 +26,20 @@ RULES = ("exact", "includes", "closer", "concise", "score")
 TIED_WITHIN = 0.15
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Settings that are checked and do not change."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
-class Price(_Strict):
+class Price(Strict):
     """Dollars per million tokens."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
 
 
-class _Called(_Strict):
+class Called(Strict):
     """How a model is called; as in a suite."""
 
     model_args: dict[str, Any] = Field(default_factory=dict)
@@ -59,7 +61,7 @@ class _Called(_Strict):
         return value
 
 
-class Contestant(_Called):
+class Contestant(Called):
     """A subject of the arena.
 
     Attributes:
@@ -80,7 +82,24 @@ class Contestant(_Called):
         return value
 
 
-class Judge(_Called):
+class Prompted(Called):
+    """A model that judges, and what it is shown.
+
+    Attributes:
+        template: a text with {question} and the answers; by default one of calibrant's.
+        criterion: what makes an answer better, in words.
+        most_characters: of an answer shown to a model; the rest is left out, and said so.
+    """
+
+    rule: str | None = None
+    model: str | None = None
+    name: str = Field("", max_length=100)
+    template: str | None = None
+    criterion: str = Field("The more correct and helpful answer is better.", max_length=4000)
+    most_characters: int = Field(6000, ge=100, le=20_000)
+
+
+class Judge(Prompted):
     """Who says which of two answers is better: a rule, or a model.
 
     Attributes:
@@ -95,13 +114,7 @@ class Judge(_Called):
         most_characters: of an answer shown to a model; the rest is left out, and said so.
     """
 
-    rule: str | None = None
     score: str | None = None
-    model: str | None = None
-    name: str = Field("", max_length=100)
-    template: str | None = None
-    criterion: str = Field("The more correct and helpful answer is better.", max_length=4000)
-    most_characters: int = Field(6000, ge=100, le=20_000)
     reading: Literal["text", "log-odds"] = "text"
 
     @model_validator(mode="before")
@@ -144,7 +157,7 @@ class Judge(_Called):
         return f"{self.rule}:{self.score}" if self.score else str(self.rule)
 
 
-class ArenaFile(_Strict):
+class ArenaFile(Strict):
     """An arena: subjects, items, judges, and what is to be decided.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection, Sequence
 from string import Formatter
 
 from calibrant._text import shown
@@ -37,8 +38,17 @@ _VERDICT = re.compile(r"(?:VERDICT:\s*)?(1|2|TIE)\.?", re.IGNORECASE)
 _ASKED_FOR = re.compile(r"verdict\s*:\s*(?:1|2|tie)\b", re.IGNORECASE)
 
 
-def check_template(template: str, where: str) -> None:
+def check_template(
+    template: str,
+    where: str,
+    known: Collection[str] = FIELDS,
+    needed: Collection[str] = ("question", "first", "second"),
+) -> None:
     """Refuse a template that lacks an answer or names something unknown.
+
+    Args:
+        known: fields that there are.
+        needed: fields that it must have.
 
     Raises:
         InputError: naming `where` and the field.
@@ -47,13 +57,13 @@ def check_template(template: str, where: str) -> None:
         fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
     except ValueError as e:
         raise InputError(f"{where}: template: {e}; write braces that are text twice") from e
-    unknown = sorted(fields - FIELDS)
+    unknown = sorted(fields - set(known))
     if unknown:
         raise InputError(
             f"{where}: template: unknown field {{{unknown[0]}}}; there are "
-            + ", ".join(f"{{{f}}}" for f in sorted(FIELDS))
+            + ", ".join(f"{{{f}}}" for f in sorted(known))
         )
-    missing = sorted({"question", "first", "second"} - fields)
+    missing = sorted(set(needed) - fields)
     if missing:
         raise InputError(f"{where}: template: wanted {{{missing[0]}}}")
 
@@ -71,14 +81,19 @@ def prompt(
         secret: of the run, part of the mark.
         most_characters: of each answer; what is left out is said.
     """
-    texts = [shown(t, most_characters) for t in (first, second)]
-    parts = [secret, question, *texts]
-    mark = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
-    fenced = [f"<<<answer {mark}\n{t}\n{mark} end>>>" for t in texts]
+    one, two = fenced((first, second), question, secret, most_characters)
     return template.format(
         question=shown(question, 20_000), target=shown(target, 20_000), criterion=criterion,
-        first=fenced[0], second=fenced[1],
+        first=one, second=two,
     )  # fmt: skip
+
+
+def fenced(answers: Sequence[str], question: str, secret: str, most_characters: int) -> list[str]:
+    """Answers between marks made from all that is shown."""
+    texts = [shown(t, most_characters) for t in answers]
+    parts = [secret, question, *texts]
+    mark = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
+    return [f"<<<answer {mark}\n{t}\n{mark} end>>>" for t in texts]
 
 
 def read_verdict(text: str) -> Verdict:

@@ -143,9 +143,12 @@ _BUILT_IN: dict[str, Rule] = {
 }  # fmt: skip
 
 
-def _own(rule: str, base: Path) -> Rule:
-    """The user's function: (item, left, right) → "left", "right" or "tie"; asked both ways round,
-    so that one that prefers a side fails instead of deciding."""
+def load_function(rule: str, base: Path) -> Callable[..., Any]:
+    """The function that `file.py@function` names, relative to `base`.
+
+    Raises:
+        InputError: if there is no such file or function.
+    """
     file, _, name = rule.partition("@")
     path = (base / file).resolve()
     if not path.is_file():
@@ -159,9 +162,16 @@ def _own(rule: str, base: Path) -> Rule:
     except Exception as e:
         # The file is the user's code: whatever it raises, loading it is what failed.
         raise InputError(f"judge {rule}: cannot be loaded ({one_line(str(e))})") from e
-    function = getattr(module, name, None)
+    function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
         raise InputError(f"judge {rule}: the file defines no function {name!r}")
+    return function
+
+
+def _own(rule: str, base: Path) -> Rule:
+    """The user's function: (item, left, right) → "left", "right" or "tie"; asked both ways round,
+    so that one that prefers a side fails instead of deciding."""
+    function = load_function(rule, base)
 
     def ask(item: Item, a: Answer, b: Answer) -> Verdict:
         given = {"item": item.item, "question": item.question, "target": item.target}

@@ -7,7 +7,6 @@ connections, resumes where it was cut off, and goes on when it is given a larger
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.bench.administer import Subject, administer
+from calibrant.bench.administer import Subject, administer, seed_for
 from calibrant.bench.arena.conclude import Session, conclude, names_by_tier
 from calibrant.bench.arena.config import ArenaFile, Contestant, Judge, read_arena
 from calibrant.bench.arena.judging import Judged, Panel, Unit
@@ -33,17 +32,15 @@ from calibrant.bench.arena.streams import (
     open_items,
 )
 from calibrant.bench.arena.tables import as_said, decided_on, failures
-from calibrant.bench.folder import RunFolder, read_manifest
+from calibrant.bench.folder import RunFolder, choose_folder
 from calibrant.bench.streams import Stream
 from calibrant.bench.trial import Trial
-from calibrant.errors import CalibrantError, InputError, RunFolderError
+from calibrant.errors import CalibrantError, InputError
 from calibrant.ratings.pairing.choose import choose, to_go
 from calibrant.ratings.pairing.settle import Standing, settle
 from calibrant.records.trials import write_parquet
 
 Watch = Callable[[ArenaProgress], None]
-
-RUNS = Path("runs")
 
 
 def arena(
@@ -82,7 +79,10 @@ def arena(
     called += [j for j in found.panel if j.model is not None]
     for who in called:
         check(str(who.model), dict(who.model_args))
-    folder = _folder(found, None if out is None else Path(out))
+    folder = choose_folder(
+        found.name, found.fingerprint(), None if out is None else Path(out),
+        "its subjects, items, judges or seed differ",
+    )  # fmt: skip
     with RunFolder(folder) as run:
         job = _Job(found, items, panel, run, watch or (lambda _: None))
         job.open()
@@ -153,7 +153,7 @@ class _Job:
                 self.asked,
                 size=self.arena.round or len(self.names),
                 strategy=self.arena.strategy,
-                seed=_seed(self.arena.seed, f"round {self.rounds}"),
+                seed=seed_for(self.arena.seed, f"round {self.rounds}"),
                 available=np.maximum(many - self.asked, 0),
             )
             if not len(pairs):
@@ -225,7 +225,7 @@ class _Job:
             args=who.model_args,
             # Two subjects of one model and the same options are still two subjects.
             generate={
-                "seed": _seed(self.arena.seed, name),
+                "seed": seed_for(self.arena.seed, name),
                 **who.generate,
                 **(LOG_ODDS if odds else {}),
             },
@@ -276,50 +276,3 @@ class _Job:
         done = datetime.now(UTC).isoformat(timespec="seconds") if result.settled else None
         self.folder.save_manifest(finished=done)
         return result
-
-
-def _seed(seed: int, what: str) -> int:
-    """A seed for one purpose, below 2³¹ as providers want it."""
-    digest = hashlib.sha256(f"{seed}\0{what}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
-
-
-def _folder(found: ArenaFile, out: Path | None) -> Path:
-    if out is not None:
-        if not out.exists():
-            return out
-        if not out.is_dir():
-            raise RunFolderError(f"{out}: wanted a folder for the run, got a file")
-        manifest = read_manifest(out)
-        if not manifest:
-            if {p.name for p in out.iterdir()} - {".lock", "journal.jsonl", "run.json.part"}:
-                raise InputError(f"{out}: the folder is not empty and holds no calibrant run")
-        elif manifest.get("fingerprint") != found.fingerprint():
-            raise InputError(
-                f"{out}: holds another run (its subjects, items, judges or seed differ); name "
-                "another folder with --out"
-            )
-        return out
-    return _newest(found) or _new(found)
-
-
-def _stem(found: ArenaFile) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in found.name)[:80]
-
-
-def _newest(found: ArenaFile) -> Path | None:
-    """The latest run of this arena that is not finished."""
-    for folder in sorted(RUNS.glob(f"{_stem(found)}-*"), reverse=True):
-        manifest = read_manifest(folder) if folder.is_dir() else {}
-        if manifest.get("fingerprint") == found.fingerprint() and not manifest.get("finished"):
-            return folder
-    return None
-
-
-def _new(found: ArenaFile) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder, more = RUNS / f"{_stem(found)}-{stamp}", 1
-    while folder.exists():
-        more += 1
-        folder = RUNS / f"{_stem(found)}-{stamp}-{more}"
-    return folder

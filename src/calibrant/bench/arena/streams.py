@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,8 +119,12 @@ class Shown:
     prompt: str
 
 
-def judging(key: str, shown: Sequence[Shown]) -> Stream:
-    """Comparisons put to a model judge."""
+Read = Callable[[Any], Mapping[str, float]]
+"""Numbers that a model's output tells besides its text, by name."""
+
+
+def judging(key: str, shown: Sequence[Shown], read: Read | None = None) -> Stream:
+    """What is put to a model judge, and the numbers its output tells (see `log_odds`)."""
     from inspect_ai.dataset import Sample
 
     def sample(position: int) -> Sample:
@@ -132,7 +136,7 @@ def judging(key: str, shown: Sequence[Shown]) -> Stream:
         from inspect_ai.solver import generate
 
         return Task(
-            dataset=[sample(0)], solver=generate(), scorer=_done(),
+            dataset=[sample(0)], solver=generate(), scorer=_done(read or log_odds),
             config=GenerateConfig(max_tokens=JUDGE_TOKENS, temperature=0.0),
         )  # fmt: skip
 
@@ -148,31 +152,34 @@ LOG_ODDS: dict[str, Any] = {
 """Options of a judge whose verdict is read from its first token's probabilities."""
 
 
-def _odds(output: Any) -> float | None:
-    """How much likelier (log-odds) a model's first token is 1 than 2; None if that is not said."""
+def first_token(output: Any) -> dict[str, float]:
+    """The log-probabilities of a model's likeliest first tokens, white space aside; empty if it
+    tells none. Of one word with and without a space before it, the likelier stands for both."""
     logprobs = output.choices[0].logprobs if output.choices else None
-    if logprobs is None or not logprobs.content:
-        return None
     found: dict[str, float] = {}
-    for top in logprobs.content[0].top_logprobs or []:
-        word = top.token.strip()
-        if word in ("1", "2"):
-            # With and without a space before it: the likelier stands for both.
+    if logprobs is not None and logprobs.content:
+        for top in logprobs.content[0].top_logprobs or []:
+            word = top.token.strip()
             found[word] = max(found.get(word, -math.inf), float(top.logprob))
-    return found["1"] - found["2"] if len(found) == 2 else None
+    return found
 
 
-def _done() -> Any:
-    """A score for tasks without one, so that an answer is not taken for a failed trial; and, where
-    a model tells them, the log-odds of 1 against 2."""
+def log_odds(output: Any) -> dict[str, float]:
+    """How much likelier (log-odds) a model's first token is 1 than 2; empty if that is not said."""
+    found = first_token(output)
+    return {"log_odds": found["1"] - found["2"]} if {"1", "2"} <= found.keys() else {}
+
+
+def _done(read: Read = log_odds) -> Any:
+    """A score for tasks without one, so that an answer is not taken for a failed trial; and what
+    `read` finds in the model's output."""
     from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
     from inspect_ai.solver import TaskState
 
     @scorer(metrics={"*": [mean()]})
     def done() -> Scorer:
         async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001
-            odds = _odds(state.output)
-            return Score(value={"done": 1} | ({} if odds is None else {"log_odds": odds}))
+            return Score(value={"done": 1, **read(state.output)})
 
         return score
 

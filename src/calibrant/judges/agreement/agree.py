@@ -19,7 +19,7 @@ from calibrant.judges.agreement.estimate import (
 )
 from calibrant.judges.agreement.gold import AgainstGold, Truth, against, compare, truth_of
 from calibrant.judges.agreement.inversion import Inversion, inversions
-from calibrant.judges.agreement.pairs import MOST_PAIRED, Pair, pair, tables
+from calibrant.judges.agreement.pairs import MOST_PAIRED, Pair, against_rest, pair, tables
 from calibrant.judges.agreement.ratios import (
     METRICS,
     WEIGHTS,
@@ -27,6 +27,7 @@ from calibrant.judges.agreement.ratios import (
     Ratio,
     Weights,
     alpha,
+    distances,
     kappa,
     percent,
 )
@@ -205,9 +206,16 @@ def _pairs(
     pairs = tuple(pair(labels, t, weights, values, level) for t in found)
     turned = inversions(
         found, [p.kappa for p in pairs], [p.below for p in pairs], labels.graders,
-        labels.categories, gold=gold,
+        labels.categories, rest=against_all(labels, weights, values), gold=gold,
     )  # fmt: skip
     return tuple(p for p in pairs if p.items), turned, []
+
+
+def against_all(labels: Labels, weights: Weights, values: Floats | None) -> list[float]:
+    """P-values of each grader against all others; none where items come in clusters."""
+    if labels.cluster is not None:
+        return []
+    return against_rest(labels.matrix(), 1 - distances(len(labels.categories), weights, values))
 
 
 def _against(labels: Labels, truth: Truth, level: float) -> tuple[AgainstGold, ...]:

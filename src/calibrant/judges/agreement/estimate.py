@@ -18,6 +18,9 @@ from calibrant.stats.estimates.rates import bounds
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _TINY = 1e-12
+LEAST = 10
+"""Items that a coefficient's spread must rest on for a bootstrap interval: one over few items
+that matter is far too short."""
 ONE_CATEGORY = "undefined: all labels are one category"
 
 
@@ -33,6 +36,8 @@ class Coefficient:
         observed: disagreement seen, 0–1 in the units of the scale's distances; `expected`: by
             chance. The value is 1 − observed / expected.
         items, labels: that it rests on.
+        rests_on: the number of items or clusters that the standard error effectively rests on,
+            low where disagreement or a category is rare; None where nothing varies.
         bootstrap: the BCa interval over items or clusters; None if none was asked for or there is
             none.
         undefined: why there is no value.
@@ -47,6 +52,7 @@ class Coefficient:
     expected: float | None = None
     items: int = 0
     labels: int = 0
+    rests_on: float | None = None
     bootstrap: tuple[float, float] | None = None
     undefined: str = ""
     note: str = ""
@@ -108,7 +114,9 @@ def estimate(
     ends = _limits(seen, chance, variance, units, alone, min(max(few, 1.0), units - 1), ratio,
                    (1 - level) / 2)  # fmt: skip
     error = math.sqrt(variance) if variance > _TINY**2 else None
-    return replace(known, standard_error=error, interval=ends)
+    return replace(
+        known, standard_error=error, interval=ends, rests_on=None if error is None else few
+    )
 
 
 def agreement_rate(
@@ -135,6 +143,10 @@ def bootstrapped(
     """The same with a BCa interval over items or clusters, or a note why there is none."""
     if found.value is None or not draws:
         return found
+    if found.rests_on is None or found.rests_on < LEAST:
+        few = "no item" if found.rests_on is None else f"effectively {found.rests_on:.1f} items"
+        return replace(found, note=f"{found.name}: no bootstrap interval, as its spread rests on "
+                       f"{few} (at least {LEAST})")  # fmt: skip
     rows = ratio.rows if cluster is None else by_cluster(ratio, cluster)
     tail = (1 - level) / 2
     try:
@@ -142,7 +154,7 @@ def bootstrapped(
         ends = drawn.bca(tail), drawn.bca(1 - tail)
     except InputError as e:
         # Few items, or draws in which one category is left: the analytic interval stands alone.
-        return replace(found, note=f"no bootstrap interval: {e}")
+        return replace(found, note=f"{found.name}: no bootstrap interval: {e}")
     return replace(found, bootstrap=(float(ends[0]), float(min(ends[1], 1.0))))
 
 

@@ -22,6 +22,9 @@ from calibrant.stats.comparisons.multiplicity import adjust
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LEANING = 0.25
+"""P-value of a pair that counts as a contradiction if one of the two contradicts all others."""
+
 MOST_CATEGORIES = 12
 """Categories above which swaps of two of them are not looked for."""
 
@@ -34,7 +37,7 @@ class Inversion:
         categories: the two labels that are swapped; None if the whole scale is turned round.
         odd: who probably has them the wrong way round; empty if it cannot be told.
         others: whom they contradict.
-        pairs: pairs of graders below chance after adjustment.
+        pairs: pairs of graders below chance that show it.
         p: the smallest adjusted p-value among them.
         text: the same in a sentence.
     """
@@ -72,19 +75,21 @@ def inversions(
     graders: Sequence[str],
     categories: Sequence[str],
     *,
+    rest: Sequence[float] = (),
     gold: str | None = None,
     alpha: float = 0.05,
 ) -> tuple[Inversion, ...]:
     """Whose labels are probably the wrong way round, overall or in two categories.
 
-    All pairs of graders are tested for agreement below chance, and all pairs of categories in
-    them, adjusted together by Holm's method: if no grader agrees less than by chance with another,
-    anything is said at most `alpha` of the time. Swaps that could not come out significant
-    whatever the labels, given how often they occur, are not tested (Tarone, Biometrics 46 (1990)
-    515).
+    All pairs of graders are tested for agreement below chance, each grader against the others
+    together, and all pairs of categories, adjusted together by Holm's method: if no grader agrees
+    less than by chance with another, anything is said at most `alpha` of the time. Swaps that
+    could not come out significant whatever the labels, given how often they occur, are not tested
+    (Tarone, Biometrics 46 (1990) 515).
 
     Args:
         found, kappas, below: of every pair of graders, its table, kappa and p-value.
+        rest: of each grader, the p-value against the others together (`against_rest`).
         gold: the grader whose labels are taken for truth, if there is one among them.
     """
     asked = [
@@ -96,18 +101,29 @@ def inversions(
         asked += _swaps(found, alpha)
     if not asked:
         return ()
-    adjusted = adjust([a.p for a in asked], "holm")
+    # Of two graders, each one's rest is the other: that was asked already.
+    alone = list(rest) if len(graders) > 2 else []
+    adjusted = adjust([*(a.p for a in asked), *alone], "holm")
+    loners = {g for g in range(len(alone)) if adjusted[len(asked) + g] <= alpha}
+    least = min(adjusted[len(asked) :], default=1.0)
     said = []
     swaps = list(dict.fromkeys(a.swap for a in asked))
     for swap in swaps:
         about = [i for i, a in enumerate(asked) if a.swap == swap]
         hits = [i for i in about if adjusted[i] <= alpha and asked[i].kappa < 0]
+        best = min((float(adjusted[i]) for i in hits), default=1.0)
+        if swap is None and loners:
+            hits += [
+                i for i in about
+                if i not in hits and {asked[i].one, asked[i].two} & loners
+                and asked[i].kappa < 0 and asked[i].p <= LEANING
+            ]  # fmt: skip
+            best = min(best, float(least))
         if not hits:
             continue
         names = None if swap is None else (categories[swap[0]], categories[swap[1]])
         said += _explain(
-            [asked[i] for i in hits], [asked[i] for i in about], min(adjusted[i] for i in hits),
-            graders, names, gold,
+            [asked[i] for i in hits], _leanings(found, kappas, swap), best, graders, names, gold,
         )  # fmt: skip
     whole = [s for s in said if s.categories is None]
     # A scale turned round swaps many categories: said once. A single swap says more than "turned".
@@ -149,6 +165,18 @@ def _clustered(table: Table, swap: tuple[int, int]) -> tuple[float, float]:
     return below_chance(small, "identity", None, kappa), 0.5 ** max(len(part) - 1, 0)
 
 
+def _leanings(
+    found: Sequence[Table], kappas: Sequence[Coefficient], swap: tuple[int, int] | None
+) -> dict[tuple[int, int], float]:
+    """How far each pair of graders agrees, overall (kappa) or on two categories (its sign)."""
+    told = {}
+    for t, k in zip(found, kappas, strict=True):
+        value = k.value if swap is None else _sign(t.cells[np.ix_(swap, swap)])
+        if value is not None:
+            told[t.one, t.two] = told[t.two, t.one] = value
+    return told
+
+
 def _sign(cells: Ints) -> float:
     """Kappa's sign in a 2 × 2 table."""
     return float(np.sign(cells[0, 0] * cells[1, 1] - cells[0, 1] * cells[1, 0]))
@@ -156,14 +184,13 @@ def _sign(cells: Ints) -> float:
 
 def _explain(
     hits: Sequence[_Asked],
-    about: Sequence[_Asked],
+    kappa: dict[tuple[int, int], float],
     p: float,
     graders: Sequence[str],
     names: tuple[str, str] | None,
     gold: str | None,
 ) -> list[Inversion]:
     """For each group of graders joined by contradictions, which side is the odd one."""
-    kappa = {(a.one, a.two): a.kappa for a in about} | {(a.two, a.one): a.kappa for a in about}
     found = []
     for one, two in _sides([(h.one, h.two) for h in hits]):
         pairs = tuple(

@@ -140,7 +140,9 @@ def below_chance(
         floor = 0.5 ** (clusters - 1)
         if found.standard_error is None:
             return floor if found.value < 0 else 1.0
-        return max(float(stdtr(clusters - 1, found.value / found.standard_error)), floor)
+        # The standard error is only as good as the number of clusters that it rests on.
+        df = min(clusters - 1.0, found.rests_on or 1.0)
+        return max(float(stdtr(df, found.value / found.standard_error)), floor)
     used = (table.cells.sum(axis=0) + table.cells.sum(axis=1)) > 0
     if used.sum() < 2 or table.items < 2:
         return 1.0
@@ -176,3 +178,41 @@ def _dealt(cells: Ints, near: Floats, step: float) -> float:
         return 1.0
     seen, mean = float((cells * near).sum()), n * float(one @ near @ two)
     return float(ndtr((seen + step - mean) / variance**0.5))
+
+
+def against_rest(matrix: Ints, near: Floats) -> list[float]:
+    """P-values that each grader agrees with all others together by chance or better.
+
+    One grader's labels are dealt out at random over the items it labelled; the agreement with
+    what the others said there has a known mean and variance (Hoeffding, Ann. Math. Stat. 22 (1951)
+    558) and a nearly normal tail. 1 where it cannot be asked.
+
+    Args:
+        matrix: shape (items, graders), categories; -1 for none.
+        near: shape (categories, categories), weights of agreement.
+    """
+    size = len(near)
+    there = matrix >= 0
+    said = (matrix[:, :, None] == np.arange(size)) & there[:, :, None]
+    every = said.sum(axis=1)
+    found = []
+    for g in range(matrix.shape[1]):
+        others = every - said[:, g]
+        both = there[:, g] & (others.sum(axis=1) > 0)
+        found.append(_rest(matrix[both, g], others[both] @ near))
+    return found
+
+
+def _rest(label: Ints, others: Floats) -> float:
+    n = label.size
+    if n < 2:
+        return 1.0
+    share = np.bincount(label, minlength=others.shape[1]) / n
+    centred = others - others.mean(axis=0)
+    centred = centred - (centred @ share)[:, None]
+    variance = n / (n - 1) * float((centred**2).sum(axis=0) @ share)
+    if variance <= 1e-12:
+        return 1.0
+    seen = float(others[np.arange(n), label].sum())
+    mean = float(others.sum(axis=0) @ share)
+    return float(ndtr((seen - mean) / variance**0.5))

@@ -77,7 +77,7 @@ class Design:
 
     @property
     def false_refutation(self) -> float:
-        """The exact chance of refutation as the rate approaches the threshold from below."""
+        """The exact chance of refutation as the rate approaches the largest true one from below."""
         return self.probability("refuted", self._true_rate)
 
     @property
@@ -97,7 +97,7 @@ class Design:
     @property
     def _true_rate(self) -> float:
         items = self.rates.items
-        return self.rates.threshold if items is None else (self.rates.false_events - 1) / items
+        return self.rates.doubt if items is None else (self.rates.false_events - 1) / items
 
     def __repr__(self) -> str:
         r = self.rates
@@ -131,7 +131,7 @@ def assemble(
     # A row from which support can no longer come closes support at once.
     futile = np.where(support == NEVER, horizon, np.maximum(futile, refute))
     futile[0] = -1
-    give_up = np.ceil(k / rates.threshold - 1e-9).astype(np.int64) if pursue else np.ones_like(k)
+    give_up = np.ceil(k / rates.doubt - 1e-9).astype(np.int64) if pursue else np.ones_like(k)
     return Boundary(
         support.astype(np.int64),
         futile.astype(np.int64),

@@ -59,7 +59,7 @@ def support_mixture(rates: Rates) -> LogRatio:
 
 
 def refute_mixture(rates: Rates) -> LogRatio:
-    z = math.log(rates.threshold / (1 - rates.threshold))
+    z = math.log(rates.doubt / (1 - rates.doubt))
     return _mixture(
         [(refutation_ratio(rates, 1 / (1 + math.exp(-(z + d)))), w) for d, w in REFUTE_PRIOR]
     )
@@ -67,7 +67,12 @@ def refute_mixture(rates: Rates) -> LogRatio:
 
 @lru_cache(maxsize=256)
 def anytime(
-    threshold: float, *, alpha: float = 0.05, at_most: int | None = None, items: int | None = None
+    threshold: float,
+    *,
+    alpha: float = 0.05,
+    at_most: int | None = None,
+    items: int | None = None,
+    doubt: float | None = None,
 ) -> Design:
     """An anytime-valid test of "rate below threshold" that needs no design alternative.
 
@@ -76,14 +81,14 @@ def anytime(
     the exact error rates are therefore below alpha. Futile when `at_most` cannot be met any more.
 
     Args:
-        threshold, alpha, items: as `sprt`.
+        threshold, alpha, items, doubt: as `sprt`.
         at_most: largest number of trials; by default 20 times what a run without a single event
             (or of nothing but events) needs.
 
     Raises:
         DesignError: as `sprt`.
     """
-    rates = check(threshold, None, alpha, items)
+    rates = check(threshold, None, alpha, items, doubt)
     bound = math.log(1 / alpha)
     ratio = support_mixture(rates)
     against = refute_mixture(rates)

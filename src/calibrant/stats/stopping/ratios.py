@@ -21,11 +21,15 @@ class Rates:
         threshold: the claim is false at this rate and above.
         alternative: the rate at which the claim should be supported, or None.
         items: size of the finite set the claim is about, or None for an endless generator.
+        doubt: the claim may be true up to this rate, which is all a refutation excludes. It is
+            the threshold unless events are read off an imperfect instrument: then between the
+            threshold and here nobody can tell.
     """
 
     threshold: float
     alternative: float | None
     items: int | None
+    doubt: float
 
     @property
     def false_events(self) -> int:
@@ -40,7 +44,13 @@ class Rates:
         return math.floor(self.alternative * self.items + 1e-9)
 
 
-def check(threshold: float, alternative: float | None, alpha: float, items: int | None) -> Rates:
+def check(
+    threshold: float,
+    alternative: float | None,
+    alpha: float,
+    items: int | None,
+    doubt: float | None = None,
+) -> Rates:
     if not 0 < threshold < 1:
         raise DesignError(f"threshold: wanted a rate strictly between 0 and 1, got {threshold!r}")
     if not 0 < alpha < 0.5:
@@ -52,7 +62,12 @@ def check(threshold: float, alternative: float | None, alpha: float, items: int 
         )
     if items is not None and items < 1:
         raise DesignError(f"items: wanted at least 1, got {items!r}")
-    return Rates(threshold, alternative, items)
+    if doubt is not None and not (items is None and threshold <= doubt < 1):
+        raise DesignError(
+            f"doubt: wanted a rate from the threshold {threshold:g} to below 1, and no finite set "
+            f"of items, got {doubt!r}"
+        )
+    return Rates(threshold, alternative, items, threshold if doubt is None else doubt)
 
 
 def check_beta(beta: float) -> None:
@@ -144,7 +159,7 @@ def mirror(threshold: float, alternative: float) -> float:
 def refutation_ratio(rates: Rates, against: float) -> LogRatio:
     """Evidence that the claim is false: a rate above the threshold over the largest true one."""
     if rates.items is None:
-        return log_ratio(against, rates.threshold, None)
+        return log_ratio(against, rates.doubt, None)
     true = rates.false_events - 1
     false = max(round(against * rates.items), true + 1)
     return finite_log_ratio(min(false, rates.items), true, rates.items)

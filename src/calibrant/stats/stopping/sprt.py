@@ -33,6 +33,7 @@ def sprt(
     at_most: int | None = None,
     items: int | None = None,
     pursue: bool = True,
+    doubt: float | None = None,
 ) -> Design:
     """A truncated sequential probability ratio test whose exact error rates meet alpha and beta.
 
@@ -49,12 +50,14 @@ def sprt(
         items: size of the finite set the claim is about; draws are then without replacement.
         pursue: go on for a refutation once support is out of reach, while the observed rate is
             above the threshold. Without it a run ends as soon as support is decided.
+        doubt: the claim may be true up to this rate, by default the threshold; a refutation
+            must exclude it. For generators only.
 
     Raises:
         DesignError: for rates that cannot be told apart, or if even a run without a single event
             could not support the claim within `at_most`.
     """
-    rates = check(threshold, alternative, alpha, items)
+    rates = check(threshold, alternative, alpha, items, doubt)
     check_beta(beta)
     horizon = at_most or 3 * fixed_size(threshold, alternative, alpha=alpha, beta=beta, items=items)
     horizon = horizon if items is None else min(horizon, items)
@@ -162,7 +165,7 @@ class _Tuner:
         _, _, upper, accept, lower = self._search()
         support, futile = self._bounds(upper, lower, accept)
         # Rows past the last one that can support go on, for a refutation only.
-        against = mirror(self.rates.threshold, self.truth)
+        against = mirror(self.rates.doubt, self.truth)
         ratio, bound = refutation_ratio(self.rates, against), math.log(1 / self.alpha)
         rows = refuting_rows(self.rates, self.horizon, self.rows, ratio, bound)
         support = np.concatenate([support, np.full(rows - self.rows, NEVER, dtype=np.int64)])

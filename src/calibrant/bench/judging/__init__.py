@@ -1,0 +1,1 @@
+"""A judge on trial: what it is, what it is shown, and how it is moved; all through Inspect."""

@@ -1,0 +1,1 @@
+"""Alterations after which a working judge's verdict on the answer falls."""

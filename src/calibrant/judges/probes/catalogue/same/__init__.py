@@ -1,0 +1,1 @@
+"""Alterations after which a fair judge's verdict stays as it was."""
