@@ -141,8 +141,8 @@ def test_rubric_and_known_labels_from_files(run, table):
 
 
 @pytest.mark.parametrize(("args", "says"), [
-    (["start", "T", "--raters", "a"], "--categories, --scale or --pairwise"),
-    (["start", "T", *KINDS, "--pairwise", "--raters", "a"], "--categories, --scale or"),
+    (["start", "T", "--raters", "a"], "exactly one of --categories, --scale"),
+    (["start", "T", *KINDS, "--pairwise", "--raters", "a"], "exactly one of"),
     (["start", "T", *KINDS], "--raters A,B,… or --open"),
     (["start", "T", *KINDS, "--raters", "a", "--open"], "--raters A,B,… or --open"),
     (["start", "T", *KINDS, "--raters", "a,a"], "two have the same name"),

@@ -36,6 +36,15 @@ def answers(n: int = 6, subjects: str = "a", say: str = "Answer of {s} to {i}.")
     )
 
 
+def named(scheme: Scheme) -> dict:
+    """The arguments of `label` that give this scheme."""
+    if scheme.kind == "pairwise":
+        return {"pairwise": True, "ties": "tie" in scheme.values}
+    if scheme.kind == "scale":
+        return {"scale": f"{scheme.values[0]}-{scheme.values[-1]}"}
+    return {"categories": scheme.values}
+
+
 class Inputs(HTMLParser):
     """Hidden fields of a page, and everything else that has a name."""
 
@@ -116,7 +125,7 @@ def desk_of(tmp_path) -> Iterator:
         if "raters" not in how:
             how["raters"] = ("ana", "ben", "cem")
         path = tmp_path / f"labels{len(desks)}.db"
-        label(table, path, scheme or categories(("yes", "no", "unsure")), **how)
+        label(table, path, **named(scheme or categories(("yes", "no", "unsure"))), **how)
         desks.append(Desk(path))
         return desks[-1]
 

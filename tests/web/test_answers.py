@@ -163,3 +163,28 @@ def test_columns_by_other_names():
     ]  # fmt: skip
     mapped = read_answers({"n": ["a"], "said": ["b"]}, columns={"item": "n", "answer": "said"})
     assert mapped.units[0].answers == ("b",)
+
+
+@pytest.mark.parametrize("place", ["lm_eval/samples*.jsonl", "lm_eval_made/*/samples*.jsonl",
+                                   "helm/**/run_spec.json", "inspect_made/a"])  # fmt: skip
+def test_logs_of_every_tool_bring_questions(place):
+    found = sorted(LOGS.glob(place)) if LOGS.is_dir() else []
+    if not found:
+        pytest.skip("needs the shared logs")
+    units = read_answers(found[0]).units
+    assert units and all(u.question and u.answers[0] for u in units)
+
+
+def test_lm_eval_answers_are_whole_whatever_the_filters(tmp_path):
+    line = {"doc_id": 0, "doc": {"q": "2+2?"}, "target": "4", "doc_hash": "a" * 64,
+            "arguments": {"gen_args_0": {"arg_0": "Q: 2+2?\nA:", "arg_1": {"until": []}}},
+            "resps": [["It is #### 4"]], "metrics": ["match"], "match": 1.0}  # fmt: skip
+    lines = [{**line, "filter": f, "filtered_resps": [r]}
+             for f, r in (("strict", "4"), ("flexible", "#### 4"))]  # fmt: skip
+    date = "2026-11-21T19-06-22.846879"
+    (tmp_path / f"samples_t_{date}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (tmp_path / f"results_{date}.json").write_text(
+        json.dumps({"results": {}, "model_name": "m", "config": {}, "lm_eval_version": "0.4.9"})
+    )
+    (unit,) = read_answers(tmp_path / f"samples_t_{date}.jsonl").units
+    assert (unit.question, unit.answers) == ("Q: 2+2?\nA:", ("It is #### 4",))

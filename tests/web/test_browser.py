@@ -19,7 +19,7 @@ from calibrant.web.labelling.start import label
 from calibrant.web.labelling.store import Store
 from calibrant.web.serve import listen
 
-from .conftest import answers
+from .conftest import answers, named
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
@@ -50,7 +50,7 @@ class Served:
     def __init__(self, path, table: pl.DataFrame, scheme, **how) -> None:
         import uvicorn
 
-        label(table, path, scheme, **how)
+        label(table, path, **named(scheme), **how)
         self.store, self.place = Store(path), listen("127.0.0.1", 0)
         app = build(Site(self.store, self.place.url), self.place.hosts)
         self.server = uvicorn.Server(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from starlette.testclient import TestClient
 
 from calibrant.web.labelling import people
+from calibrant.web.labelling.said import markdown
 from calibrant.web.labelling.scheme import pairwise, scale
 from calibrant.web.security import HEADERS, LARGEST_BODY
 
@@ -320,6 +322,28 @@ def test_only_names_that_were_meant(desk_of, tmp_path):
     assert client.get("/", headers={"host": "evil.example:8765"}).status_code == 421
     client.close()
     desk.store.close()
+
+
+def test_behind_a_proxy_that_calls_the_server_by_another_name(desk):
+    from calibrant.web.labelling.app import Site, build
+
+    app = build(Site(desk.store, "https://labels.example.org"), ("127.0.0.1", "labels.example.org"))
+    (link,) = [k for k in people.links(desk.store) if k.rater == "ana"]
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        for origin, code in (("https://evil.example", 403), ("http://labels.example.org", 403),
+                             ("https://labels.example.org", 303)):  # fmt: skip
+            answer = client.post(link.path, headers={"origin": origin}, follow_redirects=False)
+            assert answer.status_code == code
+    assert "Secure" in answer.headers["set-cookie"]
+
+
+def test_instructions_run_nothing():
+    text = markdown(
+        "# Big\n<script>x</script> [a](javascript:alert(1)) ![p](http://x/p.png) *b* \x1b"
+    )
+    assert "<h2>Big</h2>" in text and "<em>b</em>" in text
+    for bad in ("<script", "<img", 'href="javascript', "\x1b"):
+        assert bad not in text
 
 
 def test_closed_takes_nothing_and_says_so(desk):

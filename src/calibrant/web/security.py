@@ -44,10 +44,13 @@ class Guard:
 
     Args:
         hosts: names, without ports, by which the server may be called; empty: any.
+        url: how people reach it; forms may come from pages there, even where a proxy calls the
+            server by another name.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str] = (), url: str = "") -> None:
         self.app, self.hosts = app, frozenset(h.lower() for h in hosts)
+        self.origin = url.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,7 +78,7 @@ class Guard:
         if method not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("Not a request that this server knows.\n", 405)
         if method == "POST":
-            if not _from_our_pages(host, headers):
+            if not self._from_our_pages(host, headers):
                 return PlainTextResponse("This form did not come from this server's pages.\n", 403)
             length = headers.get("content-length", "")
             # A body of unknown length is no form of ours.
@@ -85,20 +88,21 @@ class Guard:
                 return PlainTextResponse("The request is too large.\n", 413)
         return None
 
+    def _from_our_pages(self, host: str, headers: Headers) -> bool:
+        """Whether the browser says that a form was sent from this very origin, or says nothing."""
+        site = headers.get("sec-fetch-site")
+        if site is not None and site not in ("same-origin", "none"):
+            return False
+        origin = headers.get("origin")
+        if origin is None or origin.lower() == self.origin:
+            return True
+        return urlsplit(origin).netloc.lower() == host.lower()
+
 
 def _name(host: str) -> str:
     """The host without its port."""
     name, colon, port = host.lower().rpartition(":")
     return name if colon and port.isdigit() else host.lower()
-
-
-def _from_our_pages(host: str, headers: Headers) -> bool:
-    """Whether the browser says that a form was sent from this very origin, or says nothing."""
-    site = headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        return False
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
 
 
 def fields(body: bytes) -> dict[str, str]:

@@ -78,7 +78,8 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
             f"{one_line(host, 80)}:{port}: cannot listen there ({e.strerror or e}); "
             "--port 0 takes a free port"
         ) from e
-    shown = f"[{host}]" if ":" in host else host
+    everywhere = host in ("0.0.0.0", "::")
+    shown = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound.getsockname()[1]}"
     hosts: tuple[str, ...] = LOOPBACK if is_loopback(host) else ()
     if public_url is not None:

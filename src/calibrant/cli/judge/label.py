@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from calibrant.web.labelling.people import Link
-    from calibrant.web.labelling.scheme import Scheme
     from calibrant.web.labelling.start import Labelling
     from calibrant.web.labelling.status import Status
 
@@ -210,26 +209,12 @@ def _begin(answers: Path, about: dict[str, Any]) -> Labelling:
         raise click.UsageError("--at-most goes with --open")
     per_item = about["per_item"] or (min(3, len(raters)) if raters else 3)
     return label(
-        answers, about["out"], _scheme(about), raters=raters, per_item=per_item,
+        answers, about["out"], categories=about["categories"], scale=about["scale"],
+        pairwise=about["pairwise"], ties=not about["no_ties"], raters=raters, per_item=per_item,
         rubric=_rubric(about["rubric"]), ask=about["ask"], title=about["title"],
         gold=about["gold_checks"], subjects=about["subjects"], columns=about["columns"],
         sample=about["sample"], at_most=about["at_most"], seed=about["seed"],
     )  # fmt: skip
-
-
-def _scheme(about: dict[str, Any]) -> Scheme:
-    from calibrant.web.labelling import scheme
-
-    given = [about["categories"] is not None, about["scale"] is not None, about["pairwise"]]
-    if sum(given) != 1:
-        raise click.UsageError("say what a label is: --categories, --scale or --pairwise")
-    if about["no_ties"] and not about["pairwise"]:
-        raise click.UsageError("--no-ties goes with --pairwise")
-    if about["pairwise"]:
-        return scheme.pairwise(ties=not about["no_ties"])
-    if about["scale"] is not None:
-        return scheme.scale(about["scale"])
-    return scheme.categories(about["categories"])
 
 
 def _rubric(given: str | None) -> str:

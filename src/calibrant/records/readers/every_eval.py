@@ -205,7 +205,7 @@ def read_instances(file: File, options: Options) -> Batch:
         where = f"{file.path}: line {i}"
         one = decode(line, Instance, where)
         _check(one.schema_version, where)
-        row = _row(one)
+        row = _row(one, options)
         key = (row["run"], row["subject"], row["instrument"], row["item"], row["grader"])
         epochs[key] = row["epoch"] = epochs.get(key, 0) + 1
         batch.add(row)
@@ -213,7 +213,7 @@ def read_instances(file: File, options: Options) -> Batch:
     return batch
 
 
-def _row(one: Instance) -> dict[str, Any]:
+def _row(one: Instance, options: Options) -> dict[str, Any]:
     from calibrant.records.identity import content_hash
 
     given = one.input or Given()
@@ -222,6 +222,9 @@ def _row(one: Instance) -> dict[str, Any]:
     latency = number(one.performance.latency_ms) if one.performance else None
     metadata = one.metadata or {}
     about = scalars(metadata)
+    said: dict[str, Any] = {"sample": about} if about else {}
+    if options.questions and isinstance(given.raw, str):
+        said["question"] = given.raw
     return {
         "run": one.evaluation_id,
         "subject": one.model_id,
@@ -236,7 +239,7 @@ def _row(one: Instance) -> dict[str, Any]:
         "input_tokens": one.token_usage.input_tokens if one.token_usage else None,
         "output_tokens": one.token_usage.output_tokens if one.token_usage else None,
         "seconds": None if latency is None else latency / 1000,
-        "metadata": encode({"sample": about}) if about else None,
+        "metadata": encode(said) if said else None,
     }
 
 

@@ -141,7 +141,7 @@ def read_run(file: File, options: Options) -> Batch:
     batch.expected = max(len(states), len(scored))
     for one in scored:
         original = states.get((one.instance_id, one.train_trial_index, None))
-        _add(batch, one, states.get(_key(one)), original, about)
+        _add(batch, one, states.get(_key(one)), original, about, questions=options.questions)
     return batch
 
 
@@ -194,6 +194,8 @@ def _add(
     state: State | None,
     original: State | None,
     about: dict[str, str],
+    *,
+    questions: bool = False,
 ) -> None:
     """Add the trials of one instance; a perturbed one is a variant of the `original`."""
     measured = {s.name.name: number(s.mean) for s in one.stats}
@@ -206,10 +208,11 @@ def _add(
         "output_tokens": _whole(measured.get("num_output_tokens")),
         "seconds": measured.get("inference_runtime"),
     }
-    failed = None
+    failed, asked = None, None
     if state is not None:
         instance = (original or state).instance
         base["item"] += f":{content_hash([instance.input, instance.references])[:16]}"
+        asked = _asked(state.instance.input) if questions else None
         result = state.result
         if result is not None:
             base["answer"] = result.completions[0].text if result.completions else None
@@ -223,6 +226,7 @@ def _add(
             "count": stat.count, "sum": stat.sum, "sum_squared": stat.sum_squared,
             "split": stat.name.split, "sub_split": stat.name.sub_split,
             "perturbation": scalars(one.perturbation),
+            "question": asked,
         }  # fmt: skip
         batch.add(
             {
@@ -231,6 +235,12 @@ def _add(
                 "metadata": encode({k: v for k, v in said.items() if v not in (None, {})}),
             }
         )  # fmt: skip
+
+
+def _asked(given: Any) -> str | None:
+    """The text of an instance's input."""
+    text = given.get("text") if isinstance(given, dict) else given
+    return text if isinstance(text, str) else None
 
 
 def _whole(value: float | None) -> int | None:

@@ -94,7 +94,7 @@ def read_samples(file: File, options: Options) -> Batch:
                 {
                     "run": date, "subject": subject, "instrument": task, "item": item,
                     "epoch": epoch, "grader": grader, "score": score, "error": error,
-                    "answer": _answer(doc), "metadata": _about(doc),
+                    "answer": _answer(doc, options), "metadata": _about(doc, options),
                 }
             )  # fmt: skip
     # Several filters give several lines for one document.
@@ -178,9 +178,13 @@ def _metrics(line: bytes, where: str) -> dict[str, Any]:
     return {k: decode(v, Any, f"{where}: {k}") for k, v in raw.items() if k not in _KNOWN}
 
 
-def _answer(doc: Doc) -> str | None:
-    """What the subject answered; for multiple choice, the filtered responses as they are."""
-    responses = doc.filtered_resps if doc.filtered_resps is not None else doc.resps
+def _answer(doc: Doc, options: Options) -> str | None:
+    """What the subject answered; for multiple choice, the filtered responses as they are.
+
+    For people who read question and answer, the answer before filters took a part of it.
+    """
+    whole = options.questions and doc.resps is not None
+    responses = doc.resps if whole or doc.filtered_resps is None else doc.filtered_resps
     while isinstance(responses, list) and len(responses) == 1:
         responses = responses[0]
     if responses is None or isinstance(responses, str):
@@ -188,7 +192,16 @@ def _answer(doc: Doc) -> str | None:
     return encode(responses)
 
 
-def _about(doc: Doc) -> str | None:
+def _asked(arguments: Any) -> str | None:
+    """The prompt: the first text of the first request."""
+    while isinstance(arguments, dict | list) and arguments:
+        arguments = next(iter(arguments.values() if isinstance(arguments, dict) else arguments))
+    return arguments if isinstance(arguments, str) else None
+
+
+def _about(doc: Doc, options: Options) -> str | None:
     said = {"prompt_hash": doc.prompt_hash, "sample": scalars(doc.doc)}
+    if options.questions:
+        said["question"] = _asked(doc.arguments)
     said = {k: v for k, v in said.items() if v}
     return encode(said) if said else None

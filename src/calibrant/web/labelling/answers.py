@@ -15,6 +15,8 @@ import polars as pl
 from calibrant._text import one_line, storable
 from calibrant.errors import InputError
 from calibrant.records.frames import as_frame, read_table
+from calibrant.records.read import locate, read_files
+from calibrant.records.readers.batch import Options
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "item": ("item_id", "id", "question_id", "prompt_id", "idx"),
@@ -145,7 +147,7 @@ def _named(source: Any) -> str:
 
 def _table(source: Any, columns: Mapping[str, str], notes: list[str]) -> pl.DataFrame:
     """Rows with item, answer, question, subject and epoch, each answer once."""
-    if isinstance(source, str | Path) and Path(source).suffix.lower() not in _TABLES:
+    if isinstance(source, str | Path) and _is_log(Path(source)):
         table = _logs(Path(source), notes)
     elif isinstance(source, str | Path):
         table = read_table(Path(source))
@@ -166,6 +168,14 @@ def _table(source: Any, columns: Mapping[str, str], notes: list[str]) -> pl.Data
             epoch=pl.int_range(1, pl.len() + 1).over("item", "subject").cast(pl.Int64)
         )
     return table
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a path holds trials of other tools rather than a table."""
+    ending = path.suffix.lower()
+    if ending not in (".jsonl", ".ndjson") or not path.is_file():
+        return ending not in _TABLES
+    return any(found.kind != "lines" for found in locate([path], Options(), (), strict=True).files)
 
 
 def _columns(table: pl.DataFrame, given: Mapping[str, str], name: str) -> pl.DataFrame:
@@ -209,9 +219,6 @@ def _question(metadata: str | None) -> str | None:
 
 
 def _logs(path: Path, notes: list[str]) -> pl.DataFrame:
-    from calibrant.records.read import locate, read_files
-    from calibrant.records.readers.batch import Options
-
     options = Options(questions=True)
     reading = read_files(locate([path], options, (), strict=False), options)
     notes += [one_line(f"left out: {why}", 300) for why in reading.left_out[:5]]

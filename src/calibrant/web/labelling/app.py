@@ -88,7 +88,7 @@ def build(site: Site, hosts: tuple[str, ...] = ()) -> Guard:
             raise HTTPException(404)
         return found
 
-    return Guard(app, hosts)
+    return Guard(app, hosts, site.url)
 
 
 def _failures(app: FastAPI) -> None:

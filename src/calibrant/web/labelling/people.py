@@ -189,8 +189,8 @@ def hand_out(store: Store, rater: int) -> int | None:
             "SELECT u.id, u.gold IS NOT NULL AS gold, COUNT(CASE WHEN l.state IN ('label',"
             " 'cannot judge') OR (l.state IS NULL AND a.made > ?) THEN 1 END) AS taken,"
             " COUNT(a.rater) AS asked, COALESCE(SUM(a.swapped), 0) AS swapped"
-            " FROM unit u LEFT JOIN assignment a ON a.unit = u.id LEFT JOIN latest l"
-            " ON l.rater = a.rater AND l.unit = a.unit"
+            " FROM unit u LEFT JOIN assignment a ON a.unit = u.id LEFT JOIN label l ON l.id ="
+            " (SELECT MAX(id) FROM label WHERE rater = a.rater AND unit = a.unit)"
             " WHERE u.id NOT IN (SELECT unit FROM assignment WHERE rater = ?) GROUP BY u.id",
             (since, rater),
         ).fetchall()

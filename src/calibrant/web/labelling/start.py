@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from calibrant._text import one_line, storable
 from calibrant.errors import InputError
 from calibrant.web import need_extra
+from calibrant.web.labelling import scheme as schemes
 from calibrant.web.labelling.answers import Unit, read_answers, with_gold
 from calibrant.web.labelling.assign import Design, design
 from calibrant.web.labelling.people import LONGEST_NAME, Link, links
@@ -82,8 +83,11 @@ class Labelling:
 def label(
     answers: Any,
     store: str | Path,
-    scheme: Scheme,
     *,
+    categories: Sequence[str] | None = None,
+    scale: str | None = None,
+    pairwise: bool = False,
+    ties: bool = True,
     raters: Sequence[str] = (),
     per_item: int = 3,
     rubric: str = "",
@@ -106,7 +110,9 @@ def label(
         answers: a table with columns item and answer (and question, subject, epoch), or logs and
             run folders; a path, or another library's table.
         store: the SQLite file to make; if it is there, it must be about the same answers.
-        scheme: see `categories`, `scale` and `pairwise` of `calibrant.judge`.
+        categories: labels to choose from; or
+        scale: whole numbers to choose from, such as "1-5"; or
+        pairwise: which of two subjects' answers to an item is better, with `ties` or without.
         raters: their names; none: whoever has the open link joins under a name of their own.
         rubric: instructions, in Markdown.
         ask: the question that every label answers.
@@ -122,8 +128,9 @@ def label(
         RunFolderError: if the store cannot be written; an OSError.
     """
     need_extra()
+    scheme = _scheme(categories, scale, pairwise=pairwise, ties=ties)
     names = _names(raters)
-    if not names and per_item < 1:
+    if per_item < 1:
         raise InputError(f"--per-item: wanted at least 1, got {per_item}")
     found = read_answers(
         answers, pairs=scheme.kind == "pairwise", subjects=subjects, columns=columns,
@@ -140,6 +147,18 @@ def label(
     made = _design(units, names, per_item, seed) if names else None
     create(path, plan, units, names, made)
     return opened(path, notes=(*found.notes, *_notes(units, made, len(names), per_item)))
+
+
+def _scheme(
+    categories: Sequence[str] | None, scale: str | None, *, pairwise: bool, ties: bool
+) -> Scheme:
+    if [categories is not None, scale is not None, pairwise].count(True) != 1:
+        raise InputError("labels: wanted exactly one of --categories, --scale and --pairwise")
+    if not (ties or pairwise):
+        raise InputError("--no-ties goes with --pairwise")
+    if categories is not None:
+        return schemes.categories(categories)
+    return schemes.pairwise(ties=ties) if scale is None else schemes.scale(scale)
 
 
 def opened(path: Path, notes: tuple[str, ...] = ()) -> Labelling:

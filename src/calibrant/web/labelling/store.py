@@ -159,7 +159,9 @@ class Store:
                 "SELECT COUNT(*) FROM assignment WHERE rater = ?", (rater,)
             ).fetchone()[0]
             rows = con.execute(
-                "SELECT state, COUNT(*) FROM latest WHERE rater = ? GROUP BY state", (rater,)
+                "SELECT state, COUNT(*) FROM label WHERE id IN (SELECT MAX(id) FROM label"
+                " WHERE rater = ? GROUP BY unit) GROUP BY state",
+                (rater,),
             ).fetchall()
         by = dict(map(tuple, rows))
         return Progress(
