@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "drift": "calibrant.judges.drift",
     "pressure": "calibrant.judges.pressure",
 }
 
 __all__: list[str] = [
+    "drift",  # noqa: F822
     "pressure",  # noqa: F822
 ]
 

@@ -23,6 +23,7 @@ SCIENCES = {
     "cycles": "calibrant.ratings.beyond.certificates",
     "arenas": "calibrant.ratings.pairing.certificates",
     "pressure": "calibrant.judges.pressure.certificates",
+    "drift": "calibrant.judges.drift.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
