@@ -30,6 +30,7 @@ SCIENCES = {
     "labels": "calibrant.judges.planning.certificates",
     "latent": "calibrant.judges.latent.certificates",
     "panels": "calibrant.judges.panels.certificates",
+    "drift": "calibrant.judges.drift.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
