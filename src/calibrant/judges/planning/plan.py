@@ -218,7 +218,7 @@ def _chosen(
             rows = table.rows(sample.at, names, main, sample.p, sample.weight)
     strata = tuple(
         Stratum(model.names[c], int(model.sizes[c]), float(model.rate[c]),
-                int(model.pilot_labels()[c]), float(total[c]))
+                int(model.pilot_labels()[c]), round(float(total[c]), 9))
         for c in range(model.sizes.size)
     )  # fmt: skip
     return rows, strata
