@@ -86,6 +86,12 @@ def probabilities(n: float, doubt: Floats, *, mix: float = MIX) -> Floats:
     return np.asarray(p)
 
 
+def main_chances(n: int, pilot: int, doubt: Floats) -> Floats:
+    """Chances of the main phase with which n labels are expected in all; no pilot item again."""
+    more = max(n - pilot, 1) / (1 - min(pilot / doubt.size, 0.99))
+    return probabilities(min(more, doubt.size), doubt)
+
+
 def draw_strata(stratum: Ints, labels: Ints, taken: Ints, rng: np.random.Generator) -> Ints:
     """Items at random within strata, so many more that each has `labels`, in random order."""
     free = np.ones(stratum.size, dtype=bool)
