@@ -20,7 +20,11 @@ def plain(y, f, u, lam=None, level=0.95):
         lam = np.clip(np.mean((y - y.mean()) * (f - f.mean())) / ((1 + n / more) * spread), 0, 1)
     value = y.mean() - lam * (f.mean() - u.mean())
     error = math.sqrt(np.var(y - lam * f) / n + lam**2 * np.var(u) / more)
-    return value, value - norm.ppf((1 + level) / 2) * error, value + norm.ppf((1 + level) / 2) * error
+    return (
+        value,
+        value - norm.ppf((1 + level) / 2) * error,
+        value + norm.ppf((1 + level) / 2) * error,
+    )
 
 
 def plain_crossed(y, f, u):
