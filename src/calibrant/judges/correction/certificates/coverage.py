@@ -8,16 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import InputError
-from calibrant.judges.correction.claim import Validation, apparent_level, corrected_interval
-from calibrant.judges.correction.correct import FEW, WORTH
-from calibrant.judges.correction.designs import ppi_clustered, ppi_stratified, ppi_weighted
-from calibrant.judges.correction.double import DoubleSample, likelihood_limits
-from calibrant.judges.correction.exact import exact_limits
-from calibrant.judges.correction.identify import fieller
-from calibrant.judges.correction.methods import bounded
-from calibrant.judges.correction.ppi import ppi_mean
-from calibrant.judges.correction.rare import rare_upper
-from calibrant.judges.correction.simulate import (
+from calibrant.judges.correction.certificates.simulate import (
     Floats,
     Ints,
     Limits,
@@ -29,6 +20,15 @@ from calibrant.judges.correction.simulate import (
     summary,
     today,
 )
+from calibrant.judges.correction.claim import Validation, apparent_level, corrected_interval
+from calibrant.judges.correction.correct import FEW, WORTH
+from calibrant.judges.correction.designs import ppi_clustered, ppi_stratified, ppi_weighted
+from calibrant.judges.correction.double import DoubleSample, likelihood_limits
+from calibrant.judges.correction.exact import exact_limits
+from calibrant.judges.correction.identify import fieller
+from calibrant.judges.correction.methods import bounded
+from calibrant.judges.correction.ppi import ppi_mean
+from calibrant.judges.correction.rare import rare_upper
 from calibrant.stats.budgets.grader import rogan_gladen
 from calibrant.stats.certificates import Regime, peers
 from calibrant.stats.estimates.intervals import clopper_pearson

@@ -128,7 +128,7 @@ def clustered(regime: Regime, rng: np.random.Generator) -> Draw:
     y = (rng.random(group.size) < own[group]).astype(float)
     wrong = rng.beta(1, 6, many)
     f = np.where(rng.random(group.size) < wrong[group], 1 - y, y)
-    known = group < labelled
+    known: NDArray[np.bool_] = group < int(labelled)
     rest = ~known
     return rate, y[known], f[known], f[rest], (group[known], group[rest])
 
@@ -150,8 +150,9 @@ def by_chance(regime: Regime, rng: np.random.Generator) -> Draw:
     """Labels with chances that go with the truth."""
     size, labels = regime["size"], regime["labelled"]
     sure = rng.random(size)
-    y = (rng.random(size) < 0.1 + 0.6 * sure).astype(float)
-    f = (rng.random(size) < np.where(y == 1, 0.5 + 0.5 * sure, 0.3 * sure)).astype(float)
+    y = np.asarray(rng.random(size) < 0.1 + 0.6 * sure, np.float64)
+    says = np.where(y == 1, 0.5 + 0.5 * sure, 0.3 * sure)
+    f = np.asarray(rng.random(size) < says, np.float64)
     chance = np.clip(labels / size * (0.3 + 1.4 * sure), 0.001, 1)
-    known = rng.random(size) < chance
+    known = np.asarray(rng.random(size) < chance, np.bool_)
     return 0.4, y[known], f[known], f[~known], (chance[known], chance[~known])

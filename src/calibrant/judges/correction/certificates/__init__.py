@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibrant.judges.correction.coverage import (
+from calibrant.judges.correction.certificates.coverage import (
     claim_batch,
     design_batch,
     exact_batch,
@@ -14,7 +14,7 @@ from calibrant.judges.correction.coverage import (
     score_batch,
     verdict_batch,
 )
-from calibrant.judges.correction.simulate import PEERS
+from calibrant.judges.correction.certificates.simulate import PEERS
 from calibrant.stats.certificates import Bound, Certificate, regimes
 
 NAMES = "rate sensitivity specificity labels items"
