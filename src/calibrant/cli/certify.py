@@ -31,6 +31,7 @@ SCIENCES = {
     "latent": "calibrant.judges.latent.certificates",
     "panels": "calibrant.judges.panels.certificates",
     "drift": "calibrant.judges.drift.certificates",
+    "correction": "calibrant.judges.correction.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
