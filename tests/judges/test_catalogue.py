@@ -138,6 +138,7 @@ def _each(value: object) -> list[object]:
 
 def test_names_are_unique_and_every_entry_says_what_it_is():
     assert len(BY_NAME) == len(ENTRIES) == len(PROBES)
+    assert not set(BY_NAME) & set(FAMILIES)
     for entry in ENTRIES:
         probe = entry.probe
         assert re.fullmatch(r"[a-z]+(-[a-z0-9.]+)*", probe.name)
