@@ -22,6 +22,7 @@ SCIENCES = {
     "ratings": "calibrant.ratings.certificates",
     "cycles": "calibrant.ratings.beyond.certificates",
     "arenas": "calibrant.ratings.pairing.certificates",
+    "probes": "calibrant.judges.probes.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -33,7 +33,8 @@ def read_cases(source: Any, kind: Kind | None = None) -> list[Case]:
             `question`, `answer` (to grade) or `answer_1` and `answer_2` (to compare), and, where
             known, `item`, `target`, `rubric`, `author` (`author_1`, `author_2`); any other column
             is kept for the probes. A table of trials (`subject`, `item`, `answer`) needs a
-            `question` too. Or the folder of a run of calibrant; or a list of `Case`.
+            `question` too. Or the folder of a run of calibrant; or a list of `Case`. Authors in
+            a table are shown to the judge; the subjects of stored answers are not.
         kind: whether the judge grades or compares; of stored answers of several subjects pairs are
             made only if it compares.
 
@@ -114,7 +115,7 @@ def _stored(row: Mapping[str, Any], question: str, where: str) -> tuple[str, Cas
     case = _case(row, question, ONE, where)
     subject = storable(str(row["subject"]))
     extra = {k: v for k, v in case.extra.items() if k in ("refuse", "translation", "rubrics")}
-    return subject, replace(case, authors=(subject,), extra=extra)
+    return subject, replace(case, authors=(), extra={**extra, "subjects": [subject]})
 
 
 def _from_run(folder: Path, kind: Kind | None) -> list[Case]:
@@ -140,7 +141,7 @@ def _journal(lines: Sequence[str], subject: str, where: Path) -> Iterator[tuple[
         if trial.get("error") or key.startswith("judge/") or not asked:
             continue
         name = key.removeprefix("answers/") if key.startswith("answers/") else subject
-        yield name, Case(item, "\n\n".join(asked), (answer,), authors=(name,))
+        yield name, Case(item, "\n\n".join(asked), (answer,), extra={"subjects": [name]})
 
 
 def _paired(stored: list[tuple[str, Case]], kind: Kind | None) -> list[Case]:
@@ -164,7 +165,8 @@ def _paired(stored: list[tuple[str, Case]], kind: Kind | None) -> list[Case]:
         a, b = min(possible, key=lambda p: met[p])
         met[a, b] += 1
         one, two = found[a], found[b]
-        out.append(replace(one, answers=(*one.answers, *two.answers), authors=(a, b)))
+        extra = {**one.extra, "subjects": [a, b]}
+        out.append(replace(one, answers=(*one.answers, *two.answers), extra=extra))
     return out
 
 

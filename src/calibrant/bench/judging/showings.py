@@ -75,20 +75,21 @@ def _other(cases: Sequence[Case], order: list[int], at: int, case: Case) -> str 
 def plan(cases: Sequence[Case], probes: Sequence[Probe], kind: Kind, seed: int) -> Plan:
     """Every case as it was, then as each probe alters it; pairs in both orders.
 
-    The altered answer is by turns the first and the second of a pair. The order shown first takes
-    turns too. What a probe draws depends on the seed, its name and the case alone, so that more
-    probes or fewer change nothing.
+    Of half of the pairs, drawn at random for each probe, the first answer is altered, of the others
+    the second: taking turns could follow a pattern of the table. What a probe draws depends on the
+    seed, its name and the case alone, so that more probes or fewer change nothing.
 
     Raises:
         InputError: if an alteration gives another kind of case, or changes its item.
     """
     out = Plan()
+    sides = {p.name: _sides(len(cases), p.name, seed) for p in probes}
     for number, case in enumerate(cases):
         _show(out, number, None, None, case, kind)
         for p in probes:
             if kind not in p.kinds:
                 continue
-            side, altered = _altered(p, case, number, seed)
+            side, altered = _altered(p, case, number, sides[p.name][number], seed)
             if altered is None:
                 out.not_applicable[p.name] = out.not_applicable.get(p.name, 0) + 1
             else:
@@ -96,8 +97,7 @@ def plan(cases: Sequence[Case], probes: Sequence[Probe], kind: Kind, seed: int) 
     return out
 
 
-def _altered(p: Probe, case: Case, number: int, seed: int) -> tuple[int, Case | None]:
-    turn = (number + _bit(p.name)) % 2 if case.kind == "pairwise" else 0
+def _altered(p: Probe, case: Case, number: int, turn: int, seed: int) -> tuple[int, Case | None]:
     sides = (turn, 1 - turn) if case.kind == "pairwise" else (0,)
     for side in sides:
         digest = hashlib.sha256(f"{seed}\0{p.name}\0{number}\0{side}".encode()).digest()
@@ -111,8 +111,11 @@ def _altered(p: Probe, case: Case, number: int, seed: int) -> tuple[int, Case | 
     return turn, None
 
 
-def _bit(name: str) -> int:
-    return hashlib.sha256(name.encode()).digest()[0] % 2
+def _sides(cases: int, probe: str, seed: int) -> list[int]:
+    """As many 0 as 1 (one more at most), in an order drawn for this probe."""
+    digest = hashlib.sha256(f"{seed}\0{probe}\0sides".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    return [int(x) for x in rng.permutation(np.arange(cases) + int(rng.integers(2))) % 2]
 
 
 def _show(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from calibrant._text import dumps, one_line
-from calibrant.judges.probes.effects import Share, Shift
+from calibrant.judges.probes.changes import Share
+from calibrant.judges.probes.effects import Shift
 from calibrant.judges.probes.power import Power
 from calibrant.judges.probes.probe import Kind
 

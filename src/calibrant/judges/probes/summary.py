@@ -16,14 +16,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from calibrant.errors import InputError
-from calibrant.judges.probes.effects import (
+from calibrant.judges.probes.changes import (
     Share,
     excess_changes,
     first_place,
     mean_shift,
     share,
-    shift,
 )
+from calibrant.judges.probes.effects import shift
 from calibrant.judges.probes.findings import Detection, Finding, OrderSwap, Retest, Summary
 from calibrant.judges.probes.power import moved_by_chance, probe_power
 from calibrant.judges.probes.probe import Kind, Probe
