@@ -16,8 +16,8 @@ from calibrant.judges.probes.catalogue.lower.claims import is_refusal, should_re
 from calibrant.judges.probes.catalogue.lower.code import blocks, parsed, tree
 from calibrant.judges.probes.catalogue.lower.facts import value
 from calibrant.judges.probes.catalogue.lower.lists import ENTITIES, UNITS
-from calibrant.judges.probes.catalogue.lower.target import known_wrong
 from calibrant.judges.probes.catalogue.samples import RUBRIC, SAMPLES, sample_cases
+from calibrant.judges.probes.catalogue.target import known_wrong
 from calibrant.judges.probes.probe import Case
 
 LOWER = [probe for probe in PROBES if probe.expect == "lower"]
@@ -149,6 +149,30 @@ def test_a_negated_claim_is_the_one_that_holds_the_target():
     for seed in range(5):
         assert put("negation", text, "Canberra", seed) == text.replace("l is C", "l is not C")
     assert put("negation", text, "Melbourne") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "turned"),
+    [
+        ("A third is more, and so the answer is 50.", "50", "the answer is not 50"),
+        ("Where the air is thin, water boils at 90 °C.", "90 °C", None),
+        ("Mars is red.", "Mars", "Mars is not red"),
+        ("Mars, they say, is red.", "Mars", None),
+        ("Yes, it is red.", "Yes", "it is not red"),
+        ("No, it can't fly.", "No", "it can fly"),
+        ("No, it is red.", "No", "it is not red"),
+    ],
+)
+def test_the_verb_that_is_turned_is_the_one_of_the_target(text, target, turned):
+    new = put("negation", text, target)
+    assert new is None if turned is None else turned in new
+
+
+@pytest.mark.parametrize("year", ["1969", "1066", "2001"])
+def test_a_year_is_moved_within_its_century(year):
+    for seed in range(10):
+        new = put("number", f"It was in {year}.", seed=seed)
+        assert new is not None and new.startswith(f"It was in {year[:2]}")
 
 
 @pytest.mark.parametrize(

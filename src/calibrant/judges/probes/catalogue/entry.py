@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from calibrant.judges.probes.catalogue.target import known_wrong
 from calibrant.judges.probes.catalogue.text import has_words
 from calibrant.judges.probes.probe import Alter, Case, Expect, Kind, Probe
 
@@ -24,6 +25,7 @@ CaseChange = Callable[[str, Case, np.random.Generator], str | None]
 
 BOTH: frozenset[Kind] = frozenset({"pointwise", "pairwise"})
 _T = TypeVar("_T")
+_DRAWS = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class OnAnswer:
-    """An Alter that changes the text of one answer; None where it has no word or stays as it is."""
+    """An Alter that changes the text of one answer; None where it has no word or stays as it is.
+
+    What is added by chance must not be what was asked for: it is drawn anew then.
+    """
 
     change: CaseChange
 
@@ -55,8 +60,13 @@ class OnAnswer:
         old = case.answers[side]
         if not has_words(old):
             return None
-        new = self.change(old, case, rng)
-        return None if new is None or new == old else with_answer(case, side, new)
+        for _ in range(_DRAWS):
+            new = self.change(old, case, rng)
+            if new is None or new == old:
+                return None
+            if known_wrong(new, case) or not known_wrong(old, case):
+                return with_answer(case, side, new)
+        return None
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,18 @@ class OnText:
 
     def _by_text(self, text: str, _case: Case, rng: np.random.Generator) -> str | None:
         return self.change(text, rng)
+
+
+@dataclass(frozen=True)
+class Harm:
+    """An Alter that makes an answer worse; None where it is known to be wrong already."""
+
+    change: CaseChange
+
+    def __call__(self, case: Case, side: int, rng: np.random.Generator) -> Case | None:
+        if known_wrong(case.answers[side], case):
+            return None
+        return OnAnswer(self.change)(case, side, rng)
 
 
 def with_answer(case: Case, side: int, answer: str) -> Case:

@@ -14,8 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from calibrant.judges.probes.catalogue.entry import Entry, entry, pick
-from calibrant.judges.probes.catalogue.lower.target import Harm
+from calibrant.judges.probes.catalogue.entry import Entry, Harm, entry, pick
 from calibrant.judges.probes.catalogue.sources import DODDAPANENI
 from calibrant.judges.probes.catalogue.text import Span, edited, fences
 from calibrant.judges.probes.probe import Case

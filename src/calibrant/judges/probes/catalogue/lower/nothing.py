@@ -9,8 +9,8 @@ import numpy as np
 
 from calibrant.judges.probes.catalogue.entry import Entry, entry, pick, with_answer
 from calibrant.judges.probes.catalogue.lower.claims import should_refuse
-from calibrant.judges.probes.catalogue.lower.target import known_wrong, right_after
 from calibrant.judges.probes.catalogue.sources import ZHAO, ZHENG_X
+from calibrant.judges.probes.catalogue.target import known_wrong, right_after
 from calibrant.judges.probes.catalogue.text import words
 from calibrant.judges.probes.probe import Case
 

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from calibrant.errors import InputError
-from calibrant.judges.probes.catalogue.entry import Entry, entry
-from calibrant.judges.probes.catalogue.lower.target import Harm, right_after
+from calibrant.judges.probes.catalogue.entry import Entry, Harm, entry
 from calibrant.judges.probes.catalogue.sources import DODDAPANENI, ZHENG_X
+from calibrant.judges.probes.catalogue.target import right_after
 from calibrant.judges.probes.catalogue.text import Span, edited, has_words, lines, words
 from calibrant.judges.probes.probe import Case
 

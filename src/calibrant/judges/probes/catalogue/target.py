@@ -1,17 +1,14 @@
-"""Can a verdict on this answer still fall, as far as the target tells?
+"""Is this answer wrong, as far as the target tells?
 
-A change for the worse is a test only of an answer that was right before. Where the target is short
-enough to be looked for, an answer without it is taken to be wrong and left alone.
+A change for the worse is a test only of an answer that was right before; a change that adds words
+may not add the very words that were asked for. Where the target is short enough to be looked for,
+an answer without it is taken to be wrong.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-import numpy as np
-
-from calibrant.judges.probes.catalogue.entry import CaseChange, OnAnswer
 from calibrant.judges.probes.catalogue.text import has_words, holds, words
 from calibrant.judges.probes.probe import Case
 
@@ -40,18 +37,6 @@ def known_wrong(answer: str, case: Case) -> bool:
     if numbers:
         return not numbers & set(_DIGITS.findall(answer.replace(",", "")))
     return not holds(answer, target)
-
-
-@dataclass(frozen=True)
-class Harm:
-    """An Alter that makes an answer worse; None where it is known to be wrong already."""
-
-    change: CaseChange
-
-    def __call__(self, case: Case, side: int, rng: np.random.Generator) -> Case | None:
-        if known_wrong(case.answers[side], case):
-            return None
-        return OnAnswer(self.change)(case, side, rng)
 
 
 def right_after(cut: str, case: Case) -> bool:
