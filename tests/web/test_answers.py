@@ -175,6 +175,14 @@ def test_logs_of_every_tool_bring_questions(place):
     assert units and all(u.question and u.answers[0] for u in units)
 
 
+def test_two_runs_of_one_subject_are_repeats():
+    if not (LOGS / "inspect_made").is_dir():
+        pytest.skip("needs the shared logs")
+    one = read_answers(LOGS / "inspect_made" / "a").units
+    both = read_answers(LOGS / "inspect_made").units
+    assert len({u.key for u in both}) == len(both) >= len(one)
+
+
 def test_lm_eval_answers_are_whole_whatever_the_filters(tmp_path):
     line = {"doc_id": 0, "doc": {"q": "2+2?"}, "target": "4", "doc_hash": "a" * 64,
             "arguments": {"gen_args_0": {"arg_0": "Q: 2+2?\nA:", "arg_1": {"until": []}}},

@@ -227,6 +227,14 @@ def _logs(path: Path, notes: list[str]) -> pl.DataFrame:
     if instruments > 1:
         # Items of two instruments may have the same name.
         table = table.with_columns(item=pl.col("instrument") + "/" + pl.col("item"))
+    where = ["item", "subject", "variant", "epoch"]
+    if table.select("run", *where).unique().height > table.select(where).unique().height:
+        # The same items in several runs: more repeats of them.
+        named = pl.concat_str(
+            pl.col("run").fill_null(""), pl.col("epoch").cast(pl.String()).str.zfill(12)
+        )
+        again = named.rank("dense").over("item", "subject", "variant")
+        table = table.with_columns(epoch=again.cast(pl.Int64))
     if table["variant"].null_count() < table.height:
         named = pl.col("item") + pl.lit(" · ") + pl.col("variant")
         table = table.with_columns(item=named.fill_null(pl.col("item")))

@@ -50,12 +50,12 @@ class Visitor:
 
     Attributes:
         name: the session's.
-        rater, rater_name: for raters; the organiser has none.
+        rater, rater_name: for raters; 0 and None for the organiser.
     """
 
     name: str
     kind: Literal["rater", "admin"]
-    rater: int | None = None
+    rater: int = 0
     rater_name: str | None = None
 
 
@@ -158,7 +158,7 @@ def visitor(store: Store, token: str | None, kind: Literal["rater", "admin"]) ->
             " WHERE s.name = ? AND s.kind = ?",
             (name, kind),
         ).fetchone()
-    return None if row is None else Visitor(name, kind, row["rater"], row["name"])
+    return None if row is None else Visitor(name, kind, row["rater"] or 0, row["name"])
 
 
 def form_token(store: Store, visitor: Visitor) -> str:

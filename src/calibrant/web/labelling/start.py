@@ -102,13 +102,11 @@ def label(
 ) -> Labelling:
     """Prepare the labelling of stored answers by people, or go on with the same one.
 
-    Every item goes to `per_item` raters, chosen so that raters share items with each other; each
-    rater has an own random order; of two answers, which comes first is balanced within each item
-    and each rater.
+    Every item goes to `per_item` raters who share items with others, each in an own random order;
+    of two answers, which comes first is balanced within each item and each rater.
 
     Args:
-        answers: a table with columns item and answer (and question, subject, epoch), or logs and
-            run folders; a path, or another library's table.
+        answers: a table (item, answer; question, subject, epoch), or logs and run folders.
         store: the SQLite file to make; if it is there, it must be about the same answers.
         categories: labels to choose from; or
         scale: whole numbers to choose from, such as "1-5"; or
@@ -116,8 +114,7 @@ def label(
         raters: their names; none: whoever has the open link joins under a name of their own.
         rubric: instructions, in Markdown.
         ask: the question that every label answers.
-        gold: a table with columns item and label, of known labels; every rater is given these
-            items, like any other, and the organiser sees how many each got right.
+        gold: a table (item, label) of known labels; every rater is given these items too.
         sample: so many items only, drawn at random.
         at_most: items for one rater who joins by the open link.
         seed: of the design, the orders and the sample; the same seed gives the same.
@@ -141,12 +138,18 @@ def label(
         scheme, one_line(title, 120), one_line(ask or ASKS[scheme.kind], 300), storable(rubric),
         per_item, not names, at_most, seed,
     )  # fmt: skip
-    path = Path(store)
+    return _made(Path(store), plan, units, names, found.notes)
+
+
+def _made(
+    path: Path, plan: Plan, units: tuple[Unit, ...], names: tuple[str, ...], notes: tuple[str, ...]
+) -> Labelling:
+    """The labelling in a new store, or that in the same one."""
     if path.exists():
         return _same(path, plan, units)
-    made = _design(units, names, per_item, seed) if names else None
+    made = _design(units, names, plan.per_item, plan.seed) if names else None
     create(path, plan, units, names, made)
-    return opened(path, notes=(*found.notes, *_notes(units, made, len(names), per_item)))
+    return opened(path, notes=(*notes, *_notes(units, made, len(names), plan.per_item)))
 
 
 def _scheme(
