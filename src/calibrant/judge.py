@@ -12,6 +12,7 @@ _HOMES: dict[str, str] = {
     "calibrated_ppi": "calibrant.judges.calibration",
     "calibration": "calibrant.judges.calibration",
     "correct": "calibrant.judges.correction.correct",
+    "drift": "calibrant.judges.drift",
     "label": "calibrant.web.labelling.start",
     "latent": "calibrant.judges.latent",
     "panel": "calibrant.judges.panels",

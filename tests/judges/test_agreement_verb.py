@@ -225,6 +225,43 @@ def test_a_crowd_is_not_paired():
     )
 
 
+def test_in_a_crowd_who_contradicts_all_others_is_named_all_the_same():
+    rng = np.random.default_rng(5)
+    table = panel(rng, [*[0.8] * 64, 0.2], items=80)
+    names = [n for n in table if n != "truth"]
+    [found] = agree(table, graders=names).inversions
+    assert found.odd == ("g64",) and "below chance with the rest" in found.text
+    table["truth"] = [1 - t for t in table["truth"]]
+    gold = agree(table, graders=names[:64], gold="truth")
+    assert [i.odd for i in gold.inversions] == [("truth",)] and len(gold.against) == 64
+    useless = panel(rng, [0.5] * 65, items=80)
+    assert not agree(useless, graders=names).inversions
+
+
+def test_votes_that_cannot_be_read_are_counted_without_names():
+    found = agree({"v": ["YNU", "YYY", "NUN"]}, votes="v", categories=["N", "Y"])
+    assert found.unread.n == 2 and found.unread.graders == ()
+    assert (found.unread.worst, found.unread.best) == pytest.approx(
+        ((1 / 3 + 1 + 1 / 3) / 3, (1 / 3 + 1 + 1) / 3)
+    )
+
+
+def test_trials_are_read_from_a_file(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 40)
+    rows = [
+        {"item": f"i{i}", "subject": "s", "epoch": 1, "grader": g,
+         "score": float(truth[i] if rng.random() < 0.9 else 1 - truth[i])}
+        for i in range(40) for g in ("rule", "judge")
+    ]  # fmt: skip
+    path = tmp_path / "trials.parquet"
+    pl.DataFrame(rows).write_parquet(path)
+    assert call("judge", "agree", path, "--gold", "rule", "--json") == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["gold"] == "rule" and data["against"][0]["grader"] == "judge"
+    assert data["categories"] == ["0", "1"] and data["against"][0]["items"] == 40
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

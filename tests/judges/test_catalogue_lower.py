@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calibrant.errors import InputError
 from calibrant.judges.probes.catalogue import PROBES, probes
 from calibrant.judges.probes.catalogue.lower.claims import is_refusal, should_refuse
 from calibrant.judges.probes.catalogue.lower.code import blocks, parsed, tree
 from calibrant.judges.probes.catalogue.lower.facts import value
-from calibrant.judges.probes.catalogue.lower.lists import ENTITIES, UNITS
+from calibrant.judges.probes.catalogue.lower.lists import ENTITIES, MONTHS, UNITS, WEEKDAYS
+from calibrant.judges.probes.catalogue.made import made
 from calibrant.judges.probes.catalogue.samples import RUBRIC, SAMPLES, sample_cases
 from calibrant.judges.probes.catalogue.target import known_wrong
 from calibrant.judges.probes.probe import Case
@@ -149,6 +151,30 @@ def test_a_negated_claim_is_the_one_that_holds_the_target():
     for seed in range(5):
         assert put("negation", text, "Canberra", seed) == text.replace("l is C", "l is not C")
     assert put("negation", text, "Melbourne") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "turned"),
+    [
+        ("A third is more, and so the answer is 50.", "50", "the answer is not 50"),
+        ("Where the air is thin, water boils at 90 °C.", "90 °C", None),
+        ("Mars is red.", "Mars", "Mars is not red"),
+        ("Mars, they say, is red.", "Mars", None),
+        ("Yes, it is red.", "Yes", "it is not red"),
+        ("No, it can't fly.", "No", "it can fly"),
+        ("No, it is red.", "No", "it is not red"),
+    ],
+)
+def test_the_verb_that_is_turned_is_the_one_of_the_target(text, target, turned):
+    new = put("negation", text, target)
+    assert new is None if turned is None else turned in new
+
+
+@pytest.mark.parametrize("year", ["1969", "1066", "2001"])
+def test_a_year_is_moved_within_its_century(year):
+    for seed in range(10):
+        new = put("number", f"It was in {year}.", seed=seed)
+        assert new is not None and new.startswith(f"It was in {year[:2]}")
 
 
 @pytest.mark.parametrize(
@@ -308,3 +334,47 @@ def test_a_wrong_answer_is_never_made_worse(probe):
         case = Case("q", sample.question, (sample.worse,), sample.target, extra={"other": "x y"})
         if known_wrong(sample.worse, case):
             assert probe.alter(case, 0, np.random.default_rng(0)) is None
+
+
+def test_questions_made_up_are_right_wrong_and_the_same_for_a_seed():
+    found = made(140, seed=4)
+    assert found[:20] == made(20, seed=4)
+    assert found[:20] != made(20, seed=5)
+    assert len({sample.name for sample in found}) == 140
+    for sample in found:
+        case = Case(sample.name, sample.question, (sample.good,), sample.target)
+        assert not known_wrong(sample.good, case)
+        assert sample.name.startswith("count") or known_wrong(sample.worse, case)
+    for sample in found[0::7]:
+        a, b = map(int, re.findall(r"[0-9]+", sample.question))
+        assert sample.target == str(a + b)
+    for sample in found[4::7]:
+        a, b = map(int, re.findall(r"[0-9]+", sample.question))
+        assert sample.target == ("No" if a % b else "Yes")
+    for sample in found[2::7]:
+        steps, start = re.findall(r"is (\d+) months after (\w+)", sample.question)[0]
+        assert sample.target == MONTHS[(MONTHS.index(start) + int(steps)) % 12]
+    for sample in found[3::7]:
+        start, days = re.findall(r"is (\w+)\. .* (\d+) days", sample.question)[0]
+        assert sample.target == WEEKDAYS[(WEEKDAYS.index(start) + int(days)) % 7]
+    for sample in found[5::7]:
+        options = {a: int(n) for a, n in re.findall(r"([A-D])\) (\d+)", sample.question)}
+        assert sample.target == max(options, key=options.__getitem__)
+    for sample in found[6::7]:
+        (span,) = blocks(sample.good)
+        scope: dict[str, object] = {}
+        exec(sample.good[span.start : span.end], scope)
+        limit = int(re.findall(r"than (\d+)", sample.question)[0])
+        less = "less" in sample.question
+        numbers = [limit - 1, limit, limit + 1, limit + 1]
+        assert scope["count"](numbers) == (1 if less else 2)  # type: ignore[operator]
+
+
+def test_with_more_questions_every_change_of_a_fact_has_enough_to_work_on():
+    cases = sample_cases("pointwise", more=280)
+    for name in ("number", "unit", "date", "yes-no", "option", "negation", "code-off-by-one"):
+        (probe,) = probes([name])
+        count = sum(bool(probe.alter(c, 0, np.random.default_rng(0))) for c in cases)
+        assert count >= 35, name
+    with pytest.raises(InputError, match="more: wanted 0 to 10,000"):
+        sample_cases(more=-1)

@@ -242,7 +242,7 @@ def test_too_little_gold_is_refused():
 def test_the_surest_threshold_comes_first():
     scores = np.repeat([0.9, 0.5, 0.1], 100)
     wrong = np.r_[np.zeros(100), np.ones(10), np.zeros(90), np.ones(50), np.zeros(50)].astype(bool)
-    assert candidates(scores, wrong, 300, 0.95).tolist()[0] == 0.9
+    assert candidates(scores, wrong, 300, 0.95, 0.05).tolist()[0] == 0.9
 
 
 def run(capsys, *args):

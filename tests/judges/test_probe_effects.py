@@ -26,9 +26,12 @@ from calibrant.stats.comparisons.two_rates import matched_difference, mcnemar
 def plain_flip_p(d, clusters=None):
     """All sign patterns gone through, one by one."""
     labels = list(range(len(d))) if clusters is None else clusters
-    totals = [sum(x for x, c in zip(d, labels) if c == label) for label in dict.fromkeys(labels)]
+    totals = [
+        sum(x for x, c in zip(d, labels, strict=True) if c == label)
+        for label in dict.fromkeys(labels)
+    ]
     sums = [
-        sum(s * abs(t) for s, t in zip(signs, totals))
+        sum(s * abs(t) for s, t in zip(signs, totals, strict=True))
         for signs in itertools.product((1, -1), repeat=len(totals))
     ]
     seen = sum(totals)
@@ -96,7 +99,7 @@ rows = st.lists(
 @given(rows, st.data())
 @settings(max_examples=60)
 def test_whatever_failed_verdicts_were_the_bounds_hold(pairs, data):
-    base, altered = (np.array(x) for x in zip(*pairs))
+    base, altered = (np.array(x) for x in zip(*pairs, strict=True))
     found = shift(base, altered)
     fill = st.sampled_from([0.0, 0.5, 1.0])
     whole = [np.array([data.draw(fill) if np.isnan(x) else x for x in v]) for v in (base, altered)]
@@ -178,7 +181,7 @@ def plain_excess(base, altered):
         return float(a != b)
 
     out = []
-    for x, y in zip(base, altered):
+    for x, y in zip(base, altered, strict=True):
         r = len(x)
         across = np.mean([differ(a, b) for a in x for b in y])
         within = np.mean(

@@ -28,6 +28,10 @@ SCIENCES = {
     "pressure": "calibrant.judges.pressure.certificates",
     "calibration": "calibrant.judges.calibration.certificates",
     "labels": "calibrant.judges.planning.certificates",
+    "latent": "calibrant.judges.latent.certificates",
+    "panels": "calibrant.judges.panels.certificates",
+    "drift": "calibrant.judges.drift.certificates",
+    "correction": "calibrant.judges.correction.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -14,7 +14,7 @@ from calibrant.judges.card.model import Figure
 from calibrant.report import words
 from calibrant.report.page import _environment, _policy, _style, write_whole
 
-MOST = 60
+MOST = 120
 """Rows of a table."""
 
 

@@ -57,9 +57,11 @@ def open_judge(judge: JudgeFile, kind: Kind, scale: Scale, base: Path, seed: int
     Raises:
         InputError: if there is no such rule, file or function, or it does not fit the kind.
     """
+    if judge.scorer is not None:
+        open_scorer(judge, base)
+        return None
     if judge.rule is None:
-        if judge.scorer is None:
-            template_of(judge, kind)
+        template_of(judge, kind)
         return None
     if judge.rule == "planted":
         return _planted(planted(**judge.args), kind, seed)

@@ -12,7 +12,8 @@ COMMANDS: dict[str, str] = {
     "correct": "a rate by a judge, corrected by gold labels",
     "plan": "how many gold labels, and on which items",
     "panel": "judges combined by measured error; when to ask a person",
-    "pressure": "best-of-n against the judge, empty answers, drift between versions",
+    "pressure": "best-of-n against the judge, empty answers",
+    "drift": "two versions of a judge on the same answers; anchors over time",
     "label": "a page on which people label stored answers, blind",
     "card": "a grader's certificate card",
 }

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from calibrant.judges.probes.findings import Finding, Probing
 
 
+WIDTH = 120
+"""Columns of the tables where there is no terminal."""
+
+
 @click.command("probe")
 @click.argument("judge", required=False, metavar="JUDGE.yaml")
 @click.argument("cases", required=False, type=click.Path(path_type=Path))
@@ -69,9 +73,15 @@ def cli(
     if as_json:
         click.echo(found.to_json())
         return
+    _print(found, _console())
+
+
+def _console() -> Console:
+    """The terminal, or wide enough for the tables where there is none."""
     from rich.console import Console
 
-    _print(found, Console())
+    found = Console()
+    return found if found.is_terminal else Console(width=max(found.width, WIDTH))
 
 
 class _Watch:
@@ -99,11 +109,9 @@ def _list(as_json: bool) -> None:
     if as_json:
         click.echo(dumps(rows, indent=1))
         return
-    from rich.console import Console
-
     kinds = {2: "both"}
     _table(
-        Console(),
+        _console(),
         ["probe", "family", "fair verdict", "judges", "asks"],
         [[r["name"], r["family"], r["expect"], kinds.get(len(r["kinds"]), r["kinds"][0]), r["asks"]]
          for r in rows],
@@ -186,7 +194,10 @@ def _table(console: Console, columns: list[str], rows: list[list[str]], left: in
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for i, name in enumerate(columns):
         last = i == len(columns) - 1
-        table.add_column(name, justify="left" if i < left or last else "right")
+        # Only the last of the columns of words may be broken.
+        table.add_column(
+            name, justify="left" if i < left or last else "right", no_wrap=left == 1 or i < left - 1
+        )
     for row in rows:
         table.add_row(*(Text(one_line(cell, 200)) for cell in row))
     console.print(table)

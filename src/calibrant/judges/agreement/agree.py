@@ -18,7 +18,7 @@ from calibrant.judges.agreement.estimate import (
     estimate,
 )
 from calibrant.judges.agreement.gold import AgainstGold, Truth, against, compare, truth_of
-from calibrant.judges.agreement.inversion import Inversion, inversions
+from calibrant.judges.agreement.inversion import Inversion, crowd_inversions, inversions
 from calibrant.judges.agreement.pairs import MOST_PAIRED, Pair, against_rest, pair, tables
 from calibrant.judges.agreement.ratios import (
     METRICS,
@@ -200,8 +200,12 @@ def _pairs(
         return (), (), []
     many = len(labels.graders)
     if many > MOST_PAIRED or len(labels.categories) > FINE:
-        what = f"{many} graders" if many > MOST_PAIRED else f"{len(labels.categories)} categories"
-        return (), (), [f"{what}: pairs of graders are not compared one by one"]
+        alone = "pairs of graders are not compared one by one"
+        if len(labels.categories) > FINE:
+            return (), (), [f"{len(labels.categories)} categories: {alone}"]
+        rest = against_all(labels, weights, values)
+        odd = crowd_inversions(rest, labels.graders, gold=gold)
+        return (), odd, [f"{many} graders: {alone}"]
     found = list(tables(labels))
     pairs = tuple(pair(labels, t, weights, values, level) for t in found)
     turned = inversions(
@@ -236,6 +240,8 @@ def _unread(labels: Labels) -> Unread | None:
         return None
     by = np.bincount(labels.unread_grader, minlength=len(labels.graders))
     who = tuple((labels.graders[g], int(by[g])) for g in np.flatnonzero(by))
+    if labels.anonymous:
+        who = ()
     worst, best = agreement_bounds(labels.counts(), labels.unread_per_item())
     return Unread(labels.unparsed, labels.unread, who, worst, best)
 
@@ -280,7 +286,8 @@ def _notes(labels: Labels, per_item: Ints, counts: Ints) -> list[str]:
     notes = []
     single = int((per_item == 1).sum())
     if single:
-        notes.append(f"{single:,} items have one label and say nothing of agreement")
+        items, say = ("item has", "says") if single == 1 else ("items have", "say")
+        notes.append(f"{single:,} {items} one label and {say} nothing of agreement")
     if labels.anonymous:
         return notes
     size = len(labels.categories)

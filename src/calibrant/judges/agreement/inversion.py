@@ -95,7 +95,7 @@ def inversions(
     asked = [
         _Asked(t.one, t.two, None, p, k.value)
         for t, k, p in zip(found, kappas, below, strict=True)
-        if k.value is not None and p < 1
+        if k.value is not None
     ]
     if len(categories) <= MOST_CATEGORIES:
         asked += _swaps(found, alpha)
@@ -129,6 +129,28 @@ def inversions(
     # A scale turned round swaps many categories: said once. A single swap says more than "turned".
     single = len({s.categories for s in said if s.categories is not None}) == 1
     return tuple(s for s in said if s.categories is not None) if single else tuple(whole or said)
+
+
+def crowd_inversions(
+    rest: Sequence[float], graders: Sequence[str], *, gold: str | None = None, alpha: float = 0.05
+) -> tuple[Inversion, ...]:
+    """Who contradicts all others together, in a crowd too large to compare pair by pair.
+
+    Args:
+        rest: of each grader, the p-value against the others together (`against_rest`), which are
+            adjusted by Holm's method.
+    """
+    adjusted = adjust(list(rest), "holm") if rest else np.ones(0)
+    odd = tuple(graders[int(g)] for g in np.flatnonzero(adjusted <= alpha))
+    if not odd or len(odd) * 2 >= len(graders):
+        return ()
+    verb = "has" if len(odd) == 1 else "have"
+    text = f"{_and(odd)} probably {verb} the labels the wrong way round: below chance with the rest"
+    if odd == (gold,):
+        text = f"the gold column {gold!r} probably has the labels the wrong way round: below "
+        text += "chance with the rest"
+    others = tuple(g for g in graders if g not in odd)
+    return (Inversion(None, odd, others, (), float(min(adjusted)), one_line(text, 500)),)
 
 
 def _swaps(found: Sequence[Table], alpha: float) -> list[_Asked]:

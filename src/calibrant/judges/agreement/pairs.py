@@ -192,14 +192,17 @@ def against_rest(matrix: Ints, near: Floats) -> list[float]:
         near: shape (categories, categories), weights of agreement.
     """
     size = len(near)
-    there = matrix >= 0
-    said = (matrix[:, :, None] == np.arange(size)) & there[:, :, None]
-    every = said.sum(axis=1)
+    item, grader = np.nonzero(matrix >= 0)
+    code = matrix[item, grader]
+    every = np.bincount(item * size + code, minlength=len(matrix) * size)
+    every = every.reshape(len(matrix), size)
     found = []
     for g in range(matrix.shape[1]):
-        others = every - said[:, g]
-        both = there[:, g] & (others.sum(axis=1) > 0)
-        found.append(_rest(matrix[both, g], others[both] @ near))
+        mine = item[grader == g]
+        label = matrix[mine, g]
+        others = every[mine] - np.eye(size, dtype=np.int64)[label]
+        both = others.sum(axis=1) > 0
+        found.append(_rest(label[both], others[both] @ near))
     return found
 
 

@@ -23,7 +23,7 @@ class Unread:
     Attributes:
         n: how many.
         texts: what they were, with counts, the most frequent first; "" is an empty one.
-        graders: how many by each grader that has any.
+        graders: how many by each grader that has any; empty for votes.
         worst, best: percent agreement if each disagreed with, or joined, as many as it could;
             None without items that would then have two labels.
     """

@@ -279,10 +279,16 @@ def _pressure(found: Document) -> list[Figure]:
 
 
 def _drift(found: Document) -> list[Figure]:
-    return [
-        Figure(
-            name=row["name"], value=row["value"], low=_end(row, 0), high=_end(row, 1),
-            level=found.get("level"), note=one_line(str(row.get("note", "")), 200),
-        )
-        for row in found["figures"]
+    flips = found["flip_interval"]
+    rows = [
+        Figure(name="share of verdicts that changed", value=found["flip_rate"], low=flips["low"],
+               high=flips["high"], level=flips["level"],
+               note=f"{found['up']:,} up, {found['down']:,} down, of {found['n']:,}")
     ]  # fmt: skip
+    rows += [
+        Figure(name=f"change of {one_line(s['of'], 80)}", value=s["change"],
+               low=s["interval"]["low"], high=s["interval"]["high"], level=s["interval"]["level"],
+               note=f"from {s['before']:.3g} to {s['after']:.3g}")
+        for s in (found["shift"], *found["against_gold"])
+    ]  # fmt: skip
+    return rows

@@ -24,6 +24,9 @@ _ROW, _WIDTH, _LEFT, _RIGHT, _HEAD = 20, 360, 190, 100, 26
 _INKS = {"biased": "refute", "misses": "refute", "robust": "support", "detects": "support",
          "undetermined": "futile", "": "text"}  # fmt: skip
 
+_MOST = 24
+"""Rows of a block; those that decide nothing are left out first."""
+
 _Row = tuple[str, float, float, float, str]
 
 
@@ -46,6 +49,7 @@ def card_figure(card: Card) -> Figure:
     top = 0.0
     for title, rows, low, high in blocks:
         drawn = [(n, v, a, b, w) for n, v, a, b, w in rows if None not in (v, a, b)]
+        drawn = sorted(drawn, key=lambda r: r[4] == "undetermined")[:_MOST]
         if drawn:
             top = _block(layers, title, drawn, Place(low, high, _WIDTH), top) + 14  # type: ignore[arg-type]
     if not layers:

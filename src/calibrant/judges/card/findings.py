@@ -14,6 +14,9 @@ Document = Mapping[str, Any]
 POOR = 0.5
 """Sensitivity + specificity - 1 below which a grader halves, or worse, every difference it sees."""
 
+NAMED = 12
+"""Probes that a sentence names."""
+
 
 def findings(
     study: Study | None,
@@ -26,7 +29,10 @@ def findings(
     said: list[tuple[int, str]] = []
     if study is not None:
         said.append(_error(study, parts["errors"]))
-    said += [_bias(b) for b in biases if b.verdict in ("biased", "misses")]
+    # What the place does is said by the shares of pairs that it decides.
+    said += [
+        _bias(b) for b in biases if b.verdict in ("biased", "misses") and b.probe != "order-swap"
+    ]
     if probing is not None:
         said += _asked(probing)
     if (a := given.get("agreement")) is not None:
@@ -34,7 +40,7 @@ def findings(
     if (q := given.get("pressure")) is not None:
         said += _pressed(q)
     if (d := given.get("drift")) is not None:
-        said += [(1, _full(line)) for line in d.get("findings", [])]
+        said.append(_drifted(d))
     fine = [b.probe for b in biases if b.verdict in ("robust", "detects")]
     if fine:
         said.append((5, f"Not moved by, or right about: {', '.join(fine)}."))
@@ -126,6 +132,15 @@ def _pressed(found: Document) -> list[tuple[int, str]]:
     return said
 
 
+def _drifted(found: Document) -> tuple[int, str]:
+    shift, share = found["shift"], found["flip_rate"]
+    text = (
+        f"Between two versions {share:.1%} of its verdicts changed on the same answers, and the "
+        f"mean went from {shift['before']:.3g} to {shift['after']:.3g}"
+    )
+    return (1, f"{text}: it has moved.") if found["moved"] else (4, f"{text}: no shift is shown.")
+
+
 def untested(study: Study | None, biases: list[Bias], given: Mapping[str, Document]) -> list[str]:
     """What the card does not vouch for."""
     said = []
@@ -137,7 +152,10 @@ def untested(study: Study | None, biases: list[Bias], given: Mapping[str, Docume
         said.append("No bias probe was put to it.")
     open_ = [b.probe for b in biases if b.verdict == "undetermined"]
     if open_:
-        said.append(f"Too few cases to tell: {', '.join(open_)}.")
+        more = f", and {len(open_) - NAMED} more" if len(open_) > NAMED else ""
+        said.append(
+            f"Too few cases to tell on {len(open_)} probes: {', '.join(open_[:NAMED])}{more}."
+        )
     if "pressure" not in given:
         said.append("It was not optimised against: its verdicts on answers made to please it are "
                     "unknown.")  # fmt: skip

@@ -11,8 +11,8 @@ import numpy as np
 
 from calibrant._figure import Figure
 from calibrant.errors import InputError
-from calibrant.judges.correction.identify import Identification, identify
-from calibrant.judges.correction.methods import Row, grader_counts, parts, rows
+from calibrant.judges.correction.identify import Identification, identify, identify_by_verdict
+from calibrant.judges.correction.methods import Row, double_sample, grader_counts, parts, rows
 from calibrant.judges.correction.ppi import ppi_mean
 from calibrant.judges.correction.table import Judged, read
 from calibrant.stats.budgets.rare_rates import missing_bounds
@@ -93,7 +93,7 @@ class Correction:
             labels cannot tell, such as where all agree.
         worth: what follows from it, in words.
         identification: sensitivity, specificity and whether they differ from chance; None for
-            numbers, and for labels with unequal chances.
+            numbers, labels with unequal chances, and strata other than the two verdicts.
         missing: items meant to be labelled without a label; None if there are none.
         positive: the label that is counted; None for numbers.
         items, labels: how many.
@@ -292,15 +292,18 @@ def _recommend(data: Judged, found: list[Row], gain: float | None) -> tuple[str,
         return alone, _worth(data, gain)
     if data.kinds and data.cluster is None and data.probability is None:
         few = int(min(y.sum(), y.size - y.sum()))
-        if few < FEW or "double sampling, score" not in there:
-            name = first("exact", "gold only") or next(iter(there))
+        if few >= FEW and "double sampling, score" in there:
+            return "double sampling, score", (
+                f"{few} gold labels of the rarer kind are enough for a score interval"
+            )
+        name = min((n for n in ("exact", "gold only") if n in there),
+                   key=lambda n: _width(there[n]), default=next(iter(there)))  # fmt: skip
+        if few < FEW:
             return name, (
-                f"{few} gold labels of the rarer kind (fewer than {FEW}), where other limits are "
-                "too short" if few < FEW else "a kind of verdict has no gold label"
-            )  # fmt: skip
-        return "double sampling, score", (
-            f"{few} gold labels of the rarer kind are enough for a score interval"
-        )
+                f"{few} gold labels of the rarer kind (fewer than {FEW}), where likelihood and PPI "
+                "fall short; of the two exact intervals the shorter"
+            )
+        return name, "a kind of verdict has no gold label; of the exact intervals the shorter"
     if data.binary and (y.size == y.sum() or y.sum() == 0) and alone:
         return alone, "all gold labels agree: they alone give limits"
     if not data.binary and y.size < FEW_NUMBERS and "bounded" in there:
@@ -308,6 +311,11 @@ def _recommend(data: Judged, found: list[Row], gain: float | None) -> tuple[str,
     name = first("ppi++ weighted", "ppi++ clustered", "ppi++ stratified", "ppi++ cross-fitted",
                  "gold only") or next(iter(there))  # fmt: skip
     return name, "labels and judge together, with the judge's weight chosen without bias"
+
+
+def _width(row: Row) -> float:
+    """Of what the limits leave of 0–1."""
+    return min(row.high, 1.0) - max(row.low, 0.0)
 
 
 def _naive(data: Judged, level: float, side: Side) -> Naive:
@@ -325,8 +333,13 @@ def _naive(data: Judged, level: float, side: Side) -> Naive:
 
 
 def _identified(data: Judged, level: float) -> Identification | None:
-    if not data.kinds or data.stratum is not None or data.probability is not None:
+    if not data.kinds or data.probability is not None:
         return None
+    if data.stratum is not None:
+        sample = double_sample(replace(data, stratum=None))
+        pairs = len(set(zip(data.kind.tolist(), data.stratum.tolist(), strict=True)))
+        by_verdict = len(data.kinds) == 2 == len(data.strata) == pairs
+        return identify_by_verdict(sample, level=level) if by_verdict else None
     return identify(*grader_counts(data), level=level)
 
 

@@ -17,7 +17,11 @@ from calibrant.errors import InputError
 from calibrant.stats.estimates.intervals import Side, tails
 
 Floats = NDArray[np.float64]
-_STEPS = 60
+_STEPS = 120
+
+
+_CUTS, _ROUNDS = 9, 12
+"""Rates tried at a time, and how often, between the estimate and an end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,7 @@ def constrained(sample: DoubleSample, rate: Floats) -> tuple[Floats, Floats]:
     """The likeliest shares of verdicts and rates within them, if the whole rate is `rate`.
 
     With the log-likelihood concave in the cell probabilities, the one multiplier that remains is
-    found by bisection, and for each of its values the rates are roots of a quadratic.
+    found in a bracket, and for each of its values the rates are roots of a quadratic.
 
     Args:
         rate: shape (…), strictly between 0 and 1.
@@ -106,12 +110,26 @@ def constrained(sample: DoubleSample, rate: Floats) -> tuple[Floats, Floats]:
     t = np.broadcast_to(rate, sample.total.shape).astype(np.float64)
     total = sample.total.astype(np.float64)
     low, high = -total / (1 - t), total / t
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        share, within = _given(sample, total, t, middle)
+    far, near = np.ones_like(t), -np.ones_like(t)
+    at = np.zeros_like(t)
+    for step in range(_STEPS):
+        share, within = _given(sample, total, t, at)
         excess = (share * (within - t[..., None])).sum(-1)
-        low, high = np.where(excess > 0, middle, low), np.where(excess > 0, high, middle)
-    share, within = _given(sample, total, t, (low + high) / 2)
+        over = excess > 0
+        low, far = np.where(over, at, low), np.where(over, excess, far)
+        high, near = np.where(over, high, at), np.where(over, near, excess)
+        if np.all((np.abs(excess) < 1e-13) | (high - low <= 1e-14 * np.abs(high))):
+            break
+        # Regula falsi, and every other time the middle, which halves the bracket for sure.
+        line = (low * near - high * far) / (near - far)
+        at = np.where((step % 2 == 0) & (step > 1) & (line > low) & (line < high),
+                      line, (low + high) / 2)  # fmt: skip
+    share, within = _given(sample, total, t, at)
+    # Where every item is labelled and all agree, nothing says which verdict the rest would have.
+    yes = sample.positives.sum(-1)
+    alike = np.all(sample.labels == sample.items, axis=-1) & ((yes == 0) | (yes == total))
+    share = np.where(alike[..., None], sample.items, share)
+    within = np.where(alike[..., None], t[..., None], within)
     return share / share.sum(-1, keepdims=True), within
 
 
@@ -126,10 +144,12 @@ def _given(sample: DoubleSample, total: Floats, t: Floats, by: Floats) -> tuple[
     q = -(b + np.where(b < 0, -root, root)) / 2
     one = np.divide(q, a, out=np.full_like(q, np.nan), where=a != 0)
     two = np.divide(c, q, out=np.full_like(q, np.nan), where=q != 0)
-    # One root lies inside; where all labels agree it may be at their end.
+    # Where all labels agree their end is one root, and the likeliest unless the other is inside.
+    alike = (x == 0) | (x == n)
+    other = np.divide(np.where(x == 0, -b, c), a, out=np.full_like(q, np.nan), where=a != 0)
     end = np.where(n == 0, np.where(by > 0, 0.0, 1.0), x / np.maximum(n, 1))
-    fits = [(r > 0) & (r < 1) for r in (one, two)]
-    within = np.where(fits[0], one, np.where(fits[1], two, end))
+    within = np.where((one > 0) & (one < 1), one, two)
+    within = np.where(alike, np.where((other > 0) & (other < 1), other, end), within)
     within = np.where((n == 0) & (m > 0), end, within)
     share = np.where(m > 0, m / np.maximum(total + by * (within - t), 1e-12 * total), 0.0)
     return share, within
@@ -181,14 +201,28 @@ def likelihood_limits(
     return np.where(gone, np.nan, low), np.where(gone, np.nan, high)
 
 
+def _wide(sample: DoubleSample, times: int) -> DoubleSample:
+    """The same data beside themselves, to be asked about several rates at once."""
+    items, labels, positives = (
+        np.repeat(c[..., None, :], times, axis=-2)
+        for c in (sample.items, sample.labels, sample.positives)
+    )
+    return DoubleSample(items, labels, positives)
+
+
 def _cross(
     sample: DoubleSample, far: Floats, near: Floats, goal: float, method: str
 ) -> Floats:  # fmt: skip
     """Between the estimate and an end: where the statistic reaches its quantile."""
     out, inside = far.copy(), near.copy()
-    for _ in range(44):
-        middle = (out + inside) / 2
-        found = statistic(sample, np.clip(middle, 1e-15, 1 - 1e-15), method)
+    many = _wide(sample, _CUTS - 1)
+    parts = np.arange(1, _CUTS) / _CUTS
+    for _ in range(_ROUNDS):
+        middle = inside[..., None] + (out - inside)[..., None] * parts
+        found = statistic(many, np.clip(middle, 1e-15, 1 - 1e-15), method)
+        # The statistic grows away from the estimate: the first that is refuted is outside.
         refuted = np.abs(found) > abs(goal)
-        out, inside = np.where(refuted, middle, out), np.where(refuted, inside, middle)
+        first = np.where(refuted.any(-1), refuted.argmax(-1), _CUTS - 1)
+        width = (out - inside) / _CUTS
+        out, inside = inside + width * (first + 1), inside + width * first
     return np.where(np.abs(inside - far) < 1e-12, far, (out + inside) / 2)

@@ -13,6 +13,8 @@ from typing import Any
 from scipy.special import ndtri
 
 from calibrant.errors import InputError
+from calibrant.judges.correction.double import DoubleSample
+from calibrant.stats.comparisons.two_rates import fisher, miettinen_nurminen
 from calibrant.stats.estimates.intervals import Side, clopper_pearson
 from calibrant.stats.estimates.rates import check_level
 
@@ -30,9 +32,11 @@ class Identification:
     Attributes:
         counts: ((n₁₁, n₁₀), (n₀₁, n₀₀)), gold by verdict, positive first.
         sensitivity, specificity, youden: estimates; None without gold labels of that kind.
-        intervals: exact ones of each at `level`; Youden's splits the error.
+        intervals: of each at `level`, exact; Youden's is Miettinen and Nurminen's, being the
+            difference of two rates.
+        p: Fisher's exact p-value that the judge says positive as often of both kinds of item.
         f: squared distance of Youden's index from 0 in standard errors; None if it has none.
-        fit: "good", "weak" (f below 10), "none" (chance is not refuted) or "unknown".
+        fit: "good", "weak" (f below 10), "none" (chance is not refuted at `level`), "unknown".
         rates: the Anderson–Rubin (here Fieller) set of Rogan and Gladen's rate, on the whole line,
             not cut to 0–1; infinite ends where it has none; None without an estimate.
         warning: what to keep in mind; None if the judge is clearly better, or worse, than chance.
@@ -43,6 +47,7 @@ class Identification:
     specificity: float | None
     youden: float | None
     intervals: dict[str, tuple[float, float]]
+    p: float | None
     f: float | None
     fit: str
     rates: Segments | None
@@ -88,39 +93,35 @@ def identify(
     yes, no = hit + missed, alarm + right
     se = clopper_pearson(hit, yes, level=level)
     sp = clopper_pearson(right, no, level=level)
-    half = (1 + level) / 2
-    both = clopper_pearson(hit, yes, level=half), clopper_pearson(right, no, level=half)
-    youden = both[0].low + both[1].low - 1, both[0].high + both[1].high - 1
-    intervals = {
-        "sensitivity": (se.low, se.high),
-        "specificity": (sp.low, sp.high),
-        "youden": youden,
-    }
+    intervals = {"sensitivity": (se.low, se.high), "specificity": (sp.low, sp.high)}
     if yes == 0 or no == 0:
         kind = "positive" if yes == 0 else "negative"
         return Identification(
             counts, None if yes == 0 else hit / yes, None if no == 0 else right / no, None,
-            intervals, None, "unknown", None, level,
+            intervals, None, None, "unknown", None, level,
             f"no {kind} gold label: nothing is known of the judge on {kind} items",
         )  # fmt: skip
     j = hit / yes + right / no - 1
     f = j * j / (_spread(hit, yes) + _spread(right, no))
-    inside = youden[0] <= 0 <= youden[1]
-    fit = "none" if inside else "weak" if f < WEAK else "good"
+    youden = miettinen_nurminen(hit, yes, alarm, no, level=level)
+    intervals["youden"] = (youden.low, youden.high)
+    p = fisher(hit, yes, alarm, no)
+    fit = "none" if p > 1 - level else "weak" if f < WEAK else "good"
     rates = fieller((k, n), (hit, yes), (right, no), level=level) if n else None
     return Identification(
-        counts, hit / yes, right / no, j, intervals, f, fit, rates, level, _warn(fit, j, f, rates)
-    )
+        counts, hit / yes, right / no, j, intervals, p, f, fit, rates, level,
+        _warn(fit, j, f, rates),
+    )  # fmt: skip
 
 
 def _warn(fit: str, j: float, f: float, rates: Segments | None) -> str | None:
     if fit == "none":
         return (
-            f"sensitivity + specificity - 1 is {j:.3g} and may be 0: the verdicts may say nothing"
+            f"the judge cannot be told from chance (index {j:.3g}): its verdicts may say nothing"
             + ("" if rates is None else f"; rates that fit them: {words(rates)}")
         )
     if fit == "weak":
-        return f"sensitivity + specificity - 1 is only {f**0.5:.2g} standard errors from 0"
+        return f"the judge is only {f**0.5:.2g} standard errors from chance (its index is {j:.3g})"
     return "the judge is worse than chance: its verdicts point the other way" if j < 0 else None
 
 
@@ -193,3 +194,59 @@ def words(segments: Segments) -> str:
         else:
             said.append(f"{low:.4g} to {high:.4g}")
     return " or ".join(said)
+
+
+def identify_by_verdict(sample: DoubleSample, *, level: float = 0.95) -> Identification:
+    """What the judge is worth where labels were drawn by verdict.
+
+    Shares of gold labels within a verdict are then its predictive values; sensitivity taken from
+    the labelled items alone would be wrong (Begg and Greenes, Biometrics 39 (1983) 207). Limits
+    split the error over the three rates that each is made of.
+
+    Args:
+        sample: two verdicts, positive first.
+    """
+    (m1, m0), (n1, n0), (x1, x0) = (
+        c.tolist() for c in (sample.items, sample.labels, sample.positives)
+    )
+    part = 1 - (1 - level) / 3
+    q = clopper_pearson(m1, m1 + m0, level=part)
+    a, b = clopper_pearson(x1, n1, level=part), clopper_pearson(x0, n0, level=part)
+    ppv, npv = clopper_pearson(x1, n1, level=level), clopper_pearson(n0 - x0, n0, level=level)
+    se = _part(q.low, a.low, b.high, 0.0), _part(q.high, a.high, b.low, 1.0)
+    sp = (
+        _part(1 - q.high, 1 - b.high, 1 - a.low, 0.0),
+        _part(1 - q.low, 1 - b.low, 1 - a.high, 1.0),
+    )
+    intervals = {
+        "sensitivity": se, "specificity": sp, "youden": (se[0] + sp[0] - 1, se[1] + sp[1] - 1),
+        "positive predictive value": (ppv.low, ppv.high),
+        "negative predictive value": (npv.low, npv.high),
+    }  # fmt: skip
+    counts = (x1, x0), (n1 - x1, n0 - x0)
+    if not (n1 and n0):
+        return Identification(
+            counts, None, None, None, intervals, None, None, "unknown", None, level,
+            "a verdict has no gold label: nothing is known of the judge there",
+        )  # fmt: skip
+    seen, yes, no = m1 / (m1 + m0), x1 / n1, x0 / n0
+    sensitivity = _part(seen, yes, no, math.nan)
+    specificity = _part(1 - seen, 1 - no, 1 - yes, math.nan)
+    j = sensitivity + specificity - 1
+    p = fisher(x1, n1, x0, n0)
+    f = (yes - no) ** 2 / (_spread(x1, n1) + _spread(x0, n0))
+    fit = "none" if p > 1 - level else "weak" if f < WEAK else "good"
+    return Identification(
+        counts, _known(sensitivity), _known(specificity), _known(j), intervals, p, f, fit, None,
+        level, _warn(fit, yes - no, f, None),
+    )  # fmt: skip
+
+
+def _known(x: float) -> float | None:
+    return None if math.isnan(x) else x
+
+
+def _part(share: float, one: float, other: float, nothing: float) -> float:
+    """The first's part of share·one + (1 - share)·other."""
+    whole = share * one + (1 - share) * other
+    return share * one / whole if whole > 0 else nothing

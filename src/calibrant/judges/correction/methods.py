@@ -15,6 +15,7 @@ from calibrant.judges.correction.double import DoubleSample, likelihood_limits
 from calibrant.judges.correction.exact import exact_limits
 from calibrant.judges.correction.identify import Segments, fieller, segments_data
 from calibrant.judges.correction.ppi import PPIMean, ppi_mean
+from calibrant.judges.correction.rare import rare_upper
 from calibrant.judges.correction.table import Judged
 from calibrant.stats.budgets.grader import rogan_gladen
 from calibrant.stats.estimates.clusters import ClusterMethod, Clusters, cluster_interval
@@ -142,6 +143,8 @@ def _simple(data: Judged, level: float, side: Side) -> Tried:
     if data.kinds and rest.size:
         tried += _double(double_sample(data), level, side)
         tried += _by_grader(data, level, side)
+        if side == "upper":
+            tried.append(("rare bound", lambda: _rare(data, level)))
     elif rest.size and _in_unit(y, f, rest):
         tried.append(("bounded", lambda: bounded(y, f, rest, level=level, side=side)))
     return tried
@@ -213,6 +216,20 @@ def _by_grader(data: Judged, level: float, side: Side) -> Tried:
                    note="limits respect 0–1")  # fmt: skip
 
     return [("rogan-gladen, fieller", ratio), ("rogan-gladen, exact", split)]
+
+
+def _rare(data: Judged, level: float) -> Row:
+    known, yes = data.has_gold, np.nan_to_num(data.y) == 1
+    flagged, gone = data.kind == 0, ~data.parsed
+    passed = ~flagged & ~gone
+    counts = [
+        (int(part.sum()), int((part & known).sum()), int((part & known & yes).sum()))
+        for part in (flagged, passed)
+    ]
+    found = rare_upper(counts[0], counts[1], unparsed=int(gone.sum()), level=level)
+    value = math.nan if found.value is None else found.value
+    note = f"{found.share:.0%} of the error for flagged items; no verdict counts as positive"
+    return Row("rare bound", value, -math.inf, found.bound, True, note=note)
 
 
 def _gold_only(data: Judged, level: float, side: Side) -> Row:

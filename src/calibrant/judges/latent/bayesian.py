@@ -116,8 +116,8 @@ class Gibbs:
         if self.known.any():
             return
         k, c = self.m.classes, np.arange(self.chains)
-        a: Ints = self.rng.integers(0, k, self.chains)
-        b: Ints = np.asarray((a + self.rng.integers(1, k, self.chains)) % k)
+        a: Ints = np.asarray(self.rng.integers(0, k, size=c.size))
+        b: Ints = np.asarray((a + self.rng.integers(1, k, size=c.size)) % k)
         log = np.log(theta)
         after = log[c, :, a, b] + log[c, :, b, a]
         before = log[c, :, a, a] + log[c, :, b, b]

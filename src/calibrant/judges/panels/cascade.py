@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.judges.panels.selective import p_value, passes
+from calibrant.judges.panels.selective import chance, passes, shrunk
 from calibrant.stats.estimates.intervals import Interval
 from calibrant.stats.estimates.means import bounded_mean
 from calibrant.stats.estimates.rates import interval
@@ -157,7 +157,7 @@ def outcome(
 
 def path(
     chains: Sequence[Sequence[Stage]], prices: Mapping[str, float], person: float, n: int,
-    target: float,
+    target: float, delta: float,
 ) -> list[Plan]:  # fmt: skip
     """Cascades in the order in which they will be tested, from the learning part.
 
@@ -165,22 +165,24 @@ def path(
     that cost less than the one before.
     """
     plans: list[Plan] = []
-    costs, chances = [], []
+    costs, hopes = [], []
+    every = np.concatenate([s.wrong for chain in chains for s in chain])
+    overall = (float(every.sum()) + 0.5) / (every.size + 1)
     for c, chain in enumerate(chains):
         for thresholds in product(*(_grid(s.scores) for s in chain)):
             where, wrong, cost = outcome(chain, thresholds, prices, person)
             taken = int((where < len(chain)).sum())
             if not taken:
                 continue
-            rate = (wrong.sum() + 0.5) / (taken + 1)
+            rate = shrunk(float(wrong.sum()), taken, overall)
             size = max(1, round(n * taken / where.size))
             plans.append(Plan(c, thresholds))
             costs.append(float(cost.mean()))
-            chances.append(p_value(int(rate * size), size, 1 - target))
+            hopes.append(chance(rate, size, target, delta))
     if not plans:
         return []
-    cost, chance = np.array(costs), np.array(chances)
-    at = int(np.lexsort((cost, chance))[0])
+    cost, hope = np.array(costs), np.array(hopes)
+    at = int(np.lexsort((cost, -hope))[0])
     found = [at]
     lowest = cost.min()
     step = max((cost[at] - lowest) / LONGEST_PATH, 1e-12)
@@ -188,7 +190,7 @@ def path(
         cheaper = np.flatnonzero(cost <= cost[found[-1]] - step)
         if not cheaper.size:
             return [plans[i] for i in found]
-        found.append(int(cheaper[np.lexsort((cost[cheaper], chance[cheaper]))[0]]))
+        found.append(int(cheaper[np.lexsort((cost[cheaper], -hope[cheaper]))[0]]))
 
 
 def _grid(scores: Floats) -> list[float]:

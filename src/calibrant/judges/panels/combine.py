@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Rule = Literal["measured", "independent"]
 
+FOLDS = 10
+"""Of cross-fitting."""
+
 PSEUDO = 0.5
 """Labels added to every cell of a confusion row and to every class."""
 

@@ -80,7 +80,13 @@ class Dependence:
 
 
 def dependence(
-    labels: Ints, gold: Ints, names: tuple[str, ...], *, level: float = 0.95, seed: int = 0
+    labels: Ints,
+    gold: Ints,
+    names: tuple[str, ...],
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+    bootstrap: bool = True,
 ) -> Dependence:
     """Dependence of errors given the class, between every two judges.
 
@@ -90,6 +96,7 @@ def dependence(
     Args:
         labels: shape (items, judges), -1 for none; gold: shape (items,), all known.
         seed: of the bootstrap.
+        bootstrap: False leaves out the interval.
     """
     judges = labels.shape[1]
     wrong, given = labels != gold[:, None], labels >= 0
@@ -111,7 +118,7 @@ def dependence(
     if not known:
         return Dependence(pairs, judges, None, None, None, None, level)
     mean = float(np.mean(known))
-    low, high = _interval(labels, gold, level, seed)
+    low, high = _interval(labels, gold, level, seed) if bootstrap else (None, None)
     return Dependence(pairs, judges, mean, float(_effective(judges, np.array(mean))), low, high,
                       level)  # fmt: skip
 

@@ -49,7 +49,7 @@ def escalate(
     # Four judges and more: chains of the cheapest, and of each alone, are enough to search.
     sets = [c for size in range(1, longest + 1) for c in combinations(order, size)]
     chains = [_chain(s, c, taught, taught, inside=True, seed=seed) for c in sets]
-    plans = path(chains, costs, costs[PERSON], tested.size, target)
+    plans = path(chains, costs, costs[PERSON], tested.size, target, delta)
     final = [_chain(s, c, taught, tested, inside=False, seed=seed) for c in sets]
     clusters = None if s.cluster is None else s.cluster[tested]
     found, _ = run(final, plans, costs, costs[PERSON], clusters, target=target, delta=delta)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibrant.errors import InputError
 from calibrant.judges.panels.cascade import Cascade
-from calibrant.judges.panels.combine import folds, learn, majority
+from calibrant.judges.panels.combine import FOLDS, folds, learn, majority
 from calibrant.judges.panels.dependence import dependence
 from calibrant.judges.panels.escalate import escalate
 from calibrant.judges.panels.reading import Sheet, sheet
@@ -27,7 +27,7 @@ from calibrant.judges.panels.selective import (
     conformal,
     select,
 )
-from calibrant.judges.panels.verdicts import FOLDS, judged
+from calibrant.judges.panels.verdicts import judged
 from calibrant.stats.comparisons.multiplicity import Comparison
 from calibrant.stats.comparisons.paired import compare_items
 from calibrant.stats.estimates.rates import check_level, interval
@@ -58,7 +58,7 @@ def panel(
     target: float = 0.95,
     delta: float = 0.05,
     costs: Mapping[str, float] | None = None,
-    share: float = 0.5,
+    share: float | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> Panel:
@@ -85,7 +85,8 @@ def panel(
         target, delta: accepted verdicts are to agree with gold at least `target` of the time,
             with confidence 1 - delta.
         costs: price per item of each judge and of a "person"; asks for a cascade.
-        share: of gold that weights and thresholds are learned from; the rest tests them.
+        share: of gold that weights and thresholds are learned from; the rest tests them. By
+            default 0.3, or 0.2 where nothing but the order of thresholds is to be learned.
         level: of the other intervals and tests.
         seed: of the splits and the bootstrap.
 
@@ -94,7 +95,8 @@ def panel(
             outside 0–1.
     """
     check_promise(target, delta)
-    check_promise(share, level)
+    if share is not None and not 0 < share < 1:
+        raise InputError(f"share: wanted strictly between 0 and 1, got {share!r}")
     check_level(level, "two")
     s = sheet(source, gold=gold, judges=judges, confidence=confidence, item=item,
               cluster=cluster, same=same, unparsed=unparsed)  # fmt: skip
@@ -108,7 +110,8 @@ def panel(
         raise InputError(f"selector: wanted panel, majority or a judge, got {chosen!r}")
     rules, versus = _compare(s, known, level, seed)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
-    learning = _split(s, known, share, rng)
+    given = chosen in s.confidence or chosen == "majority"
+    learning = _split(s, known, share or (0.2 if given else 0.3), rng)
     taught = known[learning]
     tested = known[~learning]
     accept, curve, risk, verdicts = _selective(s, chosen, taught, tested, target, delta, seed)
@@ -224,7 +227,7 @@ def _selective(
     def promise(goal: float) -> Guarantee:
         order = np.zeros(0)
         if mine.any() and scores.size:
-            order = candidates(own_sure[mine], own_wrong, scores.size, goal)
+            order = candidates(own_sure[mine], own_wrong, scores.size, goal, delta)
         return select(scores, wrong, order, target=goal, delta=delta, clusters=clusters,
                       learning=taught.size)  # fmt: skip
 

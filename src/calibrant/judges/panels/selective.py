@@ -31,6 +31,8 @@ MOST_THRESHOLDS = 100
 POWER = 0.8
 """Chance of a guarantee with the number of labels that is asked for."""
 MOST_LABELS = 10_000_000
+PULL = 5.0
+"""Items with the overall error rate that a threshold's own are mixed with, to order thresholds."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,26 @@ def least_labels(target: float, delta: float) -> int:
     return math.ceil(math.log(delta) / math.log(target))
 
 
-def candidates(scores: Floats, wrong: NDArray[np.bool_], n: int, target: float) -> Floats:
+def chance(rate: float, n: int, target: float, delta: float) -> float:
+    """The chance that the test passes on n accepted items whose errors have this rate."""
+    low, high = -1, n  # the most errors that pass lie from low up to below high
+    while high - low > 1:
+        k = (low + high) // 2
+        if float(bdtr(k, n, 1 - target)) <= delta:
+            low = k
+        else:
+            high = k
+    return 0.0 if low < 0 else float(bdtr(low, n, rate))
+
+
+def shrunk(errors: float, n: float, overall: float) -> float:
+    """An error rate pulled a little towards that of all verdicts; few items prove nothing."""
+    return (errors + PULL * overall) / (n + PULL)
+
+
+def candidates(
+    scores: Floats, wrong: NDArray[np.bool_], n: int, target: float, delta: float
+) -> Floats:
     """Thresholds in the order in which they will be tested, from the learning part.
 
     It begins where the test is most likely to pass on `n` calibration items and goes down.
@@ -125,13 +146,15 @@ def candidates(scores: Floats, wrong: NDArray[np.bool_], n: int, target: float) 
     if levels.size > MOST_THRESHOLDS:
         at = np.linspace(0, scores.size - 1, MOST_THRESHOLDS).round().astype(int)
         levels = np.unique(np.sort(scores)[at])[::-1]
-    expected = []
+    overall = (float(wrong.sum()) + 0.5) / (wrong.size + 1)
+    hopes = []
     for level in levels:
         taken = scores >= level
-        rate = (wrong[taken].sum() + 0.5) / (taken.sum() + 1)
-        size = max(1, round(n * taken.mean()))
-        expected.append(p_value(int(rate * size), size, 1 - target))
-    return np.asarray(levels[int(np.argmin(expected)) :])
+        rate = shrunk(float(wrong[taken].sum()), float(taken.sum()), overall)
+        hopes.append(chance(rate, max(1, round(n * float(taken.mean()))), target, delta))
+    # Where nothing can pass, the largest sample says most about what is lacking.
+    first = int(np.argmax(hopes)) if max(hopes) > 0 else levels.size - 1
+    return np.asarray(levels[first:])
 
 
 def passes(
@@ -237,19 +260,8 @@ def needed(rate: float, target: float, delta: float) -> int | None:
     if rate >= 1 - target:
         return None
 
-    def power(n: int) -> float:
-        # The most errors that still pass, by bisection; bdtr rises with them.
-        low, high = -1, n
-        while high - low > 1:
-            k = (low + high) // 2
-            if float(bdtr(k, n, 1 - target)) <= delta:
-                low = k
-            else:
-                high = k
-        return 0.0 if low < 0 else float(bdtr(low, n, rate))
-
     n = least_labels(target, delta)
-    while power(n) < POWER:
+    while chance(rate, n, target, delta) < POWER:
         n = math.ceil(n * 1.05) + 1
         if n > MOST_LABELS:
             return None

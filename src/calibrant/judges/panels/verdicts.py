@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.judges.panels.combine import Combination, folds, learn, majority
+from calibrant.judges.panels.combine import FOLDS, Combination, folds, learn, majority
 from calibrant.judges.panels.reading import Sheet
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-FOLDS = 10
 
 
 def judged(

@@ -15,9 +15,9 @@ from calibrant.judges.correction.ppi import ppi_mean
 from calibrant.judges.planning.designs import (
     draw_active,
     draw_strata,
+    main_chances,
     neyman,
     phase_weights,
-    probabilities,
 )
 from calibrant.judges.planning.estimate import stratified_rate, weighted_mean
 from calibrant.judges.planning.model import Model, from_assumptions, from_pilot
@@ -158,7 +158,7 @@ def _active_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mappi
         first = rng.permutation(judge.size)[:pilot]
         model = from_pilot(judge, None, first, y[first]) if pilot >= 20 else None
         doubt = np.sqrt(judge * (1 - judge)) + 0.01 if model is None else model.finer
-        p = probabilities(n - pilot, doubt)
+        p = main_chances(n, pilot, doubt)
         new = draw_active(p, first, rng)
         one, two = phase_weights(pilot, n - pilot, judge.size, p)
         at = np.concatenate([first, new])
@@ -176,10 +176,29 @@ def _active_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mappi
     return {name: total / draws for name, total in sums.items()}
 
 
-def _study_width(model: Model, judge: Floats, y: Floats, n: int, rng: np.random.Generator,
-                 at: Ints) -> float:  # fmt: skip
-    """The width after labelling so many items in all, by strata, the pilot's included."""
-    labels = neyman(min(n, judge.size), model.sizes, model.spread, already=model.pilot_labels())
+def _study_width(
+    model: Model, judge: Floats, y: Floats, n: int, design: str, rng: np.random.Generator
+) -> float:
+    """The width after labelling so many items in all by a design, the pilot's included."""
+    at, n = model.pilot, min(n, judge.size)
+    if design == "uniform":
+        one = np.zeros(judge.size, dtype=np.int64)
+        every = np.concatenate([at, draw_strata(one, np.array([n]), at, rng)])
+        free = np.delete(np.arange(judge.size), every)
+        ppi = ppi_mean(y[every], judge[every], judge[free], lam="cross-fitted")
+        return min(ppi.high, 1.0) - max(ppi.low, 0.0)
+    if design == "active":
+        p = main_chances(n, at.size, model.finer)
+        new = draw_active(p, at, rng)
+        first, second = phase_weights(at.size, max(n - at.size, 1), judge.size, p)
+        every = np.concatenate([at, new])
+        found = weighted_mean(
+            y[every], judge[every],
+            np.concatenate([np.full(at.size, at.size / judge.size), p[new]]), judge,
+            weight=np.concatenate([np.full(at.size, first), second[new]]), measurand="population",
+        )  # fmt: skip
+        return min(found.high, 1.0) - max(found.low, 0.0)
+    labels = neyman(n, model.sizes, model.spread, already=model.pilot_labels())
     every = np.concatenate([at, draw_strata(model.stratum, labels, at, rng)])
     k = np.bincount(model.stratum[every], weights=y[every], minlength=labels.size)
     _, low, high = stratified_rate(k.astype(np.int64), labels, model.sizes, measurand="population")
@@ -190,7 +209,7 @@ def _plan_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping
     names = ("reached", "labels", "formula reached", "formula labels", "gold formula reached",
              "gold formula labels")  # fmt: skip
     sums = dict.fromkeys(names, 0.0)
-    width, pilot = float(regime["width"]), int(regime["pilot"])
+    width, pilot, design = float(regime["width"]), int(regime["pilot"]), regime["design"]
     goal = Goal(width, None, None, 0.8, 0.95, "population")
     for _ in range(draws):
         judge, y, rate = draw(regime, rng)
@@ -201,7 +220,7 @@ def _plan_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping
             se, sp = map(float, str(regime["judge"]).split()[1:])
             model = from_assumptions(judge, judge.size, se, sp, rate)
         found = option(
-            model, goal, "stratified", costs=Costs(1, 0), most=judge.size,
+            model, goal, design, costs=Costs(1, 0), most=judge.size,
             seed=int(rng.integers(2**31)), search=100, check=200,
         )  # fmt: skip
         n = found.labels or judge.size
@@ -209,9 +228,9 @@ def _plan_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping
         rough = max(int(np.ceil(need * float(model.share @ (model.rate * (1 - model.rate))))), 25)
         overall = model.overall
         alone = min(int(np.ceil(need * overall * (1 - overall))), judge.size)
-        sums["reached"] += _study_width(model, judge, y, n, rng, at) <= width
+        sums["reached"] += _study_width(model, judge, y, n, design, rng) <= width
         sums["labels"] += n / judge.size
-        sums["formula reached"] += _study_width(model, judge, y, rough, rng, at) <= width
+        sums["formula reached"] += _study_width(model, judge, y, rough, design, rng) <= width
         sums["formula labels"] += rough / judge.size
         k = int(y[rng.permutation(judge.size)[:alone]].sum())
         exact = clopper_pearson(k, alone)
@@ -250,11 +269,16 @@ ACTIVE = regimes(
     (1000, 100, 40, 0.9, "verdict 0.95 0.95", "population"),
 )
 PLANS = regimes(
-    "items width pilot rate judge",
-    (4000, 0.1, 0, 0.3, "verdict 0.9 0.9"),
-    (4000, 0.04, 0, 0.03, "verdict 0.8 0.98"),
-    (4000, 0.1, 60, 0.3, "verdict 0.9 0.9"),
-    (4000, 0.06, 100, 0.1, "score 2"),
+    "items width pilot rate judge design",
+    (4000, 0.1, 0, 0.3, "verdict 0.9 0.9", "stratified"),
+    (4000, 0.04, 0, 0.03, "verdict 0.8 0.98", "stratified"),
+    (4000, 0.1, 60, 0.3, "verdict 0.9 0.9", "uniform"),
+    (4000, 0.06, 100, 0.1, "score 2", "stratified"),
+)
+# Spreads within strata come from a logistic map of the pilot, which may be wrong.
+PLANS_BEYOND = regimes(
+    "items width pilot rate judge design",
+    (4000, 0.06, 100, 0.1, "score 2", "active"),
 )
 
 CERTIFICATES = (
@@ -304,7 +328,7 @@ CERTIFICATES = (
         "label-plan",
         "calibrant.judge.plan",
         "With the planned labels the wanted width is reached at least 80 % of the time, over "
-        "pilots and studies, for stated assumptions that are true and for pilots at random.",
+        "pilots and studies, for stated assumptions that are true and for pilots at random, uniform and stratified.",
         PLANS,
         _plan_batch,
         {"reached": Bound(low=0.8)},
@@ -312,6 +336,7 @@ CERTIFICATES = (
             "formula": "labels by the large-sample variance at the point estimates",
             "gold formula": "labels at random by the large-sample formula of a rate",
         },
+        beyond=PLANS_BEYOND,
         batch_draws=25,
     ),
 )

@@ -41,23 +41,21 @@ def neyman(
     floor = np.minimum(sizes, least).astype(np.float64)
     if already is not None:
         floor = np.maximum(floor, already)
+    if floor.sum() >= n:
+        return floor.astype(np.int64)
     ideal = sizes * spread
-    share = np.zeros(sizes.size)
-    # Strata at their floor or their size are settled, the others share what is left.
-    free = np.ones(sizes.size, dtype=bool)
-    for _ in range(2 * sizes.size + 1):
-        left = n - share[~free].sum()
-        share[free] = max(left, 0.0) * ideal[free] / max(float(ideal[free].sum()), 1e-300)
-        over, under = free & (share > sizes), free & (share < floor)
-        settle = over if over.any() else under
-        if not settle.any():
-            break
-        share[settle] = np.where(over, sizes, floor)[settle]
-        free &= ~settle
-    whole = np.floor(share + 1e-9).astype(np.int64)
-    rest = np.where(whole < sizes, share - whole, -1.0)
-    for c in np.argsort(-rest, kind="stable")[: max(0, n - int(whole.sum()))]:
-        whole[c] += rest[c] >= 0
+    # One factor for all, found by halving: strata at their floor or their size stay there.
+    low, high = 0.0, float((sizes / ideal).max())
+    for _ in range(80):
+        factor = (low + high) / 2
+        low, high = (
+            (factor, high) if np.clip(factor * ideal, floor, sizes).sum() < n else (low, factor)
+        )
+    share = np.clip(high * ideal, floor, sizes)
+    whole = np.floor(share + 1e-6).astype(np.int64)
+    room = np.where(whole < sizes, share - whole, -1.0)
+    for c in np.argsort(-room, kind="stable")[: max(0, n - int(whole.sum()))]:
+        whole[c] += 1
     return whole
 
 
@@ -86,6 +84,12 @@ def probabilities(n: float, doubt: Floats, *, mix: float = MIX) -> Floats:
             break
         p[free] = np.minimum(left * wish[free] / float(wish[free].sum()), 1.0)
     return np.asarray(p)
+
+
+def main_chances(n: int, pilot: int, doubt: Floats) -> Floats:
+    """Chances of the main phase with which n labels are expected in all; no pilot item again."""
+    more = max(n - pilot, 1) / (1 - min(pilot / doubt.size, 0.99))
+    return probabilities(min(more, doubt.size), doubt)
 
 
 def draw_strata(stratum: Ints, labels: Ints, taken: Ints, rng: np.random.Generator) -> Ints:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from calibrant.errors import InputError
+from calibrant.judges.correction.ppi import satterthwaite
 from calibrant.stats.estimates.betting import check_level, check_side, numbers, unit
 from calibrant.stats.estimates.intervals import Side
 from calibrant.stats.estimates.rates import bounds
@@ -171,14 +172,15 @@ def weighted_mean(
     # back.
     parts = w**2 * (1 - p) * errors**2 / items**2 * gold.size / (gold.size - 2)
     variance = float(parts.sum())
-    df = 1.0
+    df = gold.size - 2.0
     if variance > 0:
-        df = max(1.0, min(2 * variance**2 / float((parts**2).sum()) - 2, gold.size - 2.0))
+        df = max(1.0, min(2 * variance**2 / float((parts**2).sum()) - 2, df))
     # A judge that was right on every label may yet be wrong: two more errors of size 1.
     variance += UNSEEN * float(np.mean(w**2 * (1 - p))) / items**2
     if measurand == "population":
         mean = float(w @ gold / w.sum())
-        variance += float(w @ (gold - mean) ** 2 / w.sum()) / items
+        between = float(w @ (gold - mean) ** 2 / w.sum()) / items
+        variance, df = satterthwaite([(variance, df), (between, gold.size - 1.0)])
     error = math.sqrt(variance)
     tail = (1 - level) / (2 if side == "two" else 1)
     reach = -float(stdtrit(df, tail)) * error
@@ -194,6 +196,7 @@ def grouped_mean(
     probability: Floats,
     sizes: Ints,
     *,
+    weight: Floats | None = None,
     measurand: Measurand = "items",
     level: float = 0.95,
     side: Side = "two",
@@ -202,30 +205,36 @@ def grouped_mean(
 
     Args:
         events, labels: shape (draws, groups), positive labels and labels.
-        judge, probability, sizes: shape (groups,): of every item of a group; items.
+        judge, probability, sizes: shape (groups,): of every item of a group; items (0 for a group
+            that another stands for, such as the same items in a second phase).
+        weight: shape (groups,), what a label counts; None for 1/probability.
 
     Returns:
         Value, low and high within 0–1, shape (draws,); [0, 1] for fewer than 3 labels.
     """
-    w, items = labels / probability, float(sizes.sum())
+    counts = 1 / probability if weight is None else weight
+    w, k, items = labels * counts, events * counts, float(sizes.sum())
     n, total = labels.sum(axis=1), np.maximum(w.sum(axis=1), 1e-12)
-    k = events / probability
     centre, height = w @ judge / total, k.sum(axis=1) / total
     squares = w @ judge**2 - total * centre**2
     flat = squares <= 1e-12 * (w @ judge**2)
     slope = np.where(flat, 0.0, (k @ judge - total * centre * height) / np.where(flat, 1, squares))
     fitted = height[:, None] + slope[:, None] * (judge - centre[:, None])
-    value = fitted @ (sizes / items)
-    each = (1 - probability) / probability**2 / items**2
+    value = fitted @ (sizes / items) + (k - w * fitted).sum(axis=1) / items
+    each = counts**2 * (1 - probability) / items**2
     inflate = np.maximum(n, 3) / (np.maximum(n, 3) - 2)
-    one, zero = (each * (1 - fitted) ** 2, each * fitted**2)
+    one, zero = each * (1 - fitted) ** 2, each * fitted**2
     variance = ((events * one + (labels - events) * zero).sum(axis=1)) * inflate
     fourth = ((events * one**2 + (labels - events) * zero**2).sum(axis=1)) * inflate**2
-    df = np.where(fourth > 0, 2 * variance**2 / np.where(fourth > 0, fourth, 1) - 2, 1.0)
+    df = np.where(fourth > 0, 2 * variance**2 / np.where(fourth > 0, fourth, 1) - 2, np.inf)
     df = np.maximum(1.0, np.minimum(df, n - 2.0))
     variance = variance + UNSEEN * (labels @ each) / np.maximum(n, 1)
     if measurand == "population":
-        variance = variance + height * (1 - height) / items
+        between = height * (1 - height) / items
+        both = variance + between
+        rest = variance**2 / df + between**2 / np.maximum(n - 1, 1)
+        df = np.where(rest > 0, both**2 / np.where(rest > 0, rest, 1), df)
+        variance = both
     tail = (1 - level) / (2 if side == "two" else 1)
     reach = np.where(n < 3, np.inf, -stdtrit(df, tail) * np.sqrt(variance))
     low = np.zeros(reach.shape) if side == "upper" else np.clip(value - reach, 0, 1)

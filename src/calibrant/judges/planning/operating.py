@@ -153,16 +153,24 @@ def certifying_labels(
         return bounds(np.arange(n + 1), n, level=third, side=side)[upper]
 
     def chance(n1: int, n0: int) -> float:
-        # The limit of sensitivity that is worst for the claim, and of specificity.
-        se = bounds(np.arange(n1 + 1), n1, level=third, side="lower" if below else "upper")[
-            not below
-        ]
-        sp = bounds(np.arange(n0 + 1), n0, level=third, side="upper" if below else "lower")[below]
-        youden = se[:, None] + sp[None, :] - 1
-        excess = p + sp[None, :] - 1 - threshold * youden
-        reached = (youden > 0) & (excess < 0 if below else excess > 0)
-        return float(binomial_pmf(n1, sensitivity) @ reached @ binomial_pmf(n0, specificity))
+        # The limits of sensitivity and specificity that are worst for the claim. For each of the
+        # first, the claim holds for specificities on one side of a cut, and where they say
+        # anything at all.
+        se, sp = limits(n1, upper=not below), limits(n0, upper=below)
+        cut = (1 - p - threshold * (1 - se)) / (1 - threshold)
+        least = np.searchsorted(sp, 1 - se, side="right")
+        top = np.full(se.size, n0 + 1)
+        if below:
+            top = np.searchsorted(sp, cut, side="left")
+        else:
+            least = np.maximum(least, np.searchsorted(sp, cut, side="right"))
+        mass = np.append(0.0, np.cumsum(binomial_pmf(n0, specificity)))
+        return float(binomial_pmf(n1, sensitivity) @ (mass[np.maximum(top, least)] - mass[least]))
 
+    # Even a sensitivity and a specificity that are known would leave the claim open.
+    known = (p + specificity - 1) / (sensitivity + specificity - 1)
+    if known >= threshold if below else known <= threshold:
+        return None
     best: Certifying | None = None
     # Along the cheapest curve: for each number of positives the fewest negatives.
     for n1 in _ladder(most):

@@ -13,9 +13,9 @@ from calibrant.errors import InputError
 from calibrant.judges.planning.designs import (
     draw_active,
     draw_strata,
+    main_chances,
     neyman,
     phase_weights,
-    probabilities,
 )
 from calibrant.judges.planning.estimate import Measurand
 from calibrant.judges.planning.model import Model, from_assumptions, from_pilot
@@ -218,7 +218,7 @@ def _chosen(
             rows = table.rows(sample.at, names, main, sample.p, sample.weight)
     strata = tuple(
         Stratum(model.names[c], int(model.sizes[c]), float(model.rate[c]),
-                int(model.pilot_labels()[c]), float(total[c]))
+                int(model.pilot_labels()[c]), round(float(total[c]), 9))
         for c in range(model.sizes.size)
     )  # fmt: skip
     return rows, strata
@@ -250,7 +250,7 @@ def _draw_active(model: Model, _: str, n: int, rng: np.random.Generator) -> tupl
     """Each by its doubt, after the pilot; and the labels that every item may expect."""
     have = int(model.pilot.size)
     more = max(n - have, 1)
-    chances = probabilities(more, model.finer)
+    chances = main_chances(n, have, model.finer)
     new = draw_active(chances, model.pilot, rng)
     first, second = phase_weights(have, more, model.items, chances)
     at = np.concatenate([model.pilot, new])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from calibrant.judges.planning.designs import neyman, probabilities
+from calibrant.judges.planning.designs import main_chances, neyman, phase_weights
 from calibrant.judges.planning.estimate import Measurand, grouped_mean, stratified_rate
 from calibrant.judges.planning.model import Model
 from calibrant.stats.estimates.intervals import Side
@@ -136,32 +136,29 @@ def _gold_only(c: _Case) -> tuple[Floats, Floats]:
 
 
 def _uniform(c: _Case) -> tuple[Floats, Floats]:
-    """PPI with the judge's weight of least variance and Student's t."""
+    """PPI with the judge's weight of least variance and Student's t; of these items, by strata."""
     n, items, f = c.n, c.model.items, c.model.value
     drawn = c.rng.multivariate_hypergeometric(
         c.sizes, n, size=c.events.shape[0], method="marginals"
     )
     k = _hyper(c.events, np.broadcast_to(c.sizes, drawn.shape), drawn, c.rng)
+    if c.measurand == "items":
+        _, low, high = stratified_rate(k, drawn, c.sizes, level=c.level, side=c.side)
+        return low, high
     my, mf = k.sum(axis=1) / n, drawn @ f / n
     yy, ff, fy = my * (1 - my), drawn @ f**2 / n - mf**2, k @ f / n - my * mf
     every = float(c.model.share @ f)
     spread = float(c.model.share @ (f - every) ** 2)
     lam = fy / spread if spread > 1e-12 else np.zeros(my.shape)
     value = my - lam * (mf - every)
-    if c.measurand == "items":
-        variance = _left(yy, ff, fy, lam) / (n - 1) * (1 - n / items)
-    else:  # the same estimate, with the weight on the difference to the items without labels
-        lam = lam * (1 - n / items)
-        variance = _left(yy, ff, fy, lam) / (n - 1) + lam**2 * spread / max(items - n, 1)
+    lam = lam * (1 - n / items)  # now of the difference to the items without labels
+    left = np.maximum(yy - 2 * lam * fy + lam**2 * ff, 0.0)
+    variance = left / (n - 1) + lam**2 * spread / max(items - n, 1)
     tail = (1 - c.level) / (2 if c.side == "two" else 1)
     reach = -float(stdtrit(n - 1, tail)) * np.sqrt(variance)
     low = np.zeros(reach.shape) if c.side == "upper" else np.clip(value - reach, 0, 1)
     high = np.ones(reach.shape) if c.side == "lower" else np.clip(value + reach, 0, 1)
     return low, high
-
-
-def _left(yy: Floats, ff: Floats, fy: Floats, lam: Floats) -> Floats:
-    return np.asarray(np.maximum(yy - 2 * lam * fy + lam**2 * ff, 0.0))
 
 
 def _stratified(c: _Case) -> tuple[Floats, Floats]:
@@ -176,11 +173,26 @@ def _stratified(c: _Case) -> tuple[Floats, Floats]:
 def _active(c: _Case) -> tuple[Floats, Floats]:
     at = [items for groups in _finer_groups(c.model) for items in groups]
     spread = np.array([float(np.mean(c.model.finer[items])) for items in at])
-    p = probabilities(c.n, np.repeat(spread, c.sizes))[np.cumsum(c.sizes) - 1]
-    drawn = c.rng.binomial(c.sizes, p, size=c.events.shape)
-    k = _hyper(c.events, np.broadcast_to(c.sizes, drawn.shape), drawn, c.rng)
+    have, value = int(c.model.pilot.size), c.model.value[c.group]
+    p = main_chances(c.n, have, np.repeat(spread, c.sizes))[np.cumsum(c.sizes) - 1]
+    one, two = phase_weights(have, max(c.n - have, 1), c.model.items, p)
+    sizes = np.broadcast_to(c.sizes, c.events.shape)
+    first = np.zeros(c.events.shape, dtype=np.int64)
+    if have:
+        first = c.rng.multivariate_hypergeometric(
+            c.sizes, have, size=c.events.shape[0], method="marginals"
+        )
+    k_first = _hyper(c.events, sizes, first, c.rng)
+    second = c.rng.binomial(sizes - first, p)
+    k_second = c.rng.hypergeometric(
+        c.events - k_first, sizes - c.events - (first - k_first), second
+    )
+    both = [np.concatenate(pair, axis=1) for pair in ((k_first, k_second), (first, second))]
     _, low, high = grouped_mean(
-        k, drawn, c.model.value[c.group], p, c.sizes,
+        both[0], both[1], np.tile(value, 2),
+        np.concatenate([np.full(p.size, max(have, 1) / c.model.items), p]),
+        np.concatenate([c.sizes, np.zeros(p.size, dtype=np.int64)]),
+        weight=np.concatenate([np.full(p.size, one), two]),
         measurand=c.measurand, level=c.level, side=c.side,
     )  # fmt: skip
     return low, high

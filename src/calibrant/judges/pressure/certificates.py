@@ -77,7 +77,8 @@ def _curves(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str
         rows = best_of(judge, gold, n)
         found = curve(
             rows, n, span=(0.0, 1.0) if regime["binary"] else None,
-            worth=floors(list(judge), list(gold), n).worth, draws=600, seed=int(rng.integers(2**31)),
+            worth=floors(list(judge), list(gold), n).worth, draws=600,
+            seed=int(rng.integers(2**31)),
         )  # fmt: skip
         inside = (found.low <= truth + 1e-9) & (truth <= found.high + 1e-9)
         sums["covered"] += float(inside.mean())

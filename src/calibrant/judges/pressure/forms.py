@@ -140,7 +140,7 @@ def fit(
         Interval(float(m - t * e), float(m + t * e), level, f"t by prompt, {prompts - 1} df")
         for m, e in zip(mean, error, strict=True)
     ]
-    p = _misfit(rows - each @ x.T, draws, seed)
+    p = _misfit(rows - each @ x.T, float(np.abs(rows).max()), draws, seed)
     return Fit(
         form, float(mean[0]), ends[0], float(mean[1]), ends[1],
         float(np.clip(cov[0, 1] / (error[0] * error[1]), -1, 1)),
@@ -160,10 +160,10 @@ def _weights(x: Floats, d: Floats) -> Floats:
     return np.asarray(np.linalg.solve(x.T @ scaled, scaled.T))
 
 
-def _misfit(residuals: Floats, draws: int, seed: Seed) -> float:
+def _misfit(residuals: Floats, scale: float, draws: int, seed: Seed) -> float:
     """The p-value of "no residual differs from 0 on average", by the largest statistic."""
     size = np.sqrt((residuals**2).mean(axis=0))
-    live = size > 1e-12 * max(float(np.abs(residuals).max()), 1e-300)
+    live = size > 1e-9 * scale
     if not live.any():
         return 1.0
     units = residuals[:, live] / size[live] / residuals.shape[0]

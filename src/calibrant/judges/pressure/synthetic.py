@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -67,7 +68,7 @@ class Planted:
         if self.levels is None:
             judge = np.asarray(judge + level)
         else:
-            cuts, share, _ = self._law()
+            cuts, share, _ = _law(self.df, self.error, self.binary)
             inner = np.interp(np.arange(1, self.levels) / self.levels, share, cuts)
             judge = np.asarray(np.searchsorted(inner, judge) + 1.0)
         return judge, (gold > 0).astype(float) if self.binary else gold + level
@@ -92,7 +93,7 @@ class Planted:
 
     def truth(self, n: ArrayLike) -> Floats:
         """The true mean gold of the best of n by the judge, by quadrature; shape as `n`."""
-        _, share, part = self._law()
+        _, share, part = _law(self.df, self.error, self.binary)
         size = np.asarray(n, dtype=float)
         if self.levels is not None:
             ends = np.arange(self.levels + 1) / self.levels
@@ -113,24 +114,26 @@ class Planted:
         n = np.unique(np.geomspace(1, most, 2000).round())
         return int(n[self.truth(n).argmax()])
 
-    def _law(self) -> tuple[Floats, Floats, Floats]:
-        """Judge scores, their distribution function, and the mean of gold up to each of them."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-        weights = weights / weights.sum()
-        if self.binary:  # halves of the normal, so that the step at 0 lies between nodes
-            nodes, weights = _half_normal()
-        far = 40.0 if math.isinf(self.df) else (1e12) ** (1 / max(self.df, 0.5)) + 40
-        half = np.sinh(np.linspace(0, np.arcsinh(far * 10), _STEPS // 2 + 1)) / 10
-        at = np.concatenate([-half[:0:-1], half])
-        below = _cdf((at[:, None] - nodes) / self.error, self.df)
-        share = below @ weights
-        worth = (nodes > 0).astype(float) if self.binary else nodes
-        part = below @ (weights * worth)
-        return (
-            at,
-            np.concatenate([[0.0], share[1:-1], [1.0]]),
-            np.concatenate([[0.0], part[1:-1], [float(weights @ worth)]]),
-        )
+
+@lru_cache(maxsize=64)
+def _law(df: float, error: float, binary: bool) -> tuple[Floats, Floats, Floats]:
+    """Judge scores, their distribution function, and the mean of gold up to each of them."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    weights = weights / weights.sum()
+    if binary:  # halves of the normal, so that the step at 0 lies between nodes
+        nodes, weights = _half_normal()
+    far = 40.0 if math.isinf(df) else (1e12) ** (1 / max(df, 0.5)) + 40
+    half = np.sinh(np.linspace(0, np.arcsinh(far * 10), _STEPS // 2 + 1)) / 10
+    at = np.concatenate([-half[:0:-1], half])
+    below = _cdf((at[:, None] - nodes) / error, df)
+    share = below @ weights
+    worth = (nodes > 0).astype(float) if binary else nodes
+    part = below @ (weights * worth)
+    return (
+        at,
+        np.concatenate([[0.0], share[1:-1], [1.0]]),
+        np.concatenate([[0.0], part[1:-1], [float(weights @ worth)]]),
+    )
 
 
 def _cdf(x: Floats, df: float) -> Floats:

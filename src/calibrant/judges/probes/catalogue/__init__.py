@@ -59,14 +59,40 @@ ENTRIES: tuple[Entry, ...] = (
 )
 PROBES: tuple[Probe, ...] = tuple(entry.probe for entry in ENTRIES)
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(probe.family for probe in PROBES))
+CORE: tuple[str, ...] = (
+    "verbosity",
+    "bold",
+    "bullets",
+    "citation",
+    "bandwagon-answer",
+    "cheerful",
+    "hedged",
+    "author-self",
+    "distractor",
+    "rubric-frame",
+    "scale-order",
+    "typos",
+    "inject-order",
+    "inject-verdict",
+    "number",
+    "name",
+    "negation",
+    "refusal-undue",
+    "code-off-by-one",
+    "truncation",
+    "other-answer",
+    "constant-opener",
+)
+"""One or two probes of every sort, for a first look that costs less than all of them."""
+
 GRADED = {**length.GRADED, **distractors.GRADED, **noise.GRADED, **structure.GRADED}
 
 
 def probes(names: Sequence[str] | None = None) -> tuple[Probe, ...]:
     """The probes called by `names`, each once, in the order of the catalogue; None means all.
 
-    A name is that of a probe, that of a family (all of it), or a graded probe's with its dose, as
-    in "verbosity-2".
+    A name is that of a probe, that of a family (all of it), a graded probe's with its dose, as in
+    "verbosity-2", or "core" for one or two probes of every sort.
 
     Raises:
         InputError: no such probe or family; the nearest names are in the message.
@@ -83,13 +109,15 @@ def probes(names: Sequence[str] | None = None) -> tuple[Probe, ...]:
 
 
 def _called(name: str) -> Sequence[Probe]:
+    if name == "core":
+        return [probe for probe in PROBES if probe.name in CORE]
     known = [probe for probe in PROBES if name in (probe.name, probe.family)]
     if known:
         return known
     stem, _, dose = str(name).rpartition("-")
     if stem in GRADED and _is_number(dose):
         return [GRADED[stem](float(dose)).probe]
-    every = [*FAMILIES, *(probe.name for probe in PROBES)]
+    every = ["core", *FAMILIES, *(probe.name for probe in PROBES)]
     near = difflib.get_close_matches(str(name).lower(), every, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else _families()
     raise InputError(f"no probe {str(name)[:60]!r}: {hint}")
@@ -103,4 +131,4 @@ def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit()
 
 
-__all__ = ["ENTRIES", "FAMILIES", "GRADED", "PROBES", "Entry", "probes"]
+__all__ = ["CORE", "ENTRIES", "FAMILIES", "GRADED", "PROBES", "Entry", "probes"]

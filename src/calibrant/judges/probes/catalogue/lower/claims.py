@@ -19,6 +19,8 @@ _CANNOT = re.compile(r"\b(can)(?:not|['’]t)\b")
 _NEGATIVE = re.compile(r"(?i)\b(?:not|never|no|none|nothing|nobody|cannot)\b|n['’]t\b")
 # Where a "not" would say the same, or nothing definite.
 _UNCERTAIN = re.compile(r"(?i)\b(?:if|whether|or not|not only|unless|may|might|neither|nor)\b|\?")
+_VERDICT = re.compile(r"(?i)\A\W*(?:yes|no|true|false)\b")
+_CLAUSE = re.compile(r"[,;:]| (?:and|but|which|while|where|because) ")
 _REFUSAL = re.compile(
     r"(?i)\A[\s*_\"'“]*(?:(?:i['’]?m|i am)(?: so| very)? sorry,?(?: but)?|sorry,?(?: but)?|"
     r"unfortunately,?|i apologi[sz]e,?(?: but)?|as an ai[^.,]{0,60},)?\s*"
@@ -57,30 +59,53 @@ def should_refuse(case: Case) -> bool | None:
 
 
 def _negated(text: str, case: Case, rng: np.random.Generator) -> str | None:
-    options: list[tuple[Span, str]] = []
     goal = case.target if case.target is not None and words(case.target) else None
-    for start, end in sentences(text):
-        inner = text[start:end]
-        if _UNCERTAIN.search(inner) or (goal is not None and not holds(inner, goal)):
-            continue
-        turned = _turned(inner)
-        if turned is not None:
-            options.append((Span(start, end), turned))
+    options = [
+        (Span(start, end), turned)
+        for start, end in sentences(text)
+        if (turned := _turned(text[start:end], goal)) is not None
+    ]
     return edited(text, [pick(rng, options)]) if options else None
 
 
-def _turned(sentence: str) -> str | None:
-    """The sentence with its first verb negated, or its "not" taken out; None without a verb."""
-    cannot, verb = _CANNOT.search(sentence), _VERB.search(sentence)
-    if cannot and (verb is None or cannot.start() < verb.start()):
-        return sentence[: cannot.end(1)] + sentence[cannot.end() :]
-    if verb is None:
+def _turned(sentence: str, goal: str | None) -> str | None:
+    """The sentence with a verb negated, or its "not" taken out: the first, or that of the target.
+
+    None without such a verb, and where a "not" would say the same or nothing definite.
+    """
+    if _UNCERTAIN.search(sentence):
         return None
-    if verb[2] or verb[3]:
+    verbs = sorted([*_VERB.finditer(sentence), *_CANNOT.finditer(sentence)], key=re.Match.start)
+    if goal is not None:
+        verbs = _with_target(sentence, goal, verbs)
+    if not verbs:
+        return None
+    verb = verbs[0]
+    if verb.end(1) < verb.end():
         return sentence[: verb.end(1)] + sentence[verb.end() :]
-    if _NEGATIVE.search(sentence):
+    if _NEGATIVE.search(_VERDICT.sub("", sentence, count=1)):
         return None
     return f"{sentence[: verb.end(1)]} not{sentence[verb.end(1) :]}"
+
+
+def _with_target(sentence: str, goal: str, verbs: list[re.Match[str]]) -> list[re.Match[str]]:
+    """The verb of the clause that says the target: the last before it, else the first after it."""
+    said = words(goal)
+    if len(said) > _LONGEST_TARGET:
+        return []
+    found = re.search(r"(?<!\w)" + r"\W+".join(said) + r"(?!\w)", sentence, re.I)
+    if found is None:
+        return []
+    if _VERDICT.match(goal):
+        # Of "No, it is not." the claim stands behind the comma.
+        return [v for v in verbs if v.start() >= found.end()][:1]
+    before = [v for v in verbs if v.end() <= found.start()]
+    if before and not _CLAUSE.search(sentence, before[-1].end(), found.start()):
+        return before[-1:]
+    after = [v for v in verbs if v.start() >= found.end()]
+    if after and not _CLAUSE.search(sentence, found.end(), after[0].start()):
+        return after[:1]
+    return []
 
 
 def _taken_back(text: str, case: Case, rng: np.random.Generator) -> str | None:

@@ -29,6 +29,7 @@ from calibrant.judges.probes.probe import Case
 # Not part of a word, a version, a date, a reference mark or a formula with letters.
 _AMOUNT = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,20})(?:\.[0-9]{1,20})?"
 _NUMBER = re.compile(rf"(?<![\w.,:/^\[])(?<!\w-){_AMOUNT}(?![\w:/^]|[.,-]\w)")
+_YEAR = re.compile(r"1[0-9]{3}|20[0-9]{2}")
 _UNIT = re.compile(
     rf"(?<![\w.,:/^])({_AMOUNT})([ \u00a0\u202f-]?)("
     + "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
@@ -102,14 +103,19 @@ def _numbers(text: str) -> list[Fact]:
 
 
 def _other_numbers(number: str, taken: Sequence[Fact]) -> list[str]:
-    """The number with one of its first two digits that count replaced, of a value not taken."""
+    """The number with a digit replaced, of a value not taken.
+
+    One of the first two digits that count; of what may be a year, one of the last two.
+    """
     digits = [i for i, c in enumerate(number) if c.isdigit()]
     first = next((k for k, i in enumerate(digits) if number[i] != "0"), len(digits) - 1)
+    if _YEAR.fullmatch(number):
+        first = 2
     used = {fact.key for fact in taken}
     options = [
         number[:i] + digit + number[i + 1 :]
-        for k, i in enumerate(digits[first : first + 2])
-        for digit in ("0123456789" if k else "123456789")
+        for i in digits[first : first + 2]
+        for digit in ("123456789" if i == digits[0] and len(number) > 1 else "0123456789")
     ]
     return [new for new in options if value(new) not in used]
 

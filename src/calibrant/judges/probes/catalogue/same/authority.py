@@ -82,7 +82,7 @@ ENTRIES: tuple[Entry, ...] = (
         caveat="a judge that looks references up may rightly mind one that does not exist",
     ),
     entry(
-        "authority",
+        "famous-source",
         "authority",
         "same",
         "Is an answer graded higher when a famous source is said to stand behind it?",
@@ -90,7 +90,7 @@ ENTRIES: tuple[Entry, ...] = (
         YE,
     ),
     entry(
-        "bandwagon",
+        "bandwagon-answer",
         "bandwagon",
         "same",
         "Is an answer graded higher for saying that most experts prefer it?",

@@ -1,7 +1,8 @@
 """Does a verdict hang on how the criterion is worded, or on how the scale is set out?
 
-Here the surroundings change and no answer does, so that a side has no meaning: the same case comes
-back for either.
+Here the surroundings change and no answer does. For judges that grade one answer only: of a pair
+there is no altered side for an effect to count towards, and a judge thrown about by the wording,
+now one way and now the other, would seem to be unmoved.
 """
 
 from __future__ import annotations
@@ -148,7 +149,16 @@ def _around(
 ) -> Entry:
     family = name.split("-")[0]
     return entry(
-        name, family, "same", asks, alter, source, needs=needs, changes=changes, caveat=caveat
+        name,
+        family,
+        "same",
+        asks,
+        alter,
+        source,
+        needs=needs,
+        changes=changes,
+        kinds=frozenset({"pointwise"}),
+        caveat=caveat,
     )
 
 
