@@ -16,6 +16,7 @@ from calibrant.errors import GateError, InputError
 from calibrant.judge import latent
 from calibrant.judges.latent import bayesian, glad, severity
 from calibrant.judges.latent.ability import severity as severities
+from calibrant.judges.latent.certificates import CERTIFICATES
 from calibrant.judges.latent.data import LatentError, marks, parts
 from calibrant.judges.latent.dawid_skene import Model, coins, fit
 from calibrant.judges.latent.information import information
@@ -394,3 +395,17 @@ def test_votes_without_names_are_refused():
     table = pl.DataFrame({"id": ["a", "b"], "votes": ["YNY", "YYN"]})
     with pytest.raises(InputError, match="graders with names"):
         latent(table, votes="votes", item="id")
+
+
+def test_intervals_cover_in_short():
+    found = CERTIFICATES[0].batch(CERTIFICATES[0].regimes[2], np.random.default_rng(3), 60)
+    assert found["prevalence covered"] > 0.88
+    assert found["sensitivity covered"] > 0.9
+    assert found["answered"] > 0.9
+
+
+def test_ranks_are_uniform_in_short():
+    found = CERTIFICATES[1].batch(CERTIFICATES[1].regimes[0], np.random.default_rng(4), 250)
+    for what in ("prevalence", "sensitivity", "accuracy"):
+        assert found[f"{what} in 90 %"] == pytest.approx(0.9, abs=0.07)
+        assert found[f"{what} in 50 %"] == pytest.approx(0.5, abs=0.11)

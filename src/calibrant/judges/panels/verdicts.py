@@ -22,7 +22,8 @@ def judged(
     Args:
         taught: items that weights may be learned from.
         rows: items to judge.
-        inside: whether `rows` are `taught` itself: then they are cross-fitted.
+        inside: whether `rows` are `taught` itself: then verdicts are cross-fitted, with the
+            confidences of the rule that all of them teach, which is the one thresholds are for.
     """
     if who in s.confidence:
         label, sure = s.labels[rows, s.judges.index(who)], s.confidence[who][rows]
@@ -54,12 +55,15 @@ def combined(
         chances = found.chances(labels[rows[some]])
         verdict[some], sure[some] = chances.argmax(axis=1), chances.max(axis=1)
 
+    every = np.ones(rows.size, bool)
     if not inside:
-        fill(learn(labels[taught], s.gold[taught], k), np.ones(rows.size, bool))
+        fill(learn(labels[taught], s.gold[taught], k), every)
         return verdict, sure
+    fill(learn(labels[rows], s.gold[rows], k), every)
+    whole = sure.copy()
     rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
     fold = folds(rows.size, None if s.cluster is None else s.cluster[rows], FOLDS, rng)
     for f in range(int(fold.max()) + 1):
         rest = rows[fold != f]
         fill(learn(labels[rest], s.gold[rest], k), fold == f)
-    return verdict, sure
+    return verdict, whole
