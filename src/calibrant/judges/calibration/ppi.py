@@ -23,7 +23,7 @@ from calibrant.stats.estimates.intervals import Side
 Floats = NDArray[np.float64]
 
 UNSEEN = 2.0
-"""Errors of size 1 that are added to those seen, so that a judge without one is not perfect."""
+"""Errors of size 1 that are added to those seen: 50 labels may show none of an error in 50."""
 
 
 def calibrated_ppi(

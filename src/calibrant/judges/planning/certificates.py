@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from calibrant.judges.anytime import AnytimePPI, anytime_ppi
 from calibrant.judges.anytime.sequence import Claim
 from calibrant.judges.calibration.crossfit import Method
+from calibrant.judges.calibration.ppi import calibrated_ppi
 from calibrant.judges.correction.ppi import ppi_mean
 from calibrant.judges.planning.designs import (
     draw_active,
@@ -184,9 +185,8 @@ def _study_width(
     if design == "uniform":
         one = np.zeros(judge.size, dtype=np.int64)
         every = np.concatenate([at, draw_strata(one, np.array([n]), at, rng)])
-        free = np.delete(np.arange(judge.size), every)
-        ppi = ppi_mean(y[every], judge[every], judge[free], lam="cross-fitted")
-        return min(ppi.high, 1.0) - max(ppi.low, 0.0)
+        ppi = calibrated_ppi(judge, every, y[every])
+        return ppi.high - ppi.low
     if design == "active":
         p = main_chances(n, at.size, model.finer)
         new = draw_active(p, at, rng)
@@ -328,7 +328,8 @@ CERTIFICATES = (
         "label-plan",
         "calibrant.judge.plan",
         "With the planned labels the wanted width is reached at least 80 % of the time, over "
-        "pilots and studies, for stated assumptions that are true and for pilots at random, uniform and stratified.",
+        "pilots and studies, for stated assumptions that are true and for pilots at random, "
+        "uniform and stratified.",
         PLANS,
         _plan_batch,
         {"reached": Bound(low=0.8)},

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from calibrant.errors import InputError
+from calibrant.judges.calibration.ppi import UNSEEN
 from calibrant.judges.correction.ppi import satterthwaite
 from calibrant.stats.estimates.betting import check_level, check_side, numbers, unit
 from calibrant.stats.estimates.intervals import Side
@@ -23,9 +24,6 @@ from calibrant.stats.estimates.rates import bounds
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Measurand = Literal["items", "population"]
-
-UNSEEN = 2.0
-"""Errors of size 1 that are added to those seen: 50 labels may show none of an error in 50."""
 
 
 @dataclass(frozen=True)

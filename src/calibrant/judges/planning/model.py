@@ -101,7 +101,9 @@ class Model:
             mean = p @ self.share
             within = (p * (1 - p)) @ self.share
             top = mean * (1 - mean)
-            return np.asarray(np.where(within > 0, top / np.maximum(within, 1e-12), 1.0))
+            # A judge that is never wrong is worth very much, not infinitely much.
+            found = top / np.maximum(within, np.maximum(top * 1e-6, 1e-300))
+            return np.asarray(np.where(top > 0, found, 1.0))
 
         value = float(of(self.rate[None, :])[0])
         if np.isinf(self.strength).all():

@@ -30,7 +30,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 WORTH = 0.05
-"""Share of the cost that a less simple design must save to be recommended."""
+"""Share of the cost that a less simple design must save to be recommended, and what the judge must
+be worth beyond 1."""
 
 POINTS = 9
 """Numbers of labels on the curve of each design."""
@@ -102,7 +103,7 @@ def plan(
             "design: 'active' wants a doubt, or scores of more than two values with a pilot"
         )
     options = tuple(option(model, goal, d, most=model.items, seed=seed, costs=costs) for d in names)
-    best, reason = _recommended(options, design)
+    best, reason = _recommended(options, design, model.gain(level, seed)[0])
     affordable = None
     if budget is not None and (best is None or (best.cost or 0) > budget):
         affordable, why = _affordable(model, goal, names, design, budget, costs, seed)
@@ -163,13 +164,17 @@ def _has_detail(model: Model) -> bool:
     return bool(np.any(top - low > 1e-9))
 
 
-def _recommended(options: tuple[Option, ...], wanted: Design | None) -> tuple[Option | None, str]:
+def _recommended(
+    options: tuple[Option, ...], wanted: Design | None, gain: float
+) -> tuple[Option | None, str]:
     if wanted is not None:
         one = next(o for o in options if o.design == wanted)
         return (one, "as asked") if one.labels is not None else (None, f"{wanted}: {one.note}")
     reached = [o for o in options if o.cost is not None]
     if not reached:
         return None, "no design reaches the goal with these items"
+    if gain < 1 + WORTH and reached[0].design == "gold only":
+        return reached[0], "the judge is not worth it: its values say nothing of the labels"
     least = min(o.cost for o in reached if o.cost is not None)
     best = next(o for o in reached if o.cost is not None and o.cost * (1 - WORTH) <= least)
     alone = options[0].cost

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from calibrant.judges.calibration.ppi import UNSEEN
 from calibrant.judges.planning.designs import main_chances, neyman, phase_weights
 from calibrant.judges.planning.estimate import Measurand, grouped_mean, stratified_rate
 from calibrant.judges.planning.model import Model
@@ -136,7 +137,7 @@ def _gold_only(c: _Case) -> tuple[Floats, Floats]:
 
 
 def _uniform(c: _Case) -> tuple[Floats, Floats]:
-    """PPI with the judge's weight of least variance and Student's t; of these items, by strata."""
+    """PPI with the weight of least variance, as `calibrated_ppi`; of these items, by strata."""
     n, items, f = c.n, c.model.items, c.model.value
     drawn = c.rng.multivariate_hypergeometric(
         c.sizes, n, size=c.events.shape[0], method="marginals"
@@ -153,7 +154,7 @@ def _uniform(c: _Case) -> tuple[Floats, Floats]:
     value = my - lam * (mf - every)
     lam = lam * (1 - n / items)  # now of the difference to the items without labels
     left = np.maximum(yy - 2 * lam * fy + lam**2 * ff, 0.0)
-    variance = left / (n - 1) + lam**2 * spread / max(items - n, 1)
+    variance = left / (n - 1) + lam**2 * spread / max(items - n, 1) + UNSEEN / n**2
     tail = (1 - c.level) / (2 if c.side == "two" else 1)
     reach = -float(stdtrit(n - 1, tail)) * np.sqrt(variance)
     low = np.zeros(reach.shape) if c.side == "upper" else np.clip(value - reach, 0, 1)
