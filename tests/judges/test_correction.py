@@ -210,6 +210,17 @@ def test_strata_by_verdict():
     assert all(r.method != "ppi" for r in found.corrected)
 
 
+def test_labels_that_do_not_look_random_are_said():
+    table = drawn(n=1000, labels=1000)
+    flagged = (table["judge"] == "yes").to_numpy()
+    keep = flagged | (np.arange(1000) % 10 == 0)
+    table = table.with_columns(gold=pl.when(pl.Series(keep)).then("truth").otherwise(None))
+    found = correct(table, judge="judge", gold="gold")
+    assert any("random sample?" in n for n in found.notes)
+    assert not correct(drawn(), judge="judge", gold="gold").notes
+    assert not correct(table, judge="judge", gold="gold", strata="judge").notes
+
+
 def test_unequal_chances():
     rng = np.random.default_rng(9)
     table = drawn(n=2000, labels=2000)
