@@ -16,6 +16,7 @@ from calibrant.judges.correction.methods import Row, double_sample, grader_count
 from calibrant.judges.correction.ppi import ppi_mean
 from calibrant.judges.correction.table import Judged, read
 from calibrant.stats.budgets.rare_rates import missing_bounds
+from calibrant.stats.comparisons.two_rates import score_test
 from calibrant.stats.estimates.intervals import Side
 from calibrant.stats.estimates.means import t_mean
 from calibrant.stats.estimates.rates import check_level
@@ -25,6 +26,9 @@ WORTH = 1.05
 
 FEW = 15
 """Gold labels of either kind below which only methods of guaranteed level are recommended."""
+
+STRANGE = 0.01
+"""p-value below which labelled items are said not to look like a random sample."""
 
 FEW_NUMBERS = 50
 """Gold numbers below which Student's t is doubted."""
@@ -224,6 +228,7 @@ def correct(
         lost = _lost(data, recommended, level, side, seed)
         notes.append(f"{data.lost} items meant to be labelled have no gold label: taken as not "
                      "labelled, which assumes nothing made them so")  # fmt: skip
+    notes += _not_random(data)
     gone = int((~data.parsed).sum())
     if gone:
         notes.append(f"{gone} items have no verdict; the correction takes that as a kind of verdict"
@@ -234,6 +239,23 @@ def correct(
         _identified(data, level), lost, data.positive, data.y.size, labels, level, side,
         tuple(notes),
     )  # fmt: skip
+
+
+def _not_random(data: Judged) -> list[str]:
+    """A warning if the judge flags labelled items more, or less, often than the others."""
+    known = data.has_gold
+    n, rest = int(known.sum()), int((~known).sum())
+    if not data.kinds or data.stratum is not None or data.probability is not None or not rest:
+        return []
+    k, j = int(data.f[known].sum()), int(data.f[~known].sum())
+    if data.cluster is not None or k + j in (0, n + rest):
+        return []
+    p = score_test(k, n, j, rest)
+    if p >= STRANGE:
+        return []
+    return [f"the judge flags {k / n:.3g} of the labelled items and {j / rest:.3g} of the others "
+            f"(p = {p:.2g}): are they a random sample? If labels were drawn by verdict, give it as "
+            "strata"]  # fmt: skip
 
 
 def _some(found: list[Row], methods: Sequence[str]) -> list[Row]:

@@ -157,13 +157,10 @@ def _positive(said: list[str | None], true: list[str | None], given: str | None)
     small = {w.lower() for w in gold}
     if not small <= {*_YES, *_NO}:
         return None
-    if _floats(list(gold)) is not None and (
-        _floats(list(judged)) is None or any(float(w) not in (0, 1) for w in judged)
-    ):
-        # Gold 0 and 1 beside a judge's numbers: a rate, by the judge's numbers as they are.
-        if _floats(list(judged)) is None:
-            _share(gold, judged)
-        return next((w for w in sorted(gold) if w.lower() in _YES), "1")
+    numbers = _floats(list(judged))
+    if numbers is not None and not set(numbers.tolist()) <= {0.0, 1.0}:
+        # Yes and no beside a judge's numbers: a rate, by the numbers as they are.
+        return next((w for w in sorted(gold) if w.lower() in _YES), "yes")
     _share(gold, judged)
     yes = sorted(w for w in gold | judged if w.lower() in _YES)
     if len(yes) > 1:
