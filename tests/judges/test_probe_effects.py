@@ -350,6 +350,19 @@ def test_a_blind_judge_misses_and_a_floor_is_left_out():
     assert g.detection.fell.n == 0 and g.detection.at_floor == 15 and g.verdict == "undetermined"
 
 
+def test_chance_that_is_seldom_high_does_not_detect():
+    # Few verdicts are high, whatever is said: nearly all of those fall, harmed or not.
+    class Seldom:
+        def score(self, case, rng):
+            return float(rng.random() < 0.04)
+
+    table = verdicts(Seldom(), cases_of(1600, two=False), probes=(WORSE,), repeats=2)
+    f = by_name(summarise(table, (WORSE,), "pointwise"))["worse"]
+    assert f.detection.fell.value > 0.85 and f.detection.lower >= 0.8
+    assert f.detection.by_chance > 0.85
+    assert f.verdict == "undetermined"
+
+
 def test_repeats_tell_chance_from_bias():
     coin = planted(skill=0.0)
     table = verdicts(coin, cases_of(60), probes=(LONGER,), repeats=3)
