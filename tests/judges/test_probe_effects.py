@@ -120,6 +120,17 @@ def test_verdicts_of_a_case_are_averaged_and_failed_ones_counted():
     assert found.bounds == pytest.approx(((0.5 + 0.5) / 3, (0.5 + 1) / 3))
 
 
+@pytest.mark.parametrize("level", [0.95, 0.999, 0.99999])
+@pytest.mark.parametrize("n", [2, 5, 16, 17, 40])
+def test_any_level_gives_an_interval_around_the_shift(level, n):
+    rng = np.random.default_rng(n)
+    base, altered = rng.choice([0, 0.3, 0.5, 1], n), rng.choice([0, 0.3, 0.5, 1], n)
+    for clusters in (None, np.arange(n) // 2):
+        found = shift(base, altered, level=level, clusters=clusters)
+        assert -1 <= found.interval.low <= found.value <= found.interval.high <= 1
+        assert found.interval.low <= found.narrow.low <= found.narrow.high <= found.interval.high
+
+
 def test_one_case_says_nothing_of_others():
     found = shift([0.0], [1.0])
     assert (found.interval.low, found.interval.high) == (-1, 1)
@@ -316,6 +327,21 @@ def test_planted_place_is_recovered(first):
     assert order.verdict == "biased" and order.shift.value > 0
     assert found.order.always_second.events == 0
     assert found.order.always_first.low <= first**2 + 2 * first * (1 - first) * 0.5
+
+
+def test_the_place_in_log_odds_is_what_quality_leaves():
+    rng = np.random.default_rng(2)
+    rows = []
+    for k in range(50):
+        quality = rng.normal(0, 3)
+        for first in (0, 1):
+            odds = 1.5 + (quality if first == 0 else -quality) + rng.normal(0, 0.5)
+            value = 1 / (1 + math.exp(-odds))
+            rows.append((k, f"q{k}", None, None, first, 0, value, odds, "", None))
+    found = summarise(pl.DataFrame(rows, schema=VERDICTS, orient="row"), (), "pairwise")
+    low, high = found.order.log_odds_interval
+    assert low <= 1.5 <= high and high - low < 0.5
+    assert found.order.log_odds_from == "log-odds"
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.8])
