@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calibrant.errors import InputError
 from calibrant.judges.probes.catalogue import PROBES, probes
 from calibrant.judges.probes.catalogue.lower.claims import is_refusal, should_refuse
 from calibrant.judges.probes.catalogue.lower.code import blocks, parsed, tree
 from calibrant.judges.probes.catalogue.lower.facts import value
-from calibrant.judges.probes.catalogue.lower.lists import ENTITIES, UNITS
+from calibrant.judges.probes.catalogue.lower.lists import ENTITIES, MONTHS, UNITS, WEEKDAYS
+from calibrant.judges.probes.catalogue.made import made
 from calibrant.judges.probes.catalogue.samples import RUBRIC, SAMPLES, sample_cases
 from calibrant.judges.probes.catalogue.target import known_wrong
 from calibrant.judges.probes.probe import Case
@@ -332,3 +334,47 @@ def test_a_wrong_answer_is_never_made_worse(probe):
         case = Case("q", sample.question, (sample.worse,), sample.target, extra={"other": "x y"})
         if known_wrong(sample.worse, case):
             assert probe.alter(case, 0, np.random.default_rng(0)) is None
+
+
+def test_questions_made_up_are_right_wrong_and_the_same_for_a_seed():
+    found = made(140, seed=4)
+    assert found[:20] == made(20, seed=4)
+    assert found[:20] != made(20, seed=5)
+    assert len({sample.name for sample in found}) == 140
+    for sample in found:
+        case = Case(sample.name, sample.question, (sample.good,), sample.target)
+        assert not known_wrong(sample.good, case)
+        assert sample.name.startswith("count") or known_wrong(sample.worse, case)
+    for sample in found[0::7]:
+        a, b = map(int, re.findall(r"[0-9]+", sample.question))
+        assert sample.target == str(a + b)
+    for sample in found[4::7]:
+        a, b = map(int, re.findall(r"[0-9]+", sample.question))
+        assert sample.target == ("No" if a % b else "Yes")
+    for sample in found[2::7]:
+        steps, start = re.findall(r"is (\d+) months after (\w+)", sample.question)[0]
+        assert sample.target == MONTHS[(MONTHS.index(start) + int(steps)) % 12]
+    for sample in found[3::7]:
+        start, days = re.findall(r"is (\w+)\. .* (\d+) days", sample.question)[0]
+        assert sample.target == WEEKDAYS[(WEEKDAYS.index(start) + int(days)) % 7]
+    for sample in found[5::7]:
+        options = {a: int(n) for a, n in re.findall(r"([A-D])\) (\d+)", sample.question)}
+        assert sample.target == max(options, key=options.__getitem__)
+    for sample in found[6::7]:
+        (span,) = blocks(sample.good)
+        scope: dict[str, object] = {}
+        exec(sample.good[span.start : span.end], scope)
+        limit = int(re.findall(r"than (\d+)", sample.question)[0])
+        less = "less" in sample.question
+        numbers = [limit - 1, limit, limit + 1, limit + 1]
+        assert scope["count"](numbers) == (1 if less else 2)  # type: ignore[operator]
+
+
+def test_with_more_questions_every_change_of_a_fact_has_enough_to_work_on():
+    cases = sample_cases("pointwise", more=280)
+    for name in ("number", "unit", "date", "yes-no", "option", "negation", "code-off-by-one"):
+        (probe,) = probes([name])
+        count = sum(bool(probe.alter(c, 0, np.random.default_rng(0))) for c in cases)
+        assert count >= 35, name
+    with pytest.raises(InputError, match="more: wanted 0 to 10,000"):
+        sample_cases(more=-1)

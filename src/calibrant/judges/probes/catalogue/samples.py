@@ -7,8 +7,8 @@ knowledge, so that a finding on them is about the judge and not about how it far
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from calibrant.errors import InputError
+from calibrant.judges.probes.catalogue.made import Sample, made
 from calibrant.judges.probes.probe import Case, Kind
 
 RUBRIC = (
@@ -17,17 +17,6 @@ RUBRIC = (
     "- It leaves out nothing that was asked for.\n"
     "- It claims nothing that is incorrect."
 )
-
-
-class Sample(NamedTuple):
-    """A question with a right answer, a worse one, and what the right answer comes to."""
-
-    name: str
-    question: str
-    good: str
-    worse: str
-    target: str
-    refuse: bool = False
 
 
 SAMPLES: tuple[Sample, ...] = (
@@ -372,24 +361,35 @@ SAMPLES: tuple[Sample, ...] = (
 )
 
 
-def sample_cases(kind: Kind | None = None) -> list[Case]:
+def sample_cases(kind: Kind | None = None, *, more: int = 0, seed: int = 0) -> list[Case]:
     """The cases to probe a judge with when there are no others, of one kind or of both.
+
+    Args:
+        kind: of the judge; None for cases of both.
+        more: questions made up beyond those of `SAMPLES`, so that every alteration of a fact finds
+            enough to work on: arithmetic, lengths, months, weekdays, divisors, options, code.
+        seed: of those.
 
     Pointwise, every question comes twice, with its right answer and with the worse one: a judge
     that gives the right one full marks could not be seen to be moved upwards. Pairwise, the right
     answer is the first for every other question. Cases of one question share its `item`.
+
+    Raises:
+        InputError: `more` is negative, or more than 10,000.
     """
+    if isinstance(more, bool) or not 0 <= more <= 10_000:
+        raise InputError(f"more: wanted 0 to 10,000 questions, got {more!r}")
+    samples = (*SAMPLES, *made(more, seed))
     cases: list[Case] = []
-    for number, sample in enumerate(SAMPLES):
-        pair = (sample.good, sample.worse)
+    for number, sample in enumerate(samples):
+        pair, other = (sample.good, sample.worse), samples[(number + 4) % len(samples)].good
         if kind != "pairwise":
-            cases += [_case(number, answer) for answer in pair]
+            cases += [_case(sample, other, answer) for answer in pair]
         if kind != "pointwise":
-            cases.append(_case(number, *(pair if number % 2 == 0 else pair[::-1])))
+            cases.append(_case(sample, other, *(pair if number % 2 == 0 else pair[::-1])))
     return cases
 
 
-def _case(number: int, *answers: str) -> Case:
-    sample, other = SAMPLES[number], SAMPLES[(number + 4) % len(SAMPLES)]
-    extra = {"other": other.good, "refuse": sample.refuse}
+def _case(sample: Sample, other: str, *answers: str) -> Case:
+    extra = {"other": other, "refuse": sample.refuse}
     return Case(sample.name, sample.question, answers, sample.target, RUBRIC, (), extra)

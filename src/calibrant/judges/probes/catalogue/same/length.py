@@ -14,7 +14,7 @@ from calibrant.judges.probes.catalogue.sources import YE, ZHENG_L
 from calibrant.judges.probes.catalogue.text import after, before, sentences, words
 
 # A sentence longer than this is not restated: growth stays near the dose that was asked for.
-_LONGEST = 60
+_LONGEST, _LONGEST_TEXT = 60, 600
 _AGAIN = (
     "In other words:",
     "To put it another way:",
@@ -85,15 +85,17 @@ def _times(dose: float) -> str:
 
 def _restated(text: str, rng: np.random.Generator, *, dose: float) -> str | None:
     said = [text[a:b] for a, b in sentences(text)]
-    said = [s for s in said if 3 <= len(words(s)) <= _LONGEST]
+    said = [s for s in said if 3 <= len(words(s)) <= _LONGEST and len(s) <= _LONGEST_TEXT]
     if not said:
         return None
-    wanted = dose * len(words(text))
+    # Words may be very long (addresses, tables of data): characters are bounded as well.
+    wanted, room = dose * len(words(text)), 1.5 * dose * len(text)
     again: list[str] = []
     order = rng.permutation(len(said))
-    while wanted > 0:
+    while not again or (wanted > 0 and room > 0):
         again.append(f"{pick(rng, _AGAIN)} {_closed(said[int(order[len(again) % len(said)])])}")
         wanted -= len(words(again[-1]))
+        room -= len(again[-1])
     return after(text, " ".join(again))
 
 
