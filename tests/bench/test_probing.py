@@ -386,12 +386,24 @@ def test_expected_scores_need_enough_probability_on_the_scale():
     assert few.value is None and "first token" in few.reason
 
 
+def test_log_odds_are_read_as_a_preference():
+    judge = parse_judge({"model": "m", "reading": "log-odds"})
+    scale = judge.scale_for("pairwise")
+    showing = Showing(0, None, None, 0, Case("i", "q", ("a", "b")))
+    found = said_by(judge, "pairwise", scale, showing, Trial("k", 0, "i", scores={"log_odds": 2.0}))
+    assert found.value == pytest.approx(1 / (1 + np.exp(-2))) and found.log_odds == 2
+    none = said_by(judge, "pairwise", scale, showing, Trial("k", 0, "i", scores={"done": 1}))
+    assert none.value is None and "likeliest first tokens" in none.reason
+    far = said_by(judge, "pairwise", scale, showing, Trial("k", 0, "i", scores={"log_odds": -9e9}))
+    assert far.value == pytest.approx(0)
+
+
 def test_judges_and_probes_are_found(tmp_path):
     file = tmp_path / "judge.yaml"
     file.write_text("rule: planted\nargs: {first: 0.5}\n")
     assert isinstance(read_judge(file), JudgeFile)
     assert probes_for("pairwise", ["order-swap"]) == ()
-    assert len(probes_for("pairwise")) > 10
+    assert 10 < len(probes_for("pairwise")) < len(probes_for("pairwise", ["all"]))
     found = probe(file, pairs(40), ["order-swap"], at_most=30, repeat=2)
     assert found.cases == 30 and [f.name for f in found.findings] == ["order-swap"]
     import calibrant.judge

@@ -120,6 +120,17 @@ def test_verdicts_of_a_case_are_averaged_and_failed_ones_counted():
     assert found.bounds == pytest.approx(((0.5 + 0.5) / 3, (0.5 + 1) / 3))
 
 
+@pytest.mark.parametrize("level", [0.95, 0.999, 0.99999])
+@pytest.mark.parametrize("n", [2, 5, 16, 17, 40])
+def test_any_level_gives_an_interval_around_the_shift(level, n):
+    rng = np.random.default_rng(n)
+    base, altered = rng.choice([0, 0.3, 0.5, 1], n), rng.choice([0, 0.3, 0.5, 1], n)
+    for clusters in (None, np.arange(n) // 2):
+        found = shift(base, altered, level=level, clusters=clusters)
+        assert -1 <= found.interval.low <= found.value <= found.interval.high <= 1
+        assert found.interval.low <= found.narrow.low <= found.narrow.high <= found.interval.high
+
+
 def test_one_case_says_nothing_of_others():
     found = shift([0.0], [1.0])
     assert (found.interval.low, found.interval.high) == (-1, 1)
@@ -318,6 +329,21 @@ def test_planted_place_is_recovered(first):
     assert found.order.always_first.low <= first**2 + 2 * first * (1 - first) * 0.5
 
 
+def test_the_place_in_log_odds_is_what_quality_leaves():
+    rng = np.random.default_rng(2)
+    rows = []
+    for k in range(50):
+        quality = rng.normal(0, 3)
+        for first in (0, 1):
+            odds = 1.5 + (quality if first == 0 else -quality) + rng.normal(0, 0.5)
+            value = 1 / (1 + math.exp(-odds))
+            rows.append((k, f"q{k}", None, None, first, 0, value, odds, "", None))
+    found = summarise(pl.DataFrame(rows, schema=VERDICTS, orient="row"), (), "pairwise")
+    low, high = found.order.log_odds_interval
+    assert low <= 1.5 <= high and high - low < 0.5
+    assert found.order.log_odds_from == "log-odds"
+
+
 @pytest.mark.parametrize("strength", [0.3, 0.8])
 def test_planted_length_is_recovered(strength):
     # The altered answer wins by chance `strength`, else by its quality: base preference 1/2.
@@ -348,6 +374,19 @@ def test_a_blind_judge_misses_and_a_floor_is_left_out():
         summarise(verdicts(worst, cases_of(30, two=False)), (WORSE,), "pointwise", low=0, high=10)
     )["worse"]
     assert g.detection.fell.n == 0 and g.detection.at_floor == 15 and g.verdict == "undetermined"
+
+
+def test_chance_that_is_seldom_high_does_not_detect():
+    # Few verdicts are high, whatever is said: nearly all of those fall, harmed or not.
+    class Seldom:
+        def score(self, case, rng):
+            return float(rng.random() < 0.04)
+
+    table = verdicts(Seldom(), cases_of(1600, two=False), probes=(WORSE,), repeats=2)
+    f = by_name(summarise(table, (WORSE,), "pointwise"))["worse"]
+    assert f.detection.fell.value > 0.85 and f.detection.lower >= 0.8
+    assert f.detection.by_chance > 0.85
+    assert f.verdict == "undetermined"
 
 
 def test_repeats_tell_chance_from_bias():

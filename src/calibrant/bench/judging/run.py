@@ -57,8 +57,9 @@ def probe(
     Args:
         judge: a judge file (YAML), its keys, or the name of a rule.
         cases: a table of answers, the folder of a run, or `Case`s; see `read_cases`.
-        probes: names of probes or families of the catalogue, or own `Probe`s; by default all that
-            fit the judge. `order-swap` comes with every pairwise judge.
+        probes: names of probes or families of the catalogue ("core", the default, is a choice of
+            one or two of every sort; "all" is all of it), or own `Probe`s. `order-swap` comes
+            with every pairwise judge.
         at_most: cases at most, drawn at random.
         repeat: how often everything is put, to tell bias from chance; 2 or more for a judge that
             answers the same prompt differently.
@@ -102,17 +103,17 @@ def _opened(judge: str | Path | Mapping[str, Any] | JudgeFile) -> tuple[JudgeFil
 
 
 def probes_for(kind: Kind, given: Sequence[str | Probe] | None = None) -> tuple[Probe, ...]:
-    """The probes that are meant, for a kind of judge; all that fit it by default.
+    """The probes that are meant, for a kind of judge; of families those that fit it.
 
     Raises:
         InputError: if there is no such probe, or it does not fit the kind.
     """
     from calibrant.judges.probes.catalogue import probes
 
-    if given is None:
-        return tuple(p for p in probes() if kind in p.kinds)
+    given = ("core",) if given is None else given
     names = [p for p in given if isinstance(p, str) and p != ORDER]
-    found = [*(probes(names) if names else ()), *(p for p in given if isinstance(p, Probe))]
+    called = probes(None if "all" in names else names) if names else ()
+    found = [*called, *(p for p in given if isinstance(p, Probe))]
     if ORDER in given and kind == "pointwise":
         raise InputError(f"probe {ORDER}: is of judges that compare; this one grades one answer")
     unfit = next((p for p in found if kind not in p.kinds and p.name in names), None)

@@ -25,7 +25,7 @@ WIDTH = 120
 @click.argument("judge", required=False, metavar="JUDGE.yaml")
 @click.argument("cases", required=False, type=click.Path(path_type=Path))
 @click.option("--probe", "probes", multiple=True, metavar="NAME",
-              help="This probe or family only; may be repeated.")  # fmt: skip
+              help="This probe or family, or all; by default a core of every sort.")  # fmt: skip
 @click.option("--list", "only_list", is_flag=True, help="List the probes.")
 @click.option("--at-most", type=click.IntRange(1), help="Cases at most, drawn at random.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True,

@@ -214,15 +214,16 @@ CERTIFICATES = (
         "probe-shift",
         "calibrant.judges.probes.effects.shift",
         "An unmoved judge is called moved at most 5 % of the time, and 95 % intervals cover the "
-        "mean shift, for verdicts of pairs and scores, with ties to few items, near the ends of "
-        "the range and with few cases.",
+        "mean shift, for verdicts of pairs and scores, with several cases of one item, near the "
+        "ends of the range and with few cases.",
         regimes(
-            "verdicts cases taste pull",
-            ("pairs", 20, (0.0, 0.5), 0.0),
-            ("pairs", 60, (0.0, 0.97), 0.0),
-            ("pairs", 60, (0.4, 0.4), 0.0),
-            ("pairs", 200, (0.4, 0.4), 0.0),
-            ("scores", 30, (2.0, 2.0), 0.0),
+            "verdicts cases taste pull per_item",
+            ("pairs", 20, (0.0, 0.5), 0.0, 1),
+            ("pairs", 60, (0.0, 0.97), 0.0, 1),
+            ("pairs", 60, (0.4, 0.4), 0.0, 3),
+            ("pairs", 200, (0.4, 0.4), 0.0, 1),
+            ("scores", 30, (2.0, 2.0), 0.0, 1),
+            ("scores", 45, (2.0, 2.0), 0.0, 3),
         ),
         shift_batch,
         {"called": Bound(high=ALPHA), "covered": Bound(low=0.95, slack=0.01)},
@@ -240,7 +241,7 @@ CERTIFICATES = (
         regimes(
             "verdicts cases taste pull per_item",
             ("pairs", 24, (0.0, 0.5), 0.3, 1),
-            ("pairs", 60, (0.4, 0.4), 0.2, 1),
+            ("pairs", 60, (0.4, 0.4), 0.2, 3),
             ("pairs", 200, (0.0, 0.1), 0.05, 1),
             ("scores", 40, (2.0, 2.0), 0.3, 1),
             ("scores", 200, (5.0, 2.0), 0.1, 1),

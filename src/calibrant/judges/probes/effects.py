@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrant.errors import InputError
-from calibrant.stats.comparisons.paired import compare_items
+from calibrant.stats.comparisons.paired import ENUMERATED, FEW, Method, compare_items
 from calibrant.stats.comparisons.two_rates import sided
 from calibrant.stats.estimates.intervals import Interval
 
@@ -180,8 +180,22 @@ def _filled(v: Floats, value: float) -> Floats:
 def _interval(
     altered: Floats, base: Floats, span: float, labels: Labels | None, level: float, seed: int
 ) -> tuple[Interval, Interval, str]:
-    found = compare_items(altered, base, clusters=labels, level=level, score_range=span, seed=seed)
+    method = _method(altered, base, labels, level)
+    found = compare_items(
+        altered, base, clusters=labels, level=level, score_range=span, method=method, seed=seed
+    )
     return _clipped(found.interval, span), _clipped(found.narrow, span), found.method
+
+
+def _method(altered: Floats, base: Floats, labels: Labels | None, level: float) -> Method:
+    """The usual choice, but for levels so high that random sign flips have too few in the tails."""
+    units = altered.size if labels is None else len(set(labels))
+    moved = int(np.count_nonzero(_cluster_means(altered - base, labels)))
+    whole = bool(np.isin(altered, (0, 1)).all() and np.isin(base, (0, 1)).all())
+    few_draws = (1 - level) / 2 * 10_000 < 4
+    if few_draws and units > ENUMERATED and moved < FEW and (labels is not None or not whole):
+        return "effective"
+    return "auto"
 
 
 def _clipped(i: Interval, span: float) -> Interval:

@@ -72,9 +72,8 @@ def _block(
     for at in ticks(low, high, 5):
         x = place.x(at)
         layers.append(rule(x, end, INK["grid"], [1, 0], start))
-        layers.append(
-            label(f"{at:+.2g}" if low < 0 else f"{at:.0%}", x, "center", end + 10, "soft")
-        )
+        words = f"{at:.0%}" if low >= 0 else f"{at:+.2g}" if at else "0"
+        layers.append(label(words, x, "center", end + 10, "soft"))
     layers += [
         rule(place.x(at), end, INK["line"], [1, 0] if at == 0 else [4, 3], start) for at in marks
     ]

@@ -27,6 +27,8 @@ class Detection:
         rose, failed: of the same cases, verdicts that rose, that failed.
         at_floor: cases left out, as their verdict was the lowest before.
         wanted: what a working judge must reach.
+        by_chance: the share that fell from one repeat of the case as it was to another, of those
+            that could fall; None without repeats.
     """
 
     fell: Share
@@ -36,6 +38,7 @@ class Detection:
     failed: int
     at_floor: int
     wanted: float
+    by_chance: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -140,7 +143,9 @@ class Finding:
         """
         verdict: Verdict = "undetermined"
         if self.detection is not None:
-            if self.detection.fell.n and self.detection.lower >= self.detection.wanted:
+            # Of verdicts of pure chance those chosen for being high fall too; their mean does not.
+            falls = holm <= alpha and self.shift.value < 0
+            if falls and self.detection.fell.n and self.detection.lower >= self.detection.wanted:
                 verdict = "detects"
             elif self.detection.fell.n and self.detection.upper < self.detection.wanted:
                 verdict = "misses"

@@ -18,9 +18,9 @@ from calibrant.errors import InputError
 from calibrant.judges.probes.probe import Case
 
 INJECTION = re.compile(
-    r"ignore (?:all|any|the|previous|prior|your)|disregard|(?:verdict|score|grade|rating)\s*:|"
-    r"highest (?:score|grade|rating)|system (?:note|message|prompt|override)|as the judge|"
-    r"instruction",
+    r"ignore (?:all|any|the|previous|prior|your)|disregard|to the (?:grader|judge)|full marks|"
+    r"(?:verdict|score|grade|rating|winner)\"?\s*:|highest (?:score|grade|rating)|"
+    r"system (?:note|message|prompt|override)|as the judge|instruction",
     re.IGNORECASE,
 )
 """What a planted judge takes for an order to itself."""

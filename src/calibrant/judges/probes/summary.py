@@ -180,7 +180,7 @@ def _finding(
     base, altered = (table.towards(name, cases, p.name) for name in (None, p.name))
     detection = None
     if p.expect == "lower":
-        detection = _detection(base, altered, items, low, many, terms)
+        detection = _detection(base, altered, items, low, many, terms, table.repeats)
     return _with_shift(
         p.name, p.family, p.asks, p.expect, p.source, base, altered, items, many,
         (low, high), terms, missing,
@@ -239,8 +239,9 @@ def _called(table: _Table, values: Floats) -> Floats:
 
 
 def _detection(
-    base: Floats, altered: Floats, items: list[str], floor: float, many: int, terms: Terms
-) -> Detection:
+    base: Floats, altered: Floats, items: list[str], floor: float, many: int, terms: Terms,
+    repeats: int,
+) -> Detection:  # fmt: skip
     """Of harmed answers whose verdict could fall, the share whose verdict fell."""
     known = np.isfinite(base).any(axis=1)
     seen = np.isfinite(altered).any(axis=1)
@@ -258,7 +259,21 @@ def _detection(
         upper=share(could[at], labels, level=level, side="upper").high,
         rose=int(rose.sum()), failed=int((testable & ~seen).sum()),
         at_floor=int((known & ~testable).sum()), wanted=terms.wanted,
+        by_chance=_falls_by_chance(base.reshape(len(base), -1, repeats), floor),
     )  # fmt: skip
+
+
+def _falls_by_chance(base: Floats, floor: float) -> float | None:
+    """The share of verdicts above the floor that were lower in another repeat."""
+    repeats = base.shape[2]
+    one = np.stack([_means(base[:, :, r]) for r in range(repeats)], axis=1)
+    fell = could = 0
+    for i in range(repeats):
+        for j in range(repeats):
+            both = (one[:, i] > floor + 1e-9) & np.isfinite(one[:, j]) & (i != j)
+            could += int(both.sum())
+            fell += int((both & (one[:, j] < one[:, i] - 1e-9)).sum())
+    return fell / could if could else None
 
 
 def _means(v: Floats) -> Floats:
