@@ -268,6 +268,19 @@ def test_mistakes_are_named(options, said):
         pressure(rows, **(COLUMNS | options))
 
 
+def test_a_judge_or_gold_that_never_varies_is_refused():
+    rows = planted(binary=True).table(8, 6, seed=0)
+    with pytest.raises(InputError, match="judge: all its scores are 3"):
+        pressure(rows.with_columns(judge=pl.lit(3.0)), **COLUMNS)
+    with pytest.raises(InputError, match="give the range"):
+        pressure(rows.with_columns(gold=pl.lit(1.0)), **COLUMNS)
+    found = pressure(rows.with_columns(gold=pl.lit(1.0)), **COLUMNS, gold_range=(0.0, 1.0))
+    assert found.gold.low[0] < 1
+    assert found.fit is None
+    assert found.gap is not None or "no gap" in " ".join(found.notes)
+    assert not found.turn.overoptimised
+
+
 def test_too_few_prompts_are_refused():
     with pytest.raises(InputError, match="prompts: wanted at least 6"):
         pressure(planted().table(5, 30), **COLUMNS)

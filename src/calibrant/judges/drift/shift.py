@@ -65,10 +65,8 @@ def drift(
         versions: which two to compare.
         grader: of trials by several graders, this one.
         item, score: columns.
-        key: columns that, with the item, name an answer; for trials the subject, instrument,
-            variant and epoch.
-        answer: column of the answer's text, by default "answer" where it is full: pairs whose
-            texts differ are left out and counted.
+        key: columns that, with the item, name an answer; known for trials.
+        answer: column of the texts, by default "answer" where full: pairs that differ are left out.
         gold: column of the truth, 0 or 1.
         stratum: column of a category to look at on its own.
         cut: scores of at least this count as 1, others as 0; gold too if it is not 0 or 1.

@@ -123,6 +123,7 @@ def _pressure(
             f"answers: wanted at least 2 of every prompt, but one of {len(some.judge)} has 1; give "
             "n to leave such prompts out"
         )
+    _check_judge(some)
     size = grid(most)
     golds, judged = some.curves(size, "gold"), some.curves(size, "judge")
     least = some.floors(size)
@@ -173,6 +174,12 @@ def _check(
         raise InputError(f"failed: wanted 'leave-out' or 'last', got {failed!r}")
     if span is not None and not (np.isfinite(span).all() and span[0] < span[1]):
         raise InputError(f"gold_range: wanted finite low < high, got {span!r}")
+
+
+def _check_judge(some: Sampled) -> None:
+    first = float(some.judge[0][0])
+    if all((row == first).all() for row in some.judge):
+        raise InputError(f"judge: all its scores are {first:g}, so it never chooses")
 
 
 def _span(rows: Sequence[Floats], given: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -177,6 +177,8 @@ def _peak(mean: Floats, cov: Floats, t: float, form: Form, most: float) -> Peak:
     The slope is α - 2βd, or α - β(1 + log d): α - βx with a rising x. The set of x at which
     |α - βx| ≤ t × its error, for those β that bend the curve down.
     """
+    scale = float(np.abs(mean).max()) or 1.0  # only ratios matter
+    mean, cov = mean / scale, cov / scale**2
     a, b = float(mean[0]), float(mean[1])
     back = (lambda x: x / 2) if form == "best-of-n" else (lambda x: math.exp(min(x - 1, 700.0)))
     quadratic = b * b - t * t * cov[1, 1]

@@ -66,7 +66,9 @@ class Sampled:
             found[members] = best_of(score, np.stack([rows[i] for i in members]), n)
             if what in ("low", "high"):
                 self._or_failed(found, members, size, n, self.range[what == "high"])
-        return found
+        # Values that are equal must be so to the last digit, or rounding would look like a trend.
+        scale = float(np.abs(found).max()) or 1.0
+        return np.asarray(np.round(found / scale, 12) * scale)
 
     def floors(self, n: Ints) -> Floors:
         """What chance adds to the curves of gold."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -48,15 +48,20 @@ def numbers_of(table: pl.DataFrame, name: str, what: str) -> Floats:
     Inspect's C, I, yes and no count as 1 and 0.
 
     Raises:
-        InputError: for a column that is not there, or a value that is no number.
+        InputError: for a column that is not there, a value that is no number, or one beyond 1e100.
     """
+    found = _numbers(table, name, what)
+    if bool((np.abs(found) > 1e100).any()):
+        raise InputError(f"{what}: column {name!r}: wanted numbers up to 1e100, got larger ones")
+    return found
+
+
+def _numbers(table: pl.DataFrame, name: str, what: str) -> Floats:
     column = column_of(table, name, what)
     if column.dtype == pl.Null:
         return np.full(column.len(), np.nan)
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         found = column.cast(pl.Float64).to_numpy().astype(np.float64)
-        if np.isinf(found).any():
-            raise InputError(f"{what}: column {name!r}: wanted finite numbers, got infinity")
         return np.asarray(np.where(column.is_null().to_numpy(), np.nan, found))
     values = np.empty(column.len())
     for row, value in enumerate(column.to_list()):
@@ -113,8 +118,3 @@ def answers_of(
             )
     score = numbers_of(table, judge, what)
     return Answers(tuple(distinct), of[order], score[order], worth[order], odds[order])
-
-
-def groups_of(values: Any, empty: str) -> list[str]:
-    """Labels as text; `empty` for rows without one."""
-    return [empty if v is None or str(v).strip() == "" else str(v) for v in values]
