@@ -202,6 +202,15 @@ def test_a_perfect_judge_is_not_taken_at_its_word():
     assert found.high - found.low > 0.03
 
 
+def test_a_judge_that_always_says_the_same_costs_little():
+    rng = np.random.default_rng(4)
+    y = (rng.random(400) < 0.5).astype(float)
+    at = rng.permutation(400)[:50]
+    found = calibrated_ppi(np.ones(400), at, y[at])
+    assert found.value == pytest.approx(y[at].mean(), abs=1e-6)
+    assert found.high - found.low < 0.33
+
+
 def test_clusters_widen_the_interval():
     rng = np.random.default_rng(2)
     group = np.repeat(np.arange(60), 10)

@@ -86,6 +86,27 @@ def calibrated(
         InputError: for indices outside the items or repeated, labels outside 0–1, fewer than two
             labels (or clusters that have one).
     """
+    values, _ = cross_fitted(
+        judge_scores, gold_index, y, method=method, folds=folds, clusters=clusters, seed=seed
+    )
+    return values
+
+
+def cross_fitted(
+    judge_scores: ArrayLike,
+    gold_index: ArrayLike,
+    y: ArrayLike,
+    *,
+    method: Method,
+    folds: int,
+    clusters: ArrayLike | None,
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """`calibrated` values, and by how much the map of each item lies above the mean map.
+
+    The second, shape (N,), is the difference of the two maps' means over all items: taken off, maps
+    of few labels that differ in height do not count as differences between items.
+    """
     s, labels = numbers(judge_scores, "judge"), unit(y, 0, 1, "gold")
     at = gold_positions(gold_index, s.size, labels.size)
     if folds < 2:
@@ -93,17 +114,16 @@ def calibrated(
     group = np.arange(s.size) if clusters is None else groups(clusters, s, "clusters")[1]
     fold = fold_of(group, at, folds, seed)
     of_gold = fold[at]
-    total = np.zeros(s.size)
-    values = np.zeros(s.size)
+    total, values, height = np.zeros(s.size), np.zeros(s.size), np.zeros(s.size)
     for k in np.unique(of_gold):
         seen = of_gold != k
-        mapped = _fit(s[at[seen]], labels[seen], method)(s)
+        mapped = np.clip(_fit(s[at[seen]], labels[seen], method)(s), 0.0, 1.0)
         own = fold == k
-        values[own] = mapped[own]
+        values[own], height[own] = mapped[own], mapped.mean()
         total += mapped * float(np.mean(~seen))
     free = fold < 0
-    values[free] = total[free]
-    return np.clip(values, 0.0, 1.0)
+    values[free] = np.clip(total[free], 0.0, 1.0)
+    return values, np.where(free, 0.0, height - total.mean())
 
 
 def gold_positions(gold_index: ArrayLike, items: int, labels: int) -> Ints:

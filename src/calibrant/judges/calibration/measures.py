@@ -214,10 +214,12 @@ def _error(p: Floats, y: Floats, which: Ints, ids: Ints | None, level: float) ->
 
 def _mean(x: Floats, ids: Ints | None, level: float, least: float) -> Estimate:
     """The mean of numbers in `least` to 1; those that are all equal get bounds by their range."""
-    alike = np.ptp(x) == 0
-    if ids is None or alike:
-        one_each = x if ids is None else x[: np.unique(ids).size]
-        found = t_mean(one_each, level=level, bounds=(least, 1.0))
+    each = x
+    if ids is not None:
+        sizes = np.bincount(ids)
+        each = (np.bincount(ids, weights=x) / np.maximum(sizes, 1))[sizes > 0]
+    if ids is None or np.ptp(each) <= 1e-12:
+        found = t_mean(each, level=level, bounds=(least, 1.0))
         return Estimate(found.value, max(least, found.low), min(1.0, found.high))
     clustered = robust(Clusters.of(x, ids), level=level)
     return Estimate(clustered.value, clustered.low, clustered.high)

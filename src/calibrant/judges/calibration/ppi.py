@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from calibrant.errors import InputError
-from calibrant.judges.calibration.crossfit import FOLDS, Method, calibrated, gold_positions
+from calibrant.judges.calibration.crossfit import FOLDS, Method, cross_fitted, gold_positions
 from calibrant.judges.correction.ppi import PPIMean, ppi_mean
 from calibrant.stats.estimates.betting import check_level, check_side, groups, numbers, unit
 from calibrant.stats.estimates.intervals import Side
@@ -61,7 +61,8 @@ def calibrated_ppi(
     at = gold_positions(gold_index, s.size, gold.size)
     if gold.size < 3:
         raise InputError(f"gold: wanted at least 3 labels, got {gold.size}")
-    f = calibrated(s, at, gold, method=method, folds=folds, clusters=clusters, seed=seed)
+    f, height = cross_fitted(s, at, gold, method=method, folds=folds, clusters=clusters, seed=seed)
+    f = f - height
     free = np.ones(s.size, dtype=bool)
     free[at] = False
     words = f"PPI, {method}, cross-fitted"

@@ -32,7 +32,7 @@ class DesignMean:
 
     Attributes:
         value: in units of the labels.
-        low, high: limits; a side that was not asked for is infinite.
+        low, high: limits within 0–1; a side that was not asked for is 0 or 1.
         standard_error, df: of `value`.
         n, items: labels, and all items.
         level, method: of the limits.
@@ -49,11 +49,8 @@ class DesignMean:
     method: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; infinite ends and degrees of freedom are None."""
-        data = dict(self.__dict__)
-        for key in ("low", "high", "df"):
-            data[key] = data[key] if math.isfinite(data[key]) else None
-        return data
+        """Plain data."""
+        return dict(self.__dict__)
 
     def __repr__(self) -> str:
         return (
@@ -182,8 +179,9 @@ def weighted_mean(
     error = math.sqrt(variance)
     tail = (1 - level) / (2 if side == "two" else 1)
     reach = -float(stdtrit(df, tail)) * error
-    low = -math.inf if side == "upper" else value - reach
-    high = math.inf if side == "lower" else value + reach
+    value, raw = min(1.0, max(0.0, value)), value
+    low = 0.0 if side == "upper" else min(value, max(0.0, raw - reach))
+    high = 1.0 if side == "lower" else max(value, min(1.0, raw + reach))
     return DesignMean(value, low, high, error, df, gold.size, items, level, "inverse probabilities")
 
 

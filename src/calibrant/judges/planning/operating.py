@@ -71,6 +71,39 @@ def two_strata_power(
     return float(first @ reached @ second)
 
 
+def certified_chance(
+    positives: int, negatives: int, truth: tuple[float, float], p: float, threshold: float,
+    relation: Relation, level: float,
+) -> float:  # fmt: skip
+    """Chance that limits of sensitivity and specificity decide a claim, given the apparent rate's.
+
+    Args:
+        positives, negatives: gold labels of either kind.
+        truth: sensitivity and specificity.
+        p: the limit of the apparent rate that is worst for the claim.
+        level: of each limit.
+    """
+    below = relation == "below"
+
+    def limits(n: int, *, upper: bool) -> Floats:
+        side: Literal["upper", "lower"] = "upper" if upper else "lower"
+        return bounds(np.arange(n + 1), n, level=level, side=side)[upper]
+
+    # For each limit of sensitivity the claim holds for limits of specificity on one side of a cut,
+    # and where the two say anything at all.
+    se, sp = limits(positives, upper=not below), limits(negatives, upper=below)
+    cut = (1 - p - threshold * (1 - se)) / (1 - threshold)
+    least = np.searchsorted(sp, 1 - se, side="right")
+    top = np.full(se.size, negatives + 1)
+    if below:
+        top = np.searchsorted(sp, cut, side="left")
+    else:
+        least = np.maximum(least, np.searchsorted(sp, cut, side="right"))
+    mass = np.append(0.0, np.cumsum(binomial_pmf(negatives, truth[1])))
+    inside = mass[np.maximum(top, least)] - mass[least]
+    return float(binomial_pmf(positives, truth[0]) @ inside)
+
+
 @dataclass(frozen=True)
 class Certifying:
     """Gold labels of either kind with which a judge is good enough for a claim.
@@ -148,24 +181,9 @@ def certifying_labels(
     seen = clopper_pearson(events, items, level=third, side="upper" if below else "lower")
     p = seen.high if below else seen.low
 
-    def limits(n: int, *, upper: bool) -> Floats:
-        side: Literal["upper", "lower"] = "upper" if upper else "lower"
-        return bounds(np.arange(n + 1), n, level=third, side=side)[upper]
-
     def chance(n1: int, n0: int) -> float:
-        # The limits of sensitivity and specificity that are worst for the claim. For each of the
-        # first, the claim holds for specificities on one side of a cut, and where they say
-        # anything at all.
-        se, sp = limits(n1, upper=not below), limits(n0, upper=below)
-        cut = (1 - p - threshold * (1 - se)) / (1 - threshold)
-        least = np.searchsorted(sp, 1 - se, side="right")
-        top = np.full(se.size, n0 + 1)
-        if below:
-            top = np.searchsorted(sp, cut, side="left")
-        else:
-            least = np.maximum(least, np.searchsorted(sp, cut, side="right"))
-        mass = np.append(0.0, np.cumsum(binomial_pmf(n0, specificity)))
-        return float(binomial_pmf(n1, sensitivity) @ (mass[np.maximum(top, least)] - mass[least]))
+        truth = sensitivity, specificity
+        return certified_chance(n1, n0, truth, p, threshold, relation, third)
 
     # Even a sensitivity and a specificity that are known would leave the claim open.
     known = (p + specificity - 1) / (sensitivity + specificity - 1)
