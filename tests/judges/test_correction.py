@@ -392,3 +392,32 @@ def test_certificates_hold_in_short(certificate):
     for measured in measure_certificate(short, draws=25, seed=3):
         assert not measured.broken
         assert len(certificate.peers) >= 2
+
+
+def test_small_tables_of_every_shape_give_an_answer_or_one_line():
+    """No warning, no NaN in the JSON, whatever is missing, constant, or few."""
+    rng = np.random.default_rng(5)
+    options = [{}, {"cluster": "c"}, {"strata": "judge"}, {"probability": "p"}, {"side": "upper"},
+               {"strata": "c"}]  # fmt: skip
+    answered = 0
+    for i in range(60):
+        n, p = int(rng.integers(1, 40)), rng.random()
+        k = int(rng.integers(1, n + 1))
+        y = rng.choice(["Y", "N"], n, p=[p, 1 - p])
+        f = np.where(rng.random(n) < 0.8, y, rng.choice(["Y", "N", "U"], n))
+        table = pl.DataFrame(
+            {"judge": [None if rng.random() < 0.05 else s for s in f.tolist()],
+             "gold": [v if j < k else None for j, v in enumerate(y.tolist())],
+             "c": rng.integers(0, 5, n), "p": np.full(n, 0.3)},
+            schema_overrides={"judge": pl.String, "gold": pl.String},
+        )  # fmt: skip
+        try:
+            found = correct(table, judge="judge", gold="gold", positive="Y", **options[i % 6])
+        except InputError as e:
+            assert "\n" not in str(e)
+            continue
+        answered += 1
+        json.dumps(found.to_dict(), allow_nan=False)
+        assert not math.isnan(found.row().low)
+        assert "nan" not in repr(found)
+    assert answered > 30

@@ -131,8 +131,9 @@ class Correction:
 
     def __repr__(self) -> str:
         best = self.row()
+        value = "no estimate," if math.isnan(best.value) else f"{best.value:.4g}"
         return (
-            f"{best.value:.4g} [{best.low:.4g}, {best.high:.4g}] ({self.level:.0%}, {best.method}) "
+            f"{value} [{best.low:.4g}, {best.high:.4g}] ({self.level:.0%}, {best.method}) "
             f"where the judge alone says {self.naive.value:.4g}; {self.labels:,} gold labels on "
             f"{self.items:,} items; {self.worth}"
         )
@@ -299,7 +300,11 @@ def _worth(data: Judged, gain: float | None) -> str:
 
 
 def _recommend(data: Judged, found: list[Row], gain: float | None) -> tuple[str, str]:
-    there = {r.method: r for r in found if not math.isnan(r.value) and not math.isnan(r.low)}
+    there = {
+        r.method: r
+        for r in found
+        if not math.isnan(r.low) and not (math.isnan(r.value) and not r.guaranteed)
+    }
     if not there:
         reasons = "; ".join(f"{r.method}: {r.note}" for r in found)
         raise InputError(f"no method gives an answer: {reasons}")

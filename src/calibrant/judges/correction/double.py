@@ -142,11 +142,12 @@ def _given(sample: DoubleSample, total: Floats, t: Floats, by: Floats) -> tuple[
     c = x * (total - by * t)
     root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
     q = -(b + np.where(b < 0, -root, root)) / 2
-    one = np.divide(q, a, out=np.full_like(q, np.nan), where=a != 0)
+    steep = np.abs(a) > 1e-200
+    one = np.divide(q, a, out=np.full_like(q, np.nan), where=steep)
     two = np.divide(c, q, out=np.full_like(q, np.nan), where=q != 0)
     # Where all labels agree their end is one root, and the likeliest unless the other is inside.
     alike = (x == 0) | (x == n)
-    other = np.divide(np.where(x == 0, -b, c), a, out=np.full_like(q, np.nan), where=a != 0)
+    other = np.divide(np.where(x == 0, -b, c), a, out=np.full_like(q, np.nan), where=steep)
     end = np.where(n == 0, np.where(by > 0, 0.0, 1.0), x / np.maximum(n, 1))
     within = np.where((one > 0) & (one < 1), one, two)
     within = np.where(alike, np.where((other > 0) & (other < 1), other, end), within)
