@@ -301,7 +301,11 @@ def test_without_gold_nothing_is_promised(pandalm, capsys):
 def test_wrong_use_is_one_line(tmp_path, capsys):
     path = tmp_path / "t.csv"
     path.write_text("gold,a\n1,1\n")
-    for options in (["--judges", "a,b"], ["--judges", "a", "--cost", "x"], []):
+    for options in (
+        ["--judges", "a,b"],
+        ["--judges", "a", "--cost", "x"],
+        [],
+    ):
         code, out, err = run(capsys, path, "--gold", "gold", *options)
         assert code == 2
         assert out == ""
@@ -318,3 +322,16 @@ def test_the_promises_hold_in_short():
     alarm = CERTIFICATES[3].batch(CERTIFICATES[3].regimes[1], np.random.default_rng(2), 200)
     assert alarm["exact alarm"] <= 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
     assert alarm["pooled alarm"] > 0.5
+
+
+def test_formulas_in_verdicts_stay_text(tmp_path, capsys):
+    labels, gold = drawn(2, n=60, accuracy=(0.9, 0.9))
+    names = [f"=cmd({i})" for i in range(60)]
+    frame(labels, gold, id=names).write_csv(tmp_path / "t.csv")
+    options = ["--judges", "j0,j1", "--gold", "gold", "--item", "id", "--verdicts"]
+    code, _, _ = run(capsys, tmp_path / "t.csv", *options, tmp_path / "v.csv")
+    assert code == 0
+    assert pl.read_csv(tmp_path / "v.csv")["item"][0] == "'=cmd(0)"
+    code, _, err = run(capsys, tmp_path / "t.csv", *options, tmp_path / "v.doc")
+    assert code == 2
+    assert "wanted a file that ends in" in err

@@ -44,6 +44,7 @@ def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str
               help="Price per item of each judge and of a person; finds a cascade.")  # fmt: skip
 @click.option("--share", type=float,
               help="Of gold, to learn from; 0.3 or 0.2 by default.")  # fmt: skip
+              help="Of gold, to learn weights and thresholds from; by default 0.3.")  # fmt: skip
 @click.option("--level", type=float, default=0.95, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--verdicts", type=click.Path(path_type=Path),
@@ -59,12 +60,14 @@ def cli(
     TABLE has a row per item and a column per judge (.csv, .tsv, .jsonl, .parquet). Without --gold
     the judges' errors are found from their labels alone, and nothing is guaranteed.
     """
-    from calibrant._text import dumps
+    from calibrant._text import dumps, one_line
     from calibrant.judges.panels import panel
+    from calibrant.records.keep import write_table
 
     found = panel(table, gold=gold, costs=costs or None, **options)
     if verdicts is not None:
-        _write(found, verdicts)
+        write_table(found.verdicts, verdicts)
+        click.echo(one_line(f"verdicts written to {verdicts}", 1000), err=True)
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:
@@ -73,23 +76,6 @@ def cli(
     from rich.console import Console
 
     _print(found, Console())
-
-
-def _write(found: Panel, path: Path) -> None:
-    from calibrant._text import one_line
-    from calibrant.errors import InputError
-
-    ending = path.suffix.lower()
-    if ending not in (".csv", ".parquet"):
-        raise InputError(f"--verdicts {path}: wanted .csv or .parquet")
-    try:
-        if ending == ".csv":
-            found.verdicts.write_csv(path)
-        else:
-            found.verdicts.write_parquet(path)
-    except OSError as e:
-        raise InputError(f"--verdicts {path}: cannot be written: {e.strerror or e}") from e
-    click.echo(one_line(f"verdicts written to {path}", 1000), err=True)
 
 
 def _print(p: Panel, console: Console) -> None:
