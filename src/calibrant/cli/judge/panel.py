@@ -43,7 +43,6 @@ def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str
               callback=pairs(amount, "NAME=PRICE with a price of 0 or more"),
               help="Price per item of each judge and of a person; finds a cascade.")  # fmt: skip
 @click.option("--share", type=float,
-              help="Of gold, to learn from; 0.3 or 0.2 by default.")  # fmt: skip
               help="Of gold, to learn weights and thresholds from; by default 0.3.")  # fmt: skip
 @click.option("--level", type=float, default=0.95, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
