@@ -405,7 +405,7 @@ def test_intervals_cover_in_short():
 
 
 def test_ranks_are_uniform_in_short():
-    found = CERTIFICATES[1].batch(CERTIFICATES[1].regimes[0], np.random.default_rng(4), 250)
+    found = CERTIFICATES[1].batch(CERTIFICATES[1].regimes[0], np.random.default_rng(4), 120)
     for what in ("prevalence", "sensitivity", "accuracy"):
-        assert found[f"{what} in 90 %"] == pytest.approx(0.9, abs=0.07)
-        assert found[f"{what} in 50 %"] == pytest.approx(0.5, abs=0.11)
+        assert found[f"{what} in 90 %"] == pytest.approx(0.9, abs=0.09)
+        assert found[f"{what} in 50 %"] == pytest.approx(0.5, abs=0.15)

@@ -18,7 +18,7 @@ from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 from calibrant.stats.estimates.rates import bounds
 
 PSEUDO = 0.5
-THIN = 4
+THIN = 10
 KEPT = 99
 
 
