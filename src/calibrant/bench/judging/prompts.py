@@ -69,6 +69,13 @@ NEEDED: dict[Kind, set[str]] = {
 CRITERION_OF_ONE = "The more correct and helpful an answer is, the higher its grade."
 
 
+def criterion_of(judge: JudgeFile, kind: Kind) -> str:
+    """By what the judge is told to judge, unless the case says otherwise."""
+    if kind == "pointwise" and "criterion" not in judge.model_fields_set:
+        return CRITERION_OF_ONE
+    return judge.criterion
+
+
 def template_of(judge: JudgeFile, kind: Kind) -> str:
     """The judge's own template, or the one for its kind and reading.
 
@@ -97,9 +104,7 @@ def prompt(judge: JudgeFile, template: str, case: Case, first: int | None, scale
         [case.answers[i] for i in order], case.question, judge.label, judge.most_characters
     )
     authors = [_author(case, i) for i in order]
-    criterion = judge.criterion
-    if first is None and "criterion" not in judge.model_fields_set:
-        criterion = CRITERION_OF_ONE
+    criterion = criterion_of(judge, case.kind)
     fields = {
         "question": shown(case.question, 20_000),
         "criterion": shown(case.rubric, 20_000) if case.rubric else criterion,

@@ -28,7 +28,7 @@ from calibrant.bench.judging.showings import Plan, Showing, plan, prepared, unre
 from calibrant.bench.trial import Trial
 from calibrant.errors import InputError
 from calibrant.judges.probes.findings import Probing, Summary
-from calibrant.judges.probes.probe import Kind, Probe
+from calibrant.judges.probes.probe import Case, Kind, Probe
 from calibrant.judges.probes.summary import ORDER, ORDER_SWAP, VERDICTS, Terms, summarise
 from calibrant.records.identity import content_hash
 from calibrant.records.trials import write_parquet
@@ -39,7 +39,7 @@ Watch = Callable[[int, int], None]
 
 def probe(
     judge: str | Path | Mapping[str, Any] | JudgeFile,
-    cases: Any,
+    cases: Any = None,
     probes: Sequence[str | Probe] | None = None,
     *,
     at_most: int | None = None,
@@ -56,7 +56,8 @@ def probe(
 
     Args:
         judge: a judge file (YAML), its keys, or the name of a rule.
-        cases: a table of answers, the folder of a run, or `Case`s; see `read_cases`.
+        cases: a table of answers, the folder of a run, or `Case`s; see `read_cases`. By default
+            the catalogue's own, about common knowledge, arithmetic and code.
         probes: names of probes or families of the catalogue ("core", the default, is a choice of
             one or two of every sort; "all" is all of it), or own `Probe`s. `order-swap` comes
             with every pairwise judge.
@@ -81,7 +82,7 @@ def probe(
     if repeat < 1:
         raise InputError(f"repeat: wanted at least 1, got {repeat!r}")
     found, base = _opened(judge)
-    given = chosen(read_cases(cases, found.fixed_kind), at_most, seed)
+    given = chosen(_cases(cases, found.fixed_kind), at_most, seed)
     kind = found.kind_for(given[0].kind)
     scale = found.scale_for(kind)
     check_labels(found, scale)
@@ -94,6 +95,12 @@ def probe(
         job.by_rule(rule)
         return job.result("")
     return _in_folder(job, rule, None if out is None else Path(out))
+
+
+def _cases(cases: Any, kind: Kind | None) -> list[Case]:
+    from calibrant.judges.probes.catalogue.samples import sample_cases
+
+    return sample_cases(kind or "pairwise") if cases is None else read_cases(cases, kind)
 
 
 def _opened(judge: str | Path | Mapping[str, Any] | JudgeFile) -> tuple[JudgeFile, Path]:

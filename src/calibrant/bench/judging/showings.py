@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from calibrant.bench.judging.config import JudgeFile, Scale
+from calibrant.bench.judging.prompts import criterion_of
 from calibrant.errors import InputError
 from calibrant.judges.probes.probe import Case, Kind, Probe
 
@@ -59,7 +60,9 @@ def prepared(cases: Sequence[Case], judge: JudgeFile, scale: Scale, seed: int) -
         other = _other(cases, order, place[number], case)
         if other is not None:
             extra["other"] = other
-        out.append(replace(case, extra={**extra, **case.extra}))
+        # What the prompt says in any case can only be altered where the case holds it.
+        rubric = case.rubric or (criterion_of(judge, case.kind) if judge.model else None)
+        out.append(replace(case, rubric=rubric, extra={**extra, **case.extra}))
     return out
 
 

@@ -50,15 +50,16 @@ def cli(
 
     JUDGE.yaml names a rule, a model with a scale, or an Inspect scorer; the name of a rule, such
     as exact, will do. CASES is a table (.jsonl, .csv, .parquet) with question and answer, or
-    answer_1 and answer_2, or the folder of a run. The same command resumes an interrupted run.
+    answer_1 and answer_2, or the folder of a run; without it the judge is put to questions of
+    common knowledge, arithmetic and code. The same command resumes an interrupted run.
     """
     from contextlib import redirect_stdout
 
     if only_list:
         _list(as_json)
         return
-    if judge is None or cases is None:
-        raise click.UsageError("wanted a judge and cases, or --list")
+    if judge is None:
+        raise click.UsageError("wanted a judge, or --list")
     from calibrant.bench.judging.run import probe
 
     # Providers and scorers may print; stdout is for the outcome alone.

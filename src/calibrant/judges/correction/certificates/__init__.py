@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from calibrant.judges.correction.certificates.coverage import (
-    claim_batch,
     design_batch,
     exact_batch,
     fieller_batch,
@@ -152,21 +151,5 @@ CERTIFICATES: tuple[Certificate, ...] = (
         rare_batch, {"covered": Bound(low=0.95)},
         {"naive": "Clopper–Pearson of the flags among parsed verdicts",
          "flags": "Clopper–Pearson of the confirmed flags: what the judge missed is forgotten"},
-    ),
-    Certificate(
-        "correction-claim",
-        "calibrant.judges.correction.claim.corrected_interval",
-        "The interval for claims, from limits of the graded rate and a validation study of other "
-        "items with another rate, covers at least as often as its level says, on both sides.",
-        regimes(
-            "rate sensitivity specificity trials study study_rate",
-            (0.0, 0.9, 0.99, 300, 100, 0.5), (0.01, 0.95, 0.98, 500, 200, 0.5),
-            (0.05, 0.5, 0.5, 200, 60, 0.3), (0.1, 0.3, 0.4, 200, 100, 0.5),
-            (0.3, 0.9, 0.9, 100, 40, 0.1), (0.02, 1.0, 1.0, 1000, 500, 0.5),
-        ),
-        claim_batch,
-        {"covered": Bound(low=0.95), "upper covered": Bound(low=0.95)},
-        {"naive": "Clopper–Pearson of the grades",
-         "plug-in": "Rogan–Gladen of those limits, the grader's errors taken as known"},
     ),
 )  # fmt: skip

@@ -20,7 +20,6 @@ from calibrant.judges.correction.certificates.simulate import (
     summary,
     today,
 )
-from calibrant.judges.correction.claim import Validation, apparent_level, corrected_interval
 from calibrant.judges.correction.correct import FEW, WORTH
 from calibrant.judges.correction.designs import ppi_clustered, ppi_stratified, ppi_weighted
 from calibrant.judges.correction.double import DoubleSample, likelihood_limits
@@ -156,35 +155,6 @@ def rare_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[
         for name, bound in (("", found), ("naive ", naive), ("flags ", flags)):
             sums[f"{name}covered"] += rate <= bound
             sums[f"{name}bound"] += bound
-    return {name: total / draws for name, total in sums.items()}
-
-
-def claim_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
-    """Intervals for claims: trials graded by a grader that a study of other items validated."""
-    rate, se, sp, n = (regime[k] for k in ("rate", "sensitivity", "specificity", "trials"))
-    p = rate * se + (1 - rate) * (1 - sp)
-    names = ("covered", "upper covered", "naive covered", "plug-in covered", "consistent", "width")
-    sums = dict.fromkeys(names, 0.0)
-    level = apparent_level(0.95)
-    for _ in range(draws):
-        yes = int(rng.binomial(regime["study"], regime["study_rate"]))
-        no = regime["study"] - yes
-        study = Validation(int(rng.binomial(yes, se)), yes, int(rng.binomial(no, sp)), no)
-        k = int(rng.binomial(n, p))
-        two = clopper_pearson(k, n, level=level)
-        found = corrected_interval(study, two.low, two.high, apparent_level=level)
-        one = clopper_pearson(k, n, level=level, side="upper")
-        upper = corrected_interval(study, 0.0, one.high, apparent_level=level, side="upper")
-        naive = clopper_pearson(k, n)
-        sums["covered"] += found.low <= rate <= found.high
-        sums["upper covered"] += rate <= upper.high
-        sums["naive covered"] += naive.low <= rate <= naive.high
-        sums["consistent"] += found.consistent
-        sums["width"] += found.high - found.low
-        j = (study.hits / yes if yes else 0) + (study.rejections / no if no else 0) - 1
-        if j > 0 and yes and no:
-            ends = [(x + study.rejections / no - 1) / j for x in (naive.low, naive.high)]
-            sums["plug-in covered"] += max(ends[0], 0) <= rate <= max(ends[1], 0)
     return {name: total / draws for name, total in sums.items()}
 
 
