@@ -59,7 +59,7 @@ def test_rules_need_no_file_and_probes_are_listed(files, capsys):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["judge.yaml"], "wanted a judge and cases"),
+        ([], "wanted a judge, or --list"),
         (["nowhere.yaml", "cases.jsonl"], "cannot be read"),
         (["judge.yaml", "nowhere.jsonl"], "no such file"),
         (["judge.yaml", "cases.jsonl", "--probe", "verbostiy"], "did you mean"),

@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.records.frames import read_table
-from calibrant.records.trials import score_number
-from calibrant.stats.estimates.clusters import korn_graubard_bounds
-from calibrant.stats.estimates.intervals import Side, clopper_pearson
+
+# Assessments hold studies, and are read where no number is computed: what computes is loaded late.
+if TYPE_CHECKING:
+    import polars as pl
+
+    from calibrant.stats.estimates.intervals import Side
 
 GOLD = "gold"
 
@@ -49,6 +50,11 @@ class Tally(_Frozen):
 
     def limit(self, alpha: float, *, upper: bool) -> float:
         """The one-sided limit of the share of right verdicts, wrong with chance `alpha`."""
+        import numpy as np
+
+        from calibrant.stats.estimates.clusters import korn_graubard_bounds
+        from calibrant.stats.estimates.intervals import clopper_pearson
+
         side: Side = "upper" if upper else "lower"
         if self.clusters is None:
             right = self.right + (self.unparsed if upper else 0)
@@ -92,6 +98,10 @@ def read_study(path: Path, columns: Sequence[str], counts: str | None, *, said: 
     Raises:
         InputError: naming the file and what is wrong with it.
     """
+    import polars as pl
+
+    from calibrant.records.frames import read_table
+
     table = read_table(path)
     where = str(path)
     name = _verdicts(columns, table, where)
@@ -134,6 +144,10 @@ def _verdicts(columns: Sequence[str], table: pl.DataFrame, where: str) -> str:
 
 def _counted(counts: str | None, column: pl.Series, where: str) -> pl.Series:
     """Whether each value is the counted one; null where there is none."""
+    import polars as pl
+
+    from calibrant.records.trials import score_number
+
     found: list[bool | None] = []
     for row, value in enumerate(column.to_list()):
         text = value.strip() if isinstance(value, str) else value
@@ -154,6 +168,8 @@ def _counted(counts: str | None, column: pl.Series, where: str) -> pl.Series:
 
 def _once(table: pl.DataFrame, where: str) -> pl.DataFrame:
     """One row per item; rows that say the same again are one."""
+    import polars as pl
+
     kept = table.unique(subset=["item", "said", "truth"], maintain_order=True)
     again = kept.filter(pl.col("item").is_duplicated())
     if again.height:
@@ -164,6 +180,8 @@ def _once(table: pl.DataFrame, where: str) -> pl.DataFrame:
 
 
 def _by_cluster(part: pl.DataFrame, value: bool) -> list[tuple[int, int, int]]:
+    import polars as pl
+
     sums = part.group_by("cluster", maintain_order=True).agg(
         right=(pl.col("said") == value).sum(), unparsed=pl.col("said").null_count(), size=pl.len()
     )
