@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -80,6 +80,9 @@ def rows(data: Judged, level: float, side: Side, seed: int) -> list[Row]:
         tried = _stratified(data, level, side)
     else:
         tried = _simple(data, level, side)
+    graded = not data.kinds and data.binary and not data.has_gold.all()
+    if graded and data.probability is None and data.stratum is None:
+        tried += _calibrated(data, level, side, seed)
     found = []
     for name, attempt in tried:
         try:
@@ -148,6 +151,24 @@ def _simple(data: Judged, level: float, side: Side) -> Tried:
     elif rest.size and _in_unit(y, f, rest):
         tried.append(("bounded", lambda: bounded(y, f, rest, level=level, side=side)))
     return tried
+
+
+def _calibrated(data: Judged, level: float, side: Side, seed: int) -> Tried:
+    """PPI++ with the judge's number turned into the chance of a positive label, cross-fitted."""
+    from calibrant.judges.calibration import calibrated_ppi
+    from calibrant.judges.calibration.crossfit import Method
+
+    def attempt(method: Method) -> Callable[[], Row]:
+        def run() -> Row:
+            found = calibrated_ppi(
+                data.f, np.flatnonzero(data.has_gold), data.y[data.has_gold], method=method,
+                clusters=data.cluster, level=level, side=side, seed=seed,
+            )  # fmt: skip
+            return of_ppi(f"ppi++ {method}", found, "the judge calibrated on the gold labels")
+
+        return run
+
+    return [(f"ppi++ {method}", attempt(method)) for method in get_args(Method)]
 
 
 def _in_unit(*columns: Gold) -> bool:
