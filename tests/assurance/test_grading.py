@@ -148,7 +148,7 @@ def test_clusters_of_gold_widen_the_limits_and_one_cluster_says_nothing(tmp_path
 
 GOLD = (
     "- {name: a, instrument: task.py@yes, rate: includes, below: 0.40, if_really: 0.10, "
-    "grader: judge, gold: gold.csv, args: {n: 4000}}"
+    "grader: judge, gold: gold.csv}"
 )
 
 
