@@ -12,7 +12,7 @@ from calibrant.judges.card import Card
 from calibrant.judges.card.figure import card_figure
 from calibrant.judges.card.model import Figure
 from calibrant.report import words
-from calibrant.report.page import _environment, _policy, _style, write_whole
+from calibrant.report.page import environment, policy_for, style_sheet, write_whole
 
 MOST = 120
 """Rows of a table."""
@@ -20,14 +20,14 @@ MOST = 120
 
 def card_html(card: Card) -> str:
     """The card as an HTML document without scripts, under a policy that allows none."""
-    style = _style()
+    style = style_sheet()
     try:
         figure = Markup(card_figure(card).svg())
     except InputError:
         # A card without errors and probes has nothing to draw, and says so in its limits.
         figure = None
-    return _environment().get_template("card.html.j2").render(
-        policy=_policy(style), style=style, figure=figure, **_view(card)
+    return environment().get_template("card.html.j2").render(
+        policy=policy_for(style), style=style, figure=figure, **_view(card)
     )  # fmt: skip
 
 

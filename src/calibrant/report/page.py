@@ -27,9 +27,9 @@ def html(assessment: Assessment) -> str:
     """
     from calibrant.report.view import view
 
-    style = _style()
-    template = _environment().get_template("report.html.j2")
-    return template.render(policy=_policy(style), style=style, **view(assessment))
+    style = style_sheet()
+    template = environment().get_template("report.html.j2")
+    return template.render(policy=policy_for(style), style=style, **view(assessment))
 
 
 def write_html(assessment: Assessment, path: str | Path) -> None:
@@ -75,13 +75,14 @@ def _umask() -> int:
     return mask
 
 
-def _policy(style: str) -> str:
+def policy_for(style: str) -> str:
+    """The content security policy of a page with this style sheet and nothing else."""
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 @cache
-def _style() -> str:
+def style_sheet() -> str:
     """The style sheet, with the colours of the figures filled in."""
     text = (resources.files("calibrant.report") / "templates" / "report.css").read_text("utf-8")
     filled = text.replace("/*LIGHT*/", svg.variables(0)).replace("/*DARK*/", svg.variables(1))
@@ -89,12 +90,13 @@ def _style() -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of pages, with text escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from calibrant.report import words
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("calibrant.report"),
         # Not by file name: the default would leave text in .j2 files as it is.
         autoescape=True,
@@ -103,5 +105,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     for name in ("percent", "chance", "count", "plural", "about", "line", "block"):
-        environment.filters[name] = getattr(words, name)
-    return environment
+        made.filters[name] = getattr(words, name)
+    return made

@@ -124,10 +124,11 @@ def _rate(result: ClaimResult) -> str:
     if e.value is None:
         return f"Nothing was observed, so every rate is possible (method: {method})."
     of = words.plural(result.trials - result.missing, "observed trial")
-    said = (
-        f"Observed rate {words.percent(e.value)} ({words.count(result.counted)} of {of}); "
-        f"{words.level(e)} interval {words.interval(e)}. Method: {method}."
-    )
+    counted = f"{words.count(result.counted)} of {of}"
+    what = f"Observed rate {words.percent(e.value)} ({counted})"
+    if result.grading is not None and result.grading.measurand == "true":
+        what = f"Rate by gold {words.percent(e.value)}, from {counted} as graded"
+    said = f"{what}; {words.level(e)} interval {words.interval(e)}. Method: {method}."
     if e.standard_uncertainty is not None:
         said += f" Standard uncertainty {words.percent(e.standard_uncertainty, 2)}."
     return said
@@ -148,8 +149,8 @@ def _grader(result: ClaimResult) -> dict[str, Any] | None:
                        f"{words.plural(tally.labels, 'gold label')}{unread}; 90 % interval "
                        f"{words.percent(low)} to {words.percent(high)})")
             )  # fmt: skip
-        rows.append(("Gold labels", f"{words.line(g.study.source, 200)}, SHA-256 "
-                                    f"{words.line(g.study.sha256, 80)}"))  # fmt: skip
+        rows.append(("Gold labels", words.line(g.study.source, 200)))
+        rows.append(("Their SHA-256", words.line(g.study.sha256, 80)))
     for name, e in (("Rate as graded", g.graded), ("Rate by gold", g.true)):
         if e is None or e.value is None:
             rows.append((name, "cannot be said"))
@@ -158,8 +159,8 @@ def _grader(result: ClaimResult) -> dict[str, Any] | None:
                                f"{words.interval(e)}"))  # fmt: skip
     card = None
     if g.card is not None:
-        rows.append(("Card", f"{words.line(g.card.name, 120)}, made {words.line(g.card.made, 40)}, "
-                             f"SHA-256 {words.line(g.card.sha256, 80)}"))  # fmt: skip
+        rows.append(("Card", f"{words.line(g.card.name, 120)}, made {words.line(g.card.made, 40)}"))
+        rows.append(("Its SHA-256", words.line(g.card.sha256, 80)))
         card = [words.line(f, 400) for f in g.card.findings[:MOST_LINES]]
     return {"rows": rows, "findings": card}
 
