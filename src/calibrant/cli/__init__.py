@@ -19,6 +19,7 @@ COMMANDS = {
     "measure": "estimates with uncertainty budgets from trials or logs",
     "compare": "two subjects on the same items",
     "rate": "ratings and rankings from comparisons",
+    "items": "benchmarks on trial: item response, bad items, cuts, shorter and adaptive tests",
     "judge": "graders on trial: agreement, bias probes, correction, panels, pressure, card",
     "arena": "subjects on items before judges until ranks or tiers are settled",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",

@@ -1,0 +1,1 @@
+"""Is the benchmark any good? Item response models, bad items, reliability, cuts, shorter tests."""
