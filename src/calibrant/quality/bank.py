@@ -71,7 +71,7 @@ class Bank:
         return found
 
     def probabilities(self, ability: Floats) -> Floats:
-        """Shape (abilities, items, categories): probability of each category; 0 beyond an item's."""
+        """Shape (abilities, items, categories): of each category; 0 beyond an item's."""
         theta = np.asarray(ability, np.float64).reshape(-1, 1, 1)
         slope = self.discrimination[None, :, None]
         missing = np.isnan(self.intercepts)
@@ -116,9 +116,7 @@ class Bank:
         rise = np.where(missing, 0.0, slope * s * (1.0 - s))
         edge = np.zeros((*rise.shape[:2], 1))
         change = -np.diff(np.concatenate([edge, rise, edge], axis=2), axis=2)
-        found: Floats = np.sum(
-            np.divide(change**2, p, out=np.zeros_like(p), where=p > 0), axis=2
-        )
+        found: Floats = np.sum(np.divide(change**2, p, out=np.zeros_like(p), where=p > 0), axis=2)
         return found
 
     def category_of(self, scores: Floats) -> NDArray[np.int64]:
@@ -241,4 +239,6 @@ def read_bank(path: Path) -> Bank:
 
 
 def _listed(array: Floats) -> Any:
-    return np.where(np.isnan(array), None, array.astype(object)).tolist()
+    plain = array.astype(object)
+    plain[np.isnan(array)] = None
+    return plain.tolist()

@@ -1,4 +1,4 @@
-"""Who answered what, and how well? One matrix of subjects by items, with what is missing and why."""
+"""Who answered what, and how well? One matrix of subjects by items, and what is missing."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ class Responses:
         return _column(self.subject_facts, name)
 
     def select(
-        self, *, subjects: Sequence[int] | Ints | None = None, items: Sequence[int] | Ints | None = None
+        self,
+        *,
+        subjects: Sequence[int] | Ints | None = None,
+        items: Sequence[int] | Ints | None = None,
     ) -> Responses:
         """Only these subjects and items, by number, in the order given."""
         rows = np.arange(len(self.subjects)) if subjects is None else np.asarray(subjects, np.int64)
@@ -88,7 +91,8 @@ class Responses:
         long = self.long
         if long is not None:
             long = long.filter(
-                pl.col("subject").is_in(list(kept_subjects)) & pl.col("item").is_in(list(kept_items))
+                pl.col("subject").is_in(list(kept_subjects))
+                & pl.col("item").is_in(list(kept_items))
             )
         return replace(
             self, subjects=kept_subjects, items=kept_items, scores=self.scores[grid],
