@@ -16,6 +16,7 @@ from calibrant._text import dumps
 from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 MODELS = ("rasch", "2pl", "3pl", "grm", "pcm", "gpcm")
 """Models with categories: scores low, low + step, …, high.
@@ -53,9 +54,10 @@ class Bank:
     covariance: Floats | None = None
 
     @property
-    def categories(self) -> NDArray[np.int64]:
+    def categories(self) -> Ints:
         """Shape (items,): how many scores each item has."""
-        return 1 + np.sum(~np.isnan(self.intercepts), axis=1).astype(np.int64)
+        count: Ints = 1 + np.sum(~np.isnan(self.intercepts), axis=1)
+        return count
 
     @property
     def difficulty(self) -> Floats:
@@ -119,7 +121,7 @@ class Bank:
         found: Floats = np.sum(np.divide(change**2, p, out=np.zeros_like(p), where=p > 0), axis=2)
         return found
 
-    def category_of(self, scores: Floats) -> NDArray[np.int64]:
+    def category_of(self, scores: Floats) -> Ints:
         """Which category each score is; −1 where it is NaN.
 
         Args:
@@ -131,7 +133,7 @@ class Bank:
         scores = np.asarray(scores, np.float64)
         distance = np.abs(scores[..., None] - self.values)
         distance = np.where(np.isnan(distance), np.inf, distance)
-        nearest = distance.argmin(axis=-1).astype(np.int64)
+        nearest: Ints = distance.argmin(axis=-1)
         missing = np.isnan(scores)
         wrong = ~missing & (distance.min(axis=-1) > 1e-9)
         if wrong.any():
@@ -156,7 +158,7 @@ class Bank:
         )[..., 0]  # fmt: skip
         return drawn
 
-    def select(self, items: Sequence[int] | NDArray[np.int64]) -> Bank:
+    def select(self, items: Sequence[int] | Ints) -> Bank:
         """Only these items, by number, in the order given."""
         chosen = np.asarray(items, np.int64)
         return replace(
