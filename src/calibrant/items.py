@@ -8,6 +8,7 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
+    "reliability": "calibrant.quality.reliability",
 }
 
 __all__: list[str] = [*_HOMES]
