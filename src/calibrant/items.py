@@ -8,6 +8,8 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
+    "fit": "calibrant.quality.models.fit",
+    "fit_bank": "calibrant.quality.models.fit",
 }
 
 __all__: list[str] = [*_HOMES]
