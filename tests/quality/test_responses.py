@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,12 @@ def test_a_long_table_with_repeats_failures_and_facts():
     np.testing.assert_array_equal(found.failed, [[0, 1], [0, 0]])
     assert found.subject_column("family") == ["x", "y"]
     assert found.item_column("topic") == ["p", "q"] and found.item_column("cluster") is None
+
+
+def test_json_lines_are_a_long_table_with_facts(tmp_path):
+    rows = [{"model": m, "item": i, "score": 1, "family": m} for m in "ab" for i in "xy"]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    assert read_responses(tmp_path / "r.jsonl").subject_column("family") == ["a", "b"]
 
 
 def test_trials_of_two_instruments_keep_their_items_apart():

@@ -83,10 +83,22 @@ def _plain_table(source: Any) -> pl.DataFrame | None:
         return source.trials
     if isinstance(source, str | Path):
         path = Path(source)
-        return table_of(path, "responses") if path.suffix.lower() in _TABLES else None
+        if path.suffix.lower() in _TABLES:
+            return table_of(path, "responses")
+        return _lines(path) if path.suffix.lower() in (".jsonl", ".ndjson") else None
     if isinstance(source, list | tuple):
         return None
     return table_of(source, "responses")
+
+
+def _lines(path: Path) -> pl.DataFrame | None:
+    """A long table in JSON lines; None for other lines, such as the samples of a log."""
+    try:
+        table = table_of(path, "responses")
+    except InputError:
+        # Whatever is wrong with it, the readers of logs say it better.
+        return None
+    return table if _named(table, subject=None, item=None, score=None) else None
 
 
 def _named(
