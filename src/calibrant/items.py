@@ -7,6 +7,7 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "read_responses": "calibrant.quality.read",
+    "score": "calibrant.quality.scoring",
 }
 
 __all__: list[str] = [*_HOMES]
