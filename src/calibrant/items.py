@@ -10,6 +10,7 @@ _HOMES: dict[str, str] = {
     "read_responses": "calibrant.quality.read",
     "fit": "calibrant.quality.models.fit",
     "fit_bank": "calibrant.quality.models.fit",
+    "score": "calibrant.quality.scoring",
 }
 
 __all__: list[str] = [*_HOMES]
