@@ -7,6 +7,8 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "read_responses": "calibrant.quality.read",
+    "calibrate": "calibrant.quality.shorter.calibrate",
+    "read_engine": "calibrant.quality.shorter.engine",
 }
 
 __all__: list[str] = [*_HOMES]
