@@ -11,6 +11,8 @@ _HOMES: dict[str, str] = {
     "fit": "calibrant.quality.models.fit",
     "fit_bank": "calibrant.quality.models.fit",
     "score": "calibrant.quality.scoring",
+    "calibrate": "calibrant.quality.shorter.calibrate",
+    "read_engine": "calibrant.quality.shorter.engine",
 }
 
 __all__: list[str] = [*_HOMES]
