@@ -7,6 +7,11 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "read_responses": "calibrant.quality.read",
+    "Cut": "calibrant.quality.cuts.cut",
+    "read_cut": "calibrant.quality.cuts.cut",
+    "write_cut": "calibrant.quality.cuts.cut",
+    "read_judgements": "calibrant.quality.cuts.judgements",
+    "angoff": "calibrant.quality.cuts.angoff",
 }
 
 __all__: list[str] = [*_HOMES]
