@@ -13,6 +13,11 @@ _HOMES: dict[str, str] = {
     "score": "calibrant.quality.scoring",
     "calibrate": "calibrant.quality.shorter.calibrate",
     "read_engine": "calibrant.quality.shorter.engine",
+    "Cut": "calibrant.quality.cuts.cut",
+    "read_cut": "calibrant.quality.cuts.cut",
+    "write_cut": "calibrant.quality.cuts.cut",
+    "read_judgements": "calibrant.quality.cuts.judgements",
+    "angoff": "calibrant.quality.cuts.angoff",
 }
 
 __all__: list[str] = [*_HOMES]
