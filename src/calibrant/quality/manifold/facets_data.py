@@ -1,4 +1,4 @@
-"""Which scores are there of whom, on what, by whom? Rows with their levels, and whether they link."""
+"""Which scores are there of whom, on what, by whom? Rows with levels, and whether they link."""
 
 from __future__ import annotations
 

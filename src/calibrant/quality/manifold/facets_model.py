@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.quality.manifold.climb import Missing, Pass
+from calibrant.quality.manifold.climb import Hidden, Missing, Pass
 from calibrant.quality.manifold.facets_data import Ratings
 from calibrant.quality.manifold.nodes import SPACING, Nodes, place_nodes
 
@@ -146,7 +146,7 @@ class Facets:
         total = residual.sum(axis=2)
         spread = self.unpack(x)[2]
         ends = np.r_[self.begin[1:], m.subject.size]
-        moves, parts = np.empty((count, x.size)), []
+        moves, hidden = np.empty((count, x.size)), Hidden(x.size)
         for i in range(count):
             rows = slice(self.begin[i], ends[i])
             full = np.zeros((self.levels + self.steps, q))
@@ -156,8 +156,8 @@ class Facets:
             s = np.concatenate([full.T @ self.map, (theta[i] ** 2 / spread**2 - 1)[:, None]], 1)
             s = s - w[i] @ s
             moves[i] = (w[i] * (theta[i] - w[i] @ theta[i])) @ s
-            parts.append((np.sqrt(w[i])[:, None] * s).T)
-        return Missing(information, np.concatenate(parts, axis=1)), moves
+            hidden.add(np.sqrt(w[i])[:, None] * s)
+        return hidden.missing(information), moves
 
 
 def contrasts(m: Ratings, steps: int) -> Floats:
