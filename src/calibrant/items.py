@@ -9,6 +9,7 @@ _HOMES: dict[str, str] = {
     "adapt": "calibrant.bench.adaptive.run",
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
+    "reliability": "calibrant.quality.reliability",
     "fit": "calibrant.quality.models.fit",
     "fit_bank": "calibrant.quality.models.fit",
     "score": "calibrant.quality.scoring",
