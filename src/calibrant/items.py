@@ -7,6 +7,8 @@ from typing import Any
 
 _HOMES: dict[str, str] = {
     "read_responses": "calibrant.quality.read",
+    "families": "calibrant.quality.families",
+    "validity": "calibrant.quality.validity",
 }
 
 __all__: list[str] = [*_HOMES]
