@@ -6,9 +6,20 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
     "families": "calibrant.quality.families",
     "validity": "calibrant.quality.validity",
+    "fit": "calibrant.quality.models.fit",
+    "fit_bank": "calibrant.quality.models.fit",
+    "score": "calibrant.quality.scoring",
+    "calibrate": "calibrant.quality.shorter.calibrate",
+    "read_engine": "calibrant.quality.shorter.engine",
+    "Cut": "calibrant.quality.cuts.cut",
+    "read_cut": "calibrant.quality.cuts.cut",
+    "write_cut": "calibrant.quality.cuts.cut",
+    "read_judgements": "calibrant.quality.cuts.judgements",
+    "angoff": "calibrant.quality.cuts.angoff",
 }
 
 __all__: list[str] = [*_HOMES]
