@@ -210,7 +210,7 @@ def bookmark(
     places = np.array([p.location for p in pages])
     own = _weights_of_each(numbers, pages, at) @ places
     ability = float(weights @ places)
-    value = _score(chosen, ability)
+    value = score_at(chosen, ability)
     slope = _slope(chosen, ability)
     raters = _rater_error(own, average) or _resolution(int(numbers[0]), pages)
     items = _item_error(bank, chosen, pages, weights, ability, response_probability)
@@ -226,7 +226,7 @@ def bookmark(
     )  # fmt: skip
     notes = _notes(lost, bank, numbers, pages, own)
     abilities = dict(zip(told, map(float, own), strict=True))
-    scores = {name: _score(chosen, a) for name, a in abilities.items()}
+    scores = {name: score_at(chosen, a) for name, a in abilities.items()}
     return Bookmark(
         cut, pages, told, abilities, scores, response_probability, at, part, items, raters, notes,
     )  # fmt: skip
@@ -316,7 +316,7 @@ def _resolution(mark: int, pages: tuple[Page, ...]) -> float:
     return max(gap, float(np.median(np.diff([p.location for p in pages])))) / math.sqrt(12)
 
 
-def _score(bank: Bank, ability: float) -> float:
+def score_at(bank: Bank, ability: float) -> float:
     """The expected score of an ability over a bank's items, each from 0 to 1."""
     low, high = np.nanmin(bank.values, axis=1), np.nanmax(bank.values, axis=1)
     expected = bank.expected(np.array([ability]))[0]
@@ -325,7 +325,7 @@ def _score(bank: Bank, ability: float) -> float:
 
 def _slope(bank: Bank, ability: float) -> float:
     step = 1e-4
-    return (_score(bank, ability + step) - _score(bank, ability - step)) / (2 * step)
+    return (score_at(bank, ability + step) - score_at(bank, ability - step)) / (2 * step)
 
 
 def _form(bank: Bank, form: Sequence[str]) -> Bank:
@@ -346,7 +346,7 @@ def _item_error(
         return None
     slope = _slope(form, ability)
     at = {name: j for j, name in enumerate(bank.items)}
-    scored = {name for name in form.items}
+    scored = set(form.items)
     marked: dict[str, list[tuple[int, float]]] = {}
     for page, w in zip(pages, weights, strict=True):
         if w:
@@ -362,7 +362,7 @@ def _item_error(
             step = 1e-4
             up, down = (_moved(one, int(p), s) for s in (step, -step))
             if name in scored:
-                gradient[g] += (_score(up, ability) - _score(down, ability)) / len(form.items)
+                gradient[g] += (score_at(up, ability) - score_at(down, ability)) / len(form.items)
             for category, w in marked.get(name, ()):
                 moved = [_location(b, 0, category, rp) for b in (up, down)]
                 if moved[0] is not None and moved[1] is not None:
