@@ -33,6 +33,7 @@ SCIENCES = {
     "drift": "calibrant.judges.drift.certificates",
     "correction": "calibrant.judges.correction.certificates",
     "reliability": "calibrant.quality.reliability.certificates",
+    "items": "calibrant.quality.models.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -2,5 +2,14 @@
 
 from calibrant.quality.manifold.bounded import BoundedItems
 from calibrant.quality.manifold.continuous import ContinuousFit, fit_continuous
+from calibrant.quality.manifold.facets import Facet, FacetsFit, Level, fit_facets
 
-__all__ = ["BoundedItems", "ContinuousFit", "fit_continuous"]
+__all__ = [
+    "BoundedItems",
+    "ContinuousFit",
+    "Facet",
+    "FacetsFit",
+    "Level",
+    "fit_continuous",
+    "fit_facets",
+]

@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
+from calibrant.errors import GateError
+
 Floats = NDArray[np.float64]
 
 EM_STEPS = 40
 ROUNDS = 12
+SMALL_MODEL = 400
+"""Parameters up to which matrices of all pairs are made for every subject."""
 SMALL = 1e-4
 """A gradient below this, in units of one over a standard error of the complete data."""
 
@@ -154,7 +158,10 @@ def _round(target: Target, x: Floats, at: Pass, small: float) -> tuple[Floats, i
 
 def whitened(at: Pass) -> float:
     """The largest component of the gradient in units of one over a standard error."""
-    root = np.linalg.cholesky(at.information)
+    try:
+        root = np.linalg.cholesky(at.information)
+    except np.linalg.LinAlgError as e:
+        raise GateError("the scores do not determine the parameters: no maximum", []) from e
     slope = [solve_triangular(r, g, lower=True) for r, g in zip(root, at.gradient, strict=True)]
     return float(np.abs(slope).max())
 
@@ -195,6 +202,32 @@ class Missing:
             return None
         half: Floats = solve_triangular(root, np.eye(full.shape[0]), lower=True)
         return Inverse(np.zeros_like(self.blocks), half.T)
+
+
+class Hidden:
+    """Adds up what latent variables hide, one subject after another."""
+
+    def __init__(self, size: int) -> None:
+        """Take the number of parameters."""
+        self.size = size
+        self.whole = np.zeros((size, size)) if size <= SMALL_MODEL else None
+        self.parts: list[Floats] = []
+
+    def add(self, half: Floats) -> None:
+        """Take deviations of scores, times the root of their weights, shape (q, parameters)."""
+        if self.whole is not None:
+            self.whole += half.T @ half
+            return
+        values, vectors = np.linalg.eigh(half @ half.T)
+        keep = values > 1e-12 * max(float(values[-1]), 1e-300)
+        self.parts.append(half.T @ vectors[:, keep])
+
+    def missing(self, blocks: Floats) -> Missing:
+        """The observed information."""
+        if self.whole is None:
+            return Missing(blocks, np.concatenate(self.parts, axis=1))
+        values, vectors = np.linalg.eigh(self.whole)
+        return Missing(blocks, vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 @dataclass(frozen=True)

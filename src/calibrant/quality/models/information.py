@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 COST = 6e9
 """Multiplications beyond which the whole matrix is not made."""
 
-LARGEST = 1000
+LARGEST = 600
 """Parameters beyond which it is not either."""
 
 Method = Literal["whole information", "item blocks and shared directions"]
