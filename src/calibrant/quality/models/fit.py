@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from calibrant.errors import InputError
 from calibrant.quality.bank import MODELS, Bank
 from calibrant.quality.models.adequacy import adequacy_of
-from calibrant.quality.models.climb import Prior, Summit, climb, largest_derivative
+from calibrant.quality.models.ascend import ascend
+from calibrant.quality.models.climb import Prior, Summit, climb
 from calibrant.quality.models.data import Data
 from calibrant.quality.models.grid import Grid
-from calibrant.quality.models.information import newton, precision, wholly
+from calibrant.quality.models.information import precision, wholly
 from calibrant.quality.models.kernel import Kernel
 from calibrant.quality.models.notes import design_notes, summit_notes
 from calibrant.quality.models.prepare import (
@@ -174,24 +175,15 @@ def fitted(
 
 
 def _highest(kernel: Kernel, start: Floats, prior: Prior, progress: Progress | None) -> Summit:
-    """Climb, then Newton steps where that ended short and the test is small enough."""
-    summit = climb(kernel, start, prior, tolerance=TOLERANCE, progress=progress)
-    people = kernel.data.subjects
-    for _ in range(20):
-        if summit.gradient <= TOLERANCE * people or not wholly(kernel, summit):
-            break
-        xi = newton(kernel, summit)
-        if xi is None:
-            break
-        found = kernel.evaluate(xi, summit.grid)
-        slope = found.gradient + summit.prior.slope(xi)
-        gradient = largest_derivative(slope, kernel.family)
-        if not gradient < summit.gradient:
-            break
-        summit = replace(
-            summit, xi=xi, found=found, gradient=gradient, iterations=summit.iterations + 1
-        )
-    return summit
+    """Climb, then Newton steps where that creeps and the test is small enough."""
+    small = wholly(kernel, 40)
+    summit = climb(kernel, start, prior, tolerance=TOLERANCE, most=80 if small else 500,
+                   progress=progress)  # fmt: skip
+    if small:
+        summit = ascend(kernel, summit, TOLERANCE)
+    if summit.gradient <= TOLERANCE * kernel.data.subjects or not small:
+        return summit
+    return climb(kernel, summit.xi, summit.prior, tolerance=TOLERANCE, progress=progress)
 
 
 def _flipped(kernel: Kernel, summit: Summit) -> Summit:
