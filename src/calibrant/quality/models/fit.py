@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -36,6 +34,9 @@ from calibrant.quality.responses import Responses, of_matrix
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, float, float], None]
+
+CHECKED_CELLS, CHECKED_SUBJECTS = 150_000, 300
+"""Of larger responses a sample is checked, no larger than this."""
 
 TOLERANCE = 1e-9
 """The largest derivative per subject at which a fit is taken to have converged."""
@@ -94,14 +95,17 @@ def fit(
     else:
         chosen, why = choose(responses, model)
     if chosen == "continuous":
-        return _continuous(responses, level, seed)
+        return _continuous(responses, level)
     prepared = prepare(responses, chosen, prior=prior, fractional=fractional)
     found = fitted(
         prepared, responses.subjects, responses.items, level=level, robust=robust,
         progress=progress,
     )  # fmt: skip
     found = replace(found, notes=(*responses.notes, *why, *found.notes))
-    return replace(found, bank_check=_checked(found.bank, responses, seed)) if check else found
+    if not check:
+        return found
+    checked, sampled = _checked(found.bank, responses, seed)
+    return replace(found, bank_check=checked, notes=(*found.notes, *sampled))
 
 
 def fit_bank(
@@ -241,19 +245,29 @@ def _reliability(data: Data, summit: Summit) -> dict[str, float | None]:
     return {"empirical": spread / (spread + error), "marginal": 1 - error, "alpha": alpha}
 
 
-def _continuous(responses: Responses, level: float, seed: int) -> Any:
-    home = "calibrant.quality.manifold.continuous"
-    if find_spec("calibrant.quality.manifold") is None or find_spec(home) is None:
-        raise InputError(
-            "fit: items have many different scores, for which there is no model here; round them "
-            "to a few categories, or use fractional scores with a 2pl"
-        )
-    return import_module(home).fit_continuous(responses, level=level, seed=seed)
+def _continuous(responses: Responses, level: float) -> Any:
+    from calibrant.quality.manifold.continuous import fit_continuous
+
+    return fit_continuous(responses, level=level)
 
 
-def _checked(bank: Bank, responses: Responses, seed: int) -> dict[str, Any] | None:
-    home = "calibrant.quality.banks.check"
-    if find_spec("calibrant.quality.banks") is None or find_spec(home) is None:
-        return None
-    found: dict[str, Any] = import_module(home).check_bank(bank, responses, seed=seed).to_dict()
-    return found
+def _checked(bank: Bank, responses: Responses, seed: int) -> tuple[dict[str, Any], list[str]]:
+    """Whether the bank may be used adaptively; of a large one, by a sample."""
+    from calibrant.quality.banks.check import check_bank
+
+    place = {name: j for j, name in enumerate(responses.items)}
+    items = np.array([place[name] for name in bank.items])
+    people, notes = np.arange(len(responses.subjects)), []
+    chosen = np.arange(items.size)
+    if people.size * items.size > CHECKED_CELLS:
+        rng = np.random.default_rng(seed)
+        people = np.sort(rng.permutation(people.size)[:CHECKED_SUBJECTS])
+        most = max(CHECKED_CELLS // people.size, 100)
+        chosen = np.sort(rng.permutation(items.size)[:most])
+        notes = [
+            f"whether the bank may be used adaptively was checked on {chosen.size:,} of its items "
+            f"and {people.size:,} of its subjects, drawn at random"
+        ]
+    part = responses.select(subjects=people, items=items[chosen])
+    found: dict[str, Any] = check_bank(bank.select(chosen), part, seed=seed).to_dict()
+    return found, notes
