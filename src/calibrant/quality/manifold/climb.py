@@ -128,8 +128,9 @@ def _newton(target: Target, x: Floats, at: Pass) -> tuple[Floats, Pass, int]:
         trial = x + length * step
         target.place(trial)
         found = target.evaluate(trial)
-        # Near the maximum the value rises by less than its rounding.
-        if found.value > at.value - 1e-9 * max(1.0, abs(at.value)):
+        # Near the maximum the value rises by less than its rounding and that of its quadrature.
+        near = found.value > at.value - 0.01 and whitened(found) < 0.5 * whitened(at)
+        if near or found.value > at.value:
             return trial, found, count
     target.place(x)
     return x, at, 0
