@@ -6,8 +6,32 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "adapt": "calibrant.bench.adaptive.run",
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
+    "reliability": "calibrant.quality.reliability",
+    "families": "calibrant.quality.families",
+    "validity": "calibrant.quality.validity",
+    "fit": "calibrant.quality.models.fit",
+    "fit_bank": "calibrant.quality.models.fit",
+    "score": "calibrant.quality.scoring",
+    "calibrate": "calibrant.quality.shorter.calibrate",
+    "read_engine": "calibrant.quality.shorter.engine",
+    "Cut": "calibrant.quality.cuts.cut",
+    "read_cut": "calibrant.quality.cuts.cut",
+    "write_cut": "calibrant.quality.cuts.cut",
+    "read_judgements": "calibrant.quality.cuts.judgements",
+    "angoff": "calibrant.quality.cuts.angoff",
+    "booklet": "calibrant.quality.cuts.bookmark",
+    "bookmark": "calibrant.quality.cuts.bookmark",
+    "borderline": "calibrant.quality.cuts.groups",
+    "contrasting": "calibrant.quality.cuts.groups",
+    "cost_cut": "calibrant.quality.cuts.cost",
+    "classify": "calibrant.quality.cuts.classify",
+    "items_needed": "calibrant.quality.cuts.classify",
+    "lee": "calibrant.quality.cuts.curves",
+    "rudner": "calibrant.quality.cuts.curves",
+    "sequential_cut": "calibrant.quality.cuts.sequential",
 }
 
 __all__: list[str] = [*_HOMES]

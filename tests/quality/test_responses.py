@@ -95,6 +95,15 @@ def test_a_wide_table_of_scores_alone_numbers_its_rows():
     assert found.subjects == ("row 1", "row 2", "row 3") and found.binary
 
 
+@pytest.mark.parametrize("header", ["", "rownames", "Unnamed: 0"])
+def test_a_column_that_numbers_the_rows_is_no_item(tmp_path, header):
+    lines = [f'"{header}","Item.1","Item.2"', '"1",1,0', '"2",0,NA', '"3",1,1', '"4",0,1']
+    (tmp_path / "lsat.csv").write_text("\n".join(lines) + "\n")
+    found = read_responses(tmp_path / "lsat.csv")
+    assert found.items == ("Item.1", "Item.2") and found.subjects == ("1", "2", "3", "4")
+    assert (found.low, found.high) == (0, 1)
+
+
 def test_a_long_table_with_repeats_failures_and_facts():
     table = pl.DataFrame({
         "model": list("aaabb"), "item": [1, 1, 2, 1, 2], "score": [0.0, 1, None, 1, 1],

@@ -71,7 +71,8 @@ def one_factor(x: Floats) -> Factor:
     start = off / np.sqrt(max(float(off.sum()), 1e-6 * float(own.sum())))
 
     def loss(v: Floats) -> tuple[float, Floats]:
-        to = d.T @ (d @ v) - own * v
+        # Many small products: threads of a matrix library would only wait for each other.
+        to = np.einsum("ij,i->j", d, np.einsum("ij,j->i", d, v)) - own * v
         norm = float(v @ v)
         value = -2.0 * float(v @ to) + norm**2 - float((v**4).sum())
         return value, 4.0 * (norm * v - v**3 - to)

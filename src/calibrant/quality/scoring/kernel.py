@@ -150,3 +150,9 @@ def answer_weights(bank: Bank, scores: Floats, *, fractional: str = "refuse") ->
     found = np.maximum(1.0 - np.abs(position[:, :, None] - np.arange(size)), 0.0)
     found[np.isnan(found)] = 0.0
     return found
+
+
+def answered_of(weights: Floats) -> Floats:
+    """Shape (subjects, items): 1 where there is an answer, else 0; of `answer_weights`."""
+    found: Floats = (weights.sum(axis=2) > 0).astype(np.float64)
+    return found
