@@ -193,7 +193,8 @@ class Missing:
                 root = np.linalg.cholesky((core + core.T) / 2)
             except np.linalg.LinAlgError:
                 return None
-            return Inverse(own, solve_triangular(root, left.T, lower=True).T)
+            turned = solve_triangular(root, left.T, lower=True).T
+            return Inverse(own, np.asarray(turned, np.float64))
         full = -self.parts @ self.parts.T
         for j in range(count):
             full[j * p : (j + 1) * p, j * p : (j + 1) * p] += self.blocks[j]
@@ -201,8 +202,9 @@ class Missing:
             root = np.linalg.cholesky(full)
         except np.linalg.LinAlgError:
             return None
-        half: Floats = solve_triangular(root, np.eye(full.shape[0]), lower=True)
-        return Inverse(np.zeros_like(self.blocks), half.T)
+        half = solve_triangular(root, np.eye(full.shape[0]), lower=True)
+        low: Floats = np.ascontiguousarray(half.T, np.float64)
+        return Inverse(np.zeros_like(self.blocks), low)
 
 
 class Hidden:

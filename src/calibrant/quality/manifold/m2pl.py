@@ -259,7 +259,7 @@ def _finished(
     if factors:
         sign = np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
         turn, phi = np.diag(sign), phi * np.outer(sign, sign)
-        slopes = slopes * sign
+        slopes = np.where(target.free, slopes * sign, 0.0)
     else:
         norm = np.sqrt(1 + ((slopes / STANDARD) ** 2).sum(axis=1, keepdims=True))
         _, phi, turn = rotate(slopes / STANDARD / norm, rotation, seed=seed)

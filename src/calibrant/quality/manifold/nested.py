@@ -88,7 +88,8 @@ class Nested:
         x = np.r_[1.7 * rho / np.sqrt(1 - rho**2), np.log(middle / (1 - middle)),
                   np.full(self.clusters, 0.5)]  # fmt: skip
         x[[2 * self.items + c for c in self.fixed]] = 0.0
-        return x[None]
+        found: Floats = x[None]
+        return found
 
     def unpack(self, x: Floats) -> tuple[Floats, Floats, Floats]:
         """Slopes, intercepts, s."""
