@@ -9,6 +9,8 @@ _HOMES: dict[str, str] = {
     "read_responses": "calibrant.quality.read",
     "calibrate": "calibrant.quality.shorter.calibrate",
     "read_engine": "calibrant.quality.shorter.engine",
+    "shorten": "calibrant.quality.shorter.shorten",
+    "read_form": "calibrant.quality.shorter.short_form",
 }
 
 __all__: list[str] = [*_HOMES]
