@@ -34,6 +34,7 @@ SCIENCES = {
     "correction": "calibrant.judges.correction.certificates",
     "reliability": "calibrant.quality.reliability.certificates",
     "items": "calibrant.quality.models.certificates",
+    "shorter": "calibrant.quality.shorter.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
