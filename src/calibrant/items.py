@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "check": "calibrant.quality.checks",
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
     "fit": "calibrant.quality.models.fit",
