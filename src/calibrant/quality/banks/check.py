@@ -297,7 +297,7 @@ def _curse(unit: Floats, rng: np.random.Generator) -> Finding:
     """What one half of the subjects finds most informative, as the other half sees it."""
     order = rng.permutation(unit.shape[0])
     half = unit.shape[0] // 2
-    one, two = work(unit[order[:half]]), work(unit[order[half:]])
+    one, two = (work(unit[part], rounds=25) for part in (order[:half], order[half:]))
     gains, claims = [], []
     for fit, judge in ((one, two), (two, one)):
         said, heard = (f.slope**2 * f.at_nodes * (1.0 - f.at_nodes) for f in (fit, judge))
