@@ -75,7 +75,7 @@ def _residuals(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[
         sums["misfit p under 5 %"] += float((found.p <= 0.05).mean())
         left = x - fit.probability
         varied = left[:, x.std(axis=0) > 0]
-        q3 = np.corrcoef(varied.T)
+        q3 = np.atleast_2d(np.corrcoef(varied.T))
         np.fill_diagonal(q3, 0.0)
         sums["Q3 above 0.2 alarm"] += bool((np.abs(q3) > 0.2).any())
         for name, mean in (("infit", found.infit), ("outfit", found.outfit)):

@@ -166,7 +166,7 @@ def residual_checks(
         if (spread < 1.0).any():  # scores between 0 and 1 are closer to what is expected
             x = p + np.sqrt(spread) * (x - p)
         x[~seen] = np.nan
-        again = work(x, start=fit, rounds=8 if refit else 0)
+        again = work(x, start=fit, rounds=5 if refit else 0)
         found = _look(x, seen, again, tested, lists, 1, spread)
         logs[:, b] = np.log(np.maximum([found.infit, found.outfit, found.shape], 1e-9))
         moved[:, b] = again.slope - fit.slope, again.intercept - fit.intercept
