@@ -128,8 +128,9 @@ def _newton(target: Target, x: Floats, at: Pass) -> tuple[Floats, Pass, int]:
         trial = x + length * step
         target.place(trial)
         found = target.evaluate(trial)
-        # Near the maximum the value rises by less than its rounding.
-        if found.value > at.value - 1e-9 * max(1.0, abs(at.value)):
+        # Near the maximum the value rises by less than its rounding and that of its quadrature.
+        near = found.value > at.value - 0.01 and whitened(found) < 0.5 * whitened(at)
+        if near or found.value > at.value:
             return trial, found, count
     target.place(x)
     return x, at, 0
@@ -192,7 +193,8 @@ class Missing:
                 root = np.linalg.cholesky((core + core.T) / 2)
             except np.linalg.LinAlgError:
                 return None
-            return Inverse(own, solve_triangular(root, left.T, lower=True).T)
+            turned = solve_triangular(root, left.T, lower=True).T
+            return Inverse(own, np.asarray(turned, np.float64))
         full = -self.parts @ self.parts.T
         for j in range(count):
             full[j * p : (j + 1) * p, j * p : (j + 1) * p] += self.blocks[j]
@@ -200,8 +202,9 @@ class Missing:
             root = np.linalg.cholesky(full)
         except np.linalg.LinAlgError:
             return None
-        half: Floats = solve_triangular(root, np.eye(full.shape[0]), lower=True)
-        return Inverse(np.zeros_like(self.blocks), half.T)
+        half = solve_triangular(root, np.eye(full.shape[0]), lower=True)
+        low: Floats = np.ascontiguousarray(half.T, np.float64)
+        return Inverse(np.zeros_like(self.blocks), low)
 
 
 class Hidden:

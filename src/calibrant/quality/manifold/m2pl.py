@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.manifold.adequacy import SHIFT, Adequacy
+from calibrant.quality.manifold.adequacy import Adequacy
 from calibrant.quality.manifold.climb import Inverse, Peak, climb
 from calibrant.quality.manifold.counts import Counts, counts_of
 from calibrant.quality.manifold.rotation import ROTATIONS, Rotation, rotate
@@ -259,7 +259,7 @@ def _finished(
     if factors:
         sign = np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
         turn, phi = np.diag(sign), phi * np.outer(sign, sign)
-        slopes = slopes * sign
+        slopes = np.where(target.free, slopes * sign, 0.0)
     else:
         norm = np.sqrt(1 + ((slopes / STANDARD) ** 2).sum(axis=1, keepdims=True))
         _, phi, turn = rotate(slopes / STANDARD / norm, rotation, seed=seed)
@@ -324,6 +324,3 @@ def _adequacy(sifted: Sifted, target: Several, peak: Peak, shift: float, maximum
         peak.gradient, shift if abs(shift) > 1e-12 else 0.0, maximum, count, parameters,
         peak.passes, tuple(one_line(c, 300) for c in concerns),
     )  # fmt: skip
-
-
-__all__ = ["M2plFit", "SHIFT", "fit_m2pl"]

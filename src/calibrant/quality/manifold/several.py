@@ -57,7 +57,7 @@ class Several:
         weight = self.counts.often / self.counts.often.sum()
         sd = np.sqrt(np.maximum(mean * (1 - mean), 0.01))
         z = np.nan_to_num((share - mean) / sd, nan=0.0)
-        u, s, v = np.linalg.svd(z * np.sqrt(weight)[:, None], full_matrices=False)
+        _, s, v = np.linalg.svd(z * np.sqrt(weight)[:, None], full_matrices=False)
         k = self.dimensions
         found = np.zeros((self.items + self.extra, k + 1))
         loading = np.clip(v[:k].T * s[:k] * 0.8, -0.8, 0.8)
