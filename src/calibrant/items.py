@@ -32,6 +32,8 @@ _HOMES: dict[str, str] = {
     "lee": "calibrant.quality.cuts.curves",
     "rudner": "calibrant.quality.cuts.curves",
     "sequential_cut": "calibrant.quality.cuts.sequential",
+    "shorten": "calibrant.quality.shorter.shorten",
+    "read_form": "calibrant.quality.shorter.short_form",
 }
 
 __all__: list[str] = [*_HOMES]

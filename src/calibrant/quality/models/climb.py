@@ -103,7 +103,7 @@ def climb(
     while True:
         found = kernel.evaluate(xi, nodes)
         passes += 1
-        wanted = _regrid(found, xi, nodes)
+        wanted = regrid(found, xi, nodes)
         if wanted is not None and passes < most:
             nodes = wanted
             if passes > 1:
@@ -143,7 +143,7 @@ def largest_derivative(slope: Floats, family: Family) -> float:
     return float(max(abs(slope[:, 0].sum()), rest))
 
 
-def _regrid(found: Evaluated, xi: Floats, now: Grid) -> Grid | None:
+def regrid(found: Evaluated, xi: Floats, now: Grid) -> Grid | None:
     """A better grid, if the present one is too coarse, too narrow, or wastefully fine."""
     sd = np.sqrt(found.variance)
     low = min(float(np.min(found.mean - 8.0 * sd)), -1.0)
@@ -209,15 +209,18 @@ def _in_order(xi: Floats, move: Floats, family: Family) -> Floats:
 
 def _tame(xi: Floats, plain: Floats, family: Family) -> Floats:
     """An extrapolation, or the plain step where it leaves what parameters may be."""
-    if xi is plain or not np.isfinite(xi).all():
+    if xi is plain or not np.isfinite(xi).all() or not ordered(xi, family):
         return plain
-    if family.model == "grm" and family.steps > 1:
-        crossed = (np.diff(xi[:, 1:], axis=1) > -1e-4) & family.free[:, 2:]
-        if crossed.any():
-            return plain
     if np.abs(xi[:, 0]).max() > max(1.5 * STEEPEST, 2 * np.abs(plain[:, 0]).max()):
         return plain
     return xi
+
+
+def ordered(xi: Floats, family: Family) -> bool:
+    """Whether the thresholds of graded items are in their order."""
+    if family.model != "grm" or family.steps < 2:
+        return True
+    return not ((np.diff(xi[:, 1:], axis=1) > -1e-4) & family.free[:, 2:]).any()
 
 
 def _runaway(kernel: Kernel, xi: Floats, found: Evaluated) -> Flags:
