@@ -35,6 +35,7 @@ SCIENCES = {
     "reliability": "calibrant.quality.reliability.certificates",
     "items": "calibrant.quality.models.certificates",
     "shorter": "calibrant.quality.shorter.certificates",
+    "items-beyond": "calibrant.quality.manifold.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
