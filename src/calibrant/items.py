@@ -9,6 +9,8 @@ _HOMES: dict[str, str] = {
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
     "score": "calibrant.quality.scoring",
+    "link": "calibrant.quality.linking",
+    "dif": "calibrant.quality.dif",
 }
 
 __all__: list[str] = [*_HOMES]
