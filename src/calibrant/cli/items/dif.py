@@ -23,7 +23,7 @@ _ADJUSTMENTS = ("benjamini-hochberg", "benjamini-yekutieli", "holm", "bonferroni
 @click.option("--focal", metavar="LABEL", help="The group that may be treated unequally.")
 @click.option("--reference", metavar="LABEL", help="The group it is compared with.")
 @click.option("--before", metavar="DATE",
-              help="The column is a date: compare subjects from this one on with those before.")  # fmt: skip
+              help="The column is a date: those from this one on against those before.")  # fmt: skip
 @click.option("--test", type=click.Choice(["logistic", "non-uniform", "mantel-haenszel"]),
               default="logistic", show_default=True)  # fmt: skip
 @click.option("--purify/--no-purify", default=True, show_default=True,

@@ -73,10 +73,11 @@ def _print(found: Link) -> None:
     low, high = found.slope_interval
     console.print(Text(f"slope {found.slope:.3f} ({low:.3f} to {high:.3f})"))
     if found.dropped:
-        console.print(Text(
-            f"with all anchors: slope {found.all_anchors[0]:.3f}, shift {found.all_anchors[1]:.3f}; "
-            f"dropping moves the average new subject by {found.effect:+.3f} sd"
-        ), soft_wrap=True)  # fmt: skip
+        slope, shift = found.all_anchors
+        said = (
+            f"with all anchors: slope {slope:.3f}, shift {shift:.3f}; dropping moves the average "
+        )
+        console.print(Text(f"{said}new subject by {found.effect:+.3f} sd"), soft_wrap=True)
     rows = sorted(found.anchors, key=lambda a: (a.used, a.p if a.p is not None else -1.0))[:12]
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for name in ("shared item", "harder by", "error", "p", "adjusted", ""):

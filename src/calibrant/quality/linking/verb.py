@@ -40,10 +40,8 @@ def link(
     Raises:
         InputError: as `link_banks`, and as reading and fitting do.
     """
-    banks = [_bank(source, model, reading) for source in (old, new)]
-    return link_banks(
-        *banks, method, anchors=anchors, purify=purify, alpha=alpha, level=level
-    )  # fmt: skip
+    one, other = (_bank(source, model, reading) for source in (old, new))
+    return link_banks(one, other, method, anchors=anchors, purify=purify, alpha=alpha, level=level)
 
 
 def _bank(source: Any, model: str, reading: dict[str, Any]) -> Bank:

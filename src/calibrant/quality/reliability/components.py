@@ -19,15 +19,7 @@ from calibrant.quality.reliability.coefficients import Floats, Ints
 from calibrant.quality.responses import Responses
 from calibrant.stats.variance.cells import cell_components
 from calibrant.stats.variance.components import RESIDUAL, VarianceComponents
-from calibrant.stats.variance.layout import (
-    FACETS,
-    REPLICATE,
-    SUBJECT,
-    Facet,
-    Layout,
-    layout,
-    shares,
-)
+from calibrant.stats.variance.layout import FACETS, REPLICATE, SUBJECT, Facet, Layout, layout, shares
 
 PARTS = 20
 """Parts in which subjects, and items, are left out for intervals."""
@@ -359,7 +351,9 @@ def _intervals(
     return ends, f"intervals by leaving out parts of the subjects and of the {unit}s"
 
 
-def _needed(target: float, items: float, universe: float, error: float, kept: float) -> int | None:
+def _needed(
+    target: float, items: float, universe: float, error: float, kept: float
+) -> int | None:
     """Items at which universe / (universe + error) reaches the target."""
     if not 0 < target < 1:
         raise InputError(f"target: wanted strictly between 0 and 1, got {target!r}")

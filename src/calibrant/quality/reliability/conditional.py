@@ -100,9 +100,7 @@ def conditional(
     found = []
     for i, name in enumerate(subjects):
         at = there[i]
-        ends, method = _interval(
-            x[i, at], None if clusters is None else clusters[at], binary, level
-        )
+        ends, method = _interval(x[i, at], None if clusters is None else clusters[at], binary, level)
         ends = (None, None) if ends is None else (low + scale * ends[0], low + scale * ends[1])
         found.append(
             SubjectError(name, low + scale * float(mean[i]), int(count[i]),

@@ -124,7 +124,9 @@ def _splits(units: int, most: int, seed: int) -> tuple[Floats, bool]:
     every = comb(units, half) // (2 if units % 2 == 0 else 1)
     if every <= most:
         # With an even number, the unit 0 names the first half, so that no split counts twice.
-        chosen = [c for c in combinations(range(units), half) if units % 2 or 0 in c]
+        chosen = [
+            c for c in combinations(range(units), half) if units % 2 or 0 in c
+        ]
         first = np.zeros((units, len(chosen)))
         for s, c in enumerate(chosen):
             first[list(c), s] = 1.0
