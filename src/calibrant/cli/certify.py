@@ -32,6 +32,9 @@ SCIENCES = {
     "panels": "calibrant.judges.panels.certificates",
     "drift": "calibrant.judges.drift.certificates",
     "correction": "calibrant.judges.correction.certificates",
+    "scoring": "calibrant.quality.scoring.certificates",
+    "linking": "calibrant.quality.linking.certificates",
+    "dif": "calibrant.quality.dif.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

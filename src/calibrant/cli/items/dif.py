@@ -23,7 +23,7 @@ _ADJUSTMENTS = ("benjamini-hochberg", "benjamini-yekutieli", "holm", "bonferroni
 @click.option("--focal", metavar="LABEL", help="The group that may be treated unequally.")
 @click.option("--reference", metavar="LABEL", help="The group it is compared with.")
 @click.option("--before", metavar="DATE",
-              help="The column is a date: those from this one on against those before.")  # fmt: skip
+              help="The column is a date: from this one on against before.")  # fmt: skip
 @click.option("--test", type=click.Choice(["logistic", "non-uniform", "mantel-haenszel"]),
               default="logistic", show_default=True)  # fmt: skip
 @click.option("--purify/--no-purify", default=True, show_default=True,
@@ -58,9 +58,10 @@ def _print(found: Dif) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from calibrant._figure import shorten
     from calibrant._text import one_line
 
-    console = Console()
+    console = Console(width=max(Console().width, 110))
     console.print(Text(one_line(repr(found), 600)), soft_wrap=True)
     tested = [i for i in found.items if i.p is not None]
     rows = list(found.flagged) or sorted(tested, key=lambda i: i.p or 0.0)[:5]
@@ -70,10 +71,10 @@ def _print(found: Dif) -> None:
     heads = ("item", "log odds ratio", f"{found.level:.0%} interval", "ETS", "p", "adjusted",
              "p non-uniform", "p exact")  # fmt: skip
     for name in heads:
-        table.add_column(name, justify="left" if name == "item" else "right")
+        table.add_column(name, justify="left" if name == "item" else "right", no_wrap=True)
     for i in rows:
         table.add_row(
-            Text(one_line(i.item, 48)), _number(i.odds, "+.2f"),
+            Text(shorten(i.item, 30)), _number(i.odds, "+.2f"),
             f"{_number(i.low, '.2f')} to {_number(i.high, '.2f')}", i.ets or "–",
             *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel)),
         )  # fmt: skip

@@ -66,9 +66,10 @@ def _print(found: Link) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from calibrant._figure import shorten
     from calibrant._text import one_line
 
-    console = Console()
+    console = Console(width=max(Console().width, 100))
     console.print(Text(one_line(repr(found), 600)), soft_wrap=True)
     low, high = found.slope_interval
     console.print(Text(f"slope {found.slope:.3f} ({low:.3f} to {high:.3f})"))
@@ -81,10 +82,11 @@ def _print(found: Link) -> None:
     rows = sorted(found.anchors, key=lambda a: (a.used, a.p if a.p is not None else -1.0))[:12]
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for name in ("shared item", "harder by", "error", "p", "adjusted", ""):
-        table.add_column(name, justify="left" if name in ("shared item", "") else "right")
+        table.add_column(name, no_wrap=True,
+                         justify="left" if name in ("shared item", "") else "right")  # fmt: skip
     for a in rows:
         table.add_row(
-            Text(one_line(a.item, 48)), _number(a.shift, "+.2f"), _number(a.standard_error, ".2f"),
+            Text(shorten(a.item, 40)), _number(a.shift, "+.2f"), _number(a.standard_error, ".2f"),
             _number(a.p, ".2g"), _number(a.adjusted, ".2g"), a.reason,
         )  # fmt: skip
     console.print(table)
