@@ -38,6 +38,8 @@ _HOMES: dict[str, str] = {
     "fit_m2pl": "calibrant.quality.manifold",
     "fit_testlets": "calibrant.quality.manifold",
     "fit_facets": "calibrant.quality.manifold",
+    "link": "calibrant.quality.linking",
+    "dif": "calibrant.quality.dif",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -36,6 +36,9 @@ SCIENCES = {
     "items": "calibrant.quality.models.certificates",
     "shorter": "calibrant.quality.shorter.certificates",
     "items-beyond": "calibrant.quality.manifold.certificates",
+    "scoring": "calibrant.quality.scoring.certificates",
+    "linking": "calibrant.quality.linking.certificates",
+    "dif": "calibrant.quality.dif.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
