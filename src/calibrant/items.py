@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "check": "calibrant.quality.checks",
     "adapt": "calibrant.bench.adaptive.run",
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",

@@ -39,6 +39,7 @@ SCIENCES = {
     "scoring": "calibrant.quality.scoring.certificates",
     "linking": "calibrant.quality.linking.certificates",
     "dif": "calibrant.quality.dif.certificates",
+    "checks": "calibrant.quality.checks.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
