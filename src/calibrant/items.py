@@ -11,6 +11,8 @@ _HOMES: dict[str, str] = {
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
     "reliability": "calibrant.quality.reliability",
+    "datasheet": "calibrant.quality.datasheet",
+    "write_datasheet": "calibrant.report.datasheet",
     "families": "calibrant.quality.families",
     "validity": "calibrant.quality.validity",
     "fit": "calibrant.quality.models.fit",
