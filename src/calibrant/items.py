@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "adapt": "calibrant.bench.adaptive.run",
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
+    "reliability": "calibrant.quality.reliability",
     "families": "calibrant.quality.families",
     "validity": "calibrant.quality.validity",
     "fit": "calibrant.quality.models.fit",
@@ -20,6 +22,18 @@ _HOMES: dict[str, str] = {
     "write_cut": "calibrant.quality.cuts.cut",
     "read_judgements": "calibrant.quality.cuts.judgements",
     "angoff": "calibrant.quality.cuts.angoff",
+    "booklet": "calibrant.quality.cuts.bookmark",
+    "bookmark": "calibrant.quality.cuts.bookmark",
+    "borderline": "calibrant.quality.cuts.groups",
+    "contrasting": "calibrant.quality.cuts.groups",
+    "cost_cut": "calibrant.quality.cuts.cost",
+    "classify": "calibrant.quality.cuts.classify",
+    "items_needed": "calibrant.quality.cuts.classify",
+    "lee": "calibrant.quality.cuts.curves",
+    "rudner": "calibrant.quality.cuts.curves",
+    "sequential_cut": "calibrant.quality.cuts.sequential",
+    "shorten": "calibrant.quality.shorter.shorten",
+    "read_form": "calibrant.quality.shorter.short_form",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -33,6 +33,9 @@ SCIENCES = {
     "drift": "calibrant.judges.drift.certificates",
     "correction": "calibrant.judges.correction.certificates",
     "validity": "calibrant.quality.validity.certificates",
+    "reliability": "calibrant.quality.reliability.certificates",
+    "items": "calibrant.quality.models.certificates",
+    "shorter": "calibrant.quality.shorter.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

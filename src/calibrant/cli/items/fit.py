@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.source import responses_of, source_options
 
 if TYPE_CHECKING:
     from calibrant.quality.models.fit import Progress
@@ -29,15 +30,7 @@ MODELS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm", "continuous")
               show_default=True)  # fmt: skip
 @click.option("--no-check", is_flag=True, help="Do not check the bank for adaptive use.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--layout", type=click.Choice(["long", "wide"]), help="By default found.")
-@click.option("--subject-column", "subject", metavar="COLUMN")
-@click.option("--item-column", "item", metavar="COLUMN")
-@click.option("--score-column", "score", metavar="COLUMN")
-@click.option("--grader", metavar="NAME", help="Whose scores; by default the mean of all.")
-@click.option("--items", metavar="FILE", help="What is known about items.")
-@click.option("--subjects", metavar="FILE", help="What is known about subjects.")
-@click.option("--limits", nargs=2, type=float, metavar="LOW HIGH",
-              help="The lowest and highest possible score.")  # fmt: skip
+@source_options
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="BANK.json",
               help="Write the calibrated items.")  # fmt: skip
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
@@ -62,7 +55,8 @@ def cli(
     from calibrant._text import dumps
     from calibrant.quality.models.fit import fit
 
-    found = fit(source, check=not no_check, progress=_progress(), **options)
+    responses = responses_of(source, options)
+    found = fit(responses, check=not no_check, progress=_progress(), **options)
     if save is not None:
         _save(found, save)
     if figure is not None:
@@ -116,13 +110,15 @@ def _print(found: Fit, rows: int) -> None:
     console = Console()
     console.print(Text(repr(found)), soft_wrap=True)
     # What to look at first: items that tell little or the wrong thing.
-    order = sorted(found.items, key=lambda i: (not i.flags, i.discrimination or 0.0))
+    order = sorted(
+        found.items, key=lambda i: (i.discrimination is None, not i.flags, i.discrimination or 0.0)
+    )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for name in ("item", "discrimination", "±", "difficulty", "±", "item-rest", "flags"):
         table.add_column(name, justify="left" if name in ("item", "flags") else "right")
     for i in order[: rows or None]:
         table.add_row(
-            Text(one_line(i.item, 40)), _number(i.discrimination),
+            Text(_short(i.item)), _number(i.discrimination),
             _number(i.standard_errors["discrimination"]), _number(i.difficulty),
             _number(i.standard_errors["difficulty"]), _number(i.item_rest),
             Text(", ".join(i.flags)),
@@ -137,7 +133,7 @@ def _print(found: Fit, rows: int) -> None:
     interval = found.interval
     for s in best[: rows or None]:
         table.add_row(
-            Text(one_line(found.subjects[s], 40)), f"{found.ability[s]:.2f}",
+            Text(_short(found.subjects[s])), f"{found.ability[s]:.2f}",
             f"{interval[s, 0]:.2f} to {interval[s, 1]:.2f}",
         )  # fmt: skip
     console.print()
@@ -145,8 +141,19 @@ def _print(found: Fit, rows: int) -> None:
     if rows and len(best) > rows:
         console.print(Text(f"… and {len(best) - rows:,} more subjects"))
     console.print()
+    if found.bank_check is not None:
+        why = "; ".join(found.bank_check["reasons"][:2])
+        said = f"bank: {found.bank_check['verdict']} ({why})"
+        console.print(Text(one_line(said, 500)), soft_wrap=True)
     for line in (*found.adequacy.reasons, *found.notes):
         console.print(Text(f"note: {one_line(line, 300)}"), soft_wrap=True)
+
+
+def _short(name: str) -> str:
+    from calibrant._text import one_line
+
+    name = one_line(name, 200)
+    return name if len(name) <= 30 else name[:29] + "…"
 
 
 def _number(value: Any) -> str:

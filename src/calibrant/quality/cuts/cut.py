@@ -66,9 +66,10 @@ class Cut:
     def origin(self) -> str:
         """Where it comes from, in words: "angoff by 9 raters on 40 items"."""
         who = f"{self.panel:,} {self.unit[:-1] if self.panel == 1 else self.unit}"
-        text = f"{self.method} by {who}" if self.unit == "raters" else f"{self.method} of {who}"
+        link = "by" if self.unit == "raters" else "of"
+        text = f"{self.method} {link} {who}" if self.panel else f"{self.method}, as declared,"
         if self.items is None:
-            return text
+            return text.rstrip(",")
         return f"{text} on {self.items:,} item" + "s" * (self.items != 1)
 
     def to_dict(self) -> dict[str, Any]:

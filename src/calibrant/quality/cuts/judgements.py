@@ -219,8 +219,7 @@ def _finished(
         allowed = (values == 0) | (values == 1)
     _refuse(there & ~allowed, values, raters, items, f"wanted {_range(unit)}")
     values = np.where(there, values / top, np.nan)
-    heard: Truths = there.any(axis=(0, 2))
-    judged: Truths = there.any(axis=(0, 1))
+    heard, judged = np.asarray(there.any(axis=(0, 2))), np.asarray(there.any(axis=(0, 1)))
     notes = []
     for what, names, kept in (("rater", raters, heard), ("item", items, judged)):
         if not kept.all():

@@ -57,8 +57,7 @@ def panel_mean(values: Floats, raters: tuple[str, ...]) -> Panel:
             or judgements that are all the same.
     """
     there = ~np.isnan(values)
-    heard: Truths = there.any(axis=1)
-    judged: Truths = there.any(axis=0)
+    heard, judged = np.asarray(there.any(axis=1)), np.asarray(there.any(axis=0))
     values, there = values[heard][:, judged], there[heard][:, judged]
     names = [n for n, h in zip(raters, heard, strict=True) if h]
     if values.shape[0] < 2:

@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
+from calibrant.errors import GateError
+
 Floats = NDArray[np.float64]
 
 EM_STEPS = 40
 ROUNDS = 12
+SMALL_MODEL = 400
+"""Parameters up to which matrices of all pairs are made for every subject."""
 SMALL = 1e-4
 """A gradient below this, in units of one over a standard error of the complete data."""
 
@@ -124,8 +128,9 @@ def _newton(target: Target, x: Floats, at: Pass) -> tuple[Floats, Pass, int]:
         trial = x + length * step
         target.place(trial)
         found = target.evaluate(trial)
-        # Near the maximum the value rises by less than its rounding.
-        if found.value > at.value - 1e-9 * max(1.0, abs(at.value)):
+        # Near the maximum the value rises by less than its rounding and that of its quadrature.
+        near = found.value > at.value - 0.01 and whitened(found) < 0.5 * whitened(at)
+        if near or found.value > at.value:
             return trial, found, count
     target.place(x)
     return x, at, 0
@@ -154,7 +159,10 @@ def _round(target: Target, x: Floats, at: Pass, small: float) -> tuple[Floats, i
 
 def whitened(at: Pass) -> float:
     """The largest component of the gradient in units of one over a standard error."""
-    root = np.linalg.cholesky(at.information)
+    try:
+        root = np.linalg.cholesky(at.information)
+    except np.linalg.LinAlgError as e:
+        raise GateError("the scores do not determine the parameters: no maximum", []) from e
     slope = [solve_triangular(r, g, lower=True) for r, g in zip(root, at.gradient, strict=True)]
     return float(np.abs(slope).max())
 
@@ -185,7 +193,8 @@ class Missing:
                 root = np.linalg.cholesky((core + core.T) / 2)
             except np.linalg.LinAlgError:
                 return None
-            return Inverse(own, solve_triangular(root, left.T, lower=True).T)
+            turned = solve_triangular(root, left.T, lower=True).T
+            return Inverse(own, np.asarray(turned, np.float64))
         full = -self.parts @ self.parts.T
         for j in range(count):
             full[j * p : (j + 1) * p, j * p : (j + 1) * p] += self.blocks[j]
@@ -193,8 +202,35 @@ class Missing:
             root = np.linalg.cholesky(full)
         except np.linalg.LinAlgError:
             return None
-        half: Floats = solve_triangular(root, np.eye(full.shape[0]), lower=True)
-        return Inverse(np.zeros_like(self.blocks), half.T)
+        half = solve_triangular(root, np.eye(full.shape[0]), lower=True)
+        low: Floats = np.ascontiguousarray(half.T, np.float64)
+        return Inverse(np.zeros_like(self.blocks), low)
+
+
+class Hidden:
+    """Adds up what latent variables hide, one subject after another."""
+
+    def __init__(self, size: int) -> None:
+        """Take the number of parameters."""
+        self.size = size
+        self.whole = np.zeros((size, size)) if size <= SMALL_MODEL else None
+        self.parts: list[Floats] = []
+
+    def add(self, half: Floats) -> None:
+        """Take deviations of scores, times the root of their weights, shape (q, parameters)."""
+        if self.whole is not None:
+            self.whole += half.T @ half
+            return
+        values, vectors = np.linalg.eigh(half @ half.T)
+        keep = values > 1e-12 * max(float(values[-1]), 1e-300)
+        self.parts.append(half.T @ vectors[:, keep])
+
+    def missing(self, blocks: Floats) -> Missing:
+        """The observed information."""
+        if self.whole is None:
+            return Missing(blocks, np.concatenate(self.parts, axis=1))
+        values, vectors = np.linalg.eigh(self.whole)
+        return Missing(blocks, vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 @dataclass(frozen=True)

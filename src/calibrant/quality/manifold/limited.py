@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from calibrant.quality.manifold.climb import Missing, Pass
+from calibrant.quality.manifold.climb import Hidden, Missing, Pass
 from calibrant.quality.manifold.nodes import SPACING, Nodes, place_nodes
 from calibrant.quality.manifold.scale import Scale
 
@@ -223,19 +223,11 @@ class Limited:
     def observed(self, x: Floats, information: Floats) -> tuple[Missing, Floats]:
         """The observed information, and d ability / d parameters, shape (subjects, items × 3)."""
         theta, w, _ = self.posterior(x)
-        parts, moves = [], np.empty((self.subjects, self.items * 3))
+        hidden, moves = Hidden(self.items * 3), np.empty((self.subjects, self.items * 3))
         for i in range(self.subjects):
             s = self.scores(i, theta[i], x).reshape(theta.shape[1], -1)
             s = s - w[i] @ s
             half = np.sqrt(w[i])[:, None] * s
             moves[i] = (w[i] * (theta[i] - w[i] @ theta[i])) @ s
-            parts.append(_squeezed(half))
-        return Missing(information, np.concatenate(parts, axis=1)), moves
-
-
-def _squeezed(half: Floats) -> Floats:
-    """Few columns whose outer product is that of the rows of `half`, to 1e-12 of it."""
-    values, vectors = np.linalg.eigh(half @ half.T)
-    keep = values > 1e-12 * max(float(values[-1]), 1e-300)
-    found: Floats = half.T @ vectors[:, keep]
-    return found
+            hidden.add(half)
+        return hidden.missing(information), moves

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from calibrant.quality.models.families import Family
 from calibrant.quality.models.grid import Grid, grid, grid_for, narrowest
@@ -102,7 +103,7 @@ def climb(
     while True:
         found = kernel.evaluate(xi, nodes)
         passes += 1
-        wanted = _regrid(found, xi, nodes)
+        wanted = regrid(found, xi, nodes)
         if wanted is not None and passes < most:
             nodes = wanted
             if passes > 1:
@@ -142,7 +143,7 @@ def largest_derivative(slope: Floats, family: Family) -> float:
     return float(max(abs(slope[:, 0].sum()), rest))
 
 
-def _regrid(found: Evaluated, xi: Floats, now: Grid) -> Grid | None:
+def regrid(found: Evaluated, xi: Floats, now: Grid) -> Grid | None:
     """A better grid, if the present one is too coarse, too narrow, or wastefully fine."""
     sd = np.sqrt(found.variance)
     low = min(float(np.min(found.mean - 8.0 * sd)), -1.0)
@@ -178,11 +179,14 @@ def _step(xi: Floats, found: Evaluated, slope: Floats, prior: Prior, family: Fam
     move = move / np.maximum(longest, 1.0)[:, None]
     new = _in_order(xi, move, family)
     people = found.mean.size
+    # Moving all items along with abilities changes the likelihood only through the population:
+    # both steps vanish just where the (penalised) likelihood is flat in these two directions.
     pull = prior.slope(new)
     shift = float(found.mean.mean() + np.sum(pull * new[:, :1] * family.shift) / people)
-    spread = float(np.mean(found.variance + found.mean**2)) - float(found.mean.mean()) ** 2
-    stretch = spread**0.5 * float(np.exp(np.sum(pull[:, 0] * new[:, 0]) / (2 * people)))
-    stretch = min(max(stretch, 0.2), 5.0)
+    square = float(
+        np.mean(found.variance + found.mean**2) + np.sum(pull[:, 0] * new[:, 0]) / people
+    )
+    stretch = min(max(square - shift**2, 0.04), 25.0) ** 0.5
     moved = new + new[:, :1] * family.shift * np.where(free[0], shift, 0.0)
     moved[:, 0] *= stretch
     return np.where(family.free, moved, xi)
@@ -205,31 +209,42 @@ def _in_order(xi: Floats, move: Floats, family: Family) -> Floats:
 
 def _tame(xi: Floats, plain: Floats, family: Family) -> Floats:
     """An extrapolation, or the plain step where it leaves what parameters may be."""
-    if xi is plain or not np.isfinite(xi).all():
+    if xi is plain or not np.isfinite(xi).all() or not ordered(xi, family):
         return plain
-    if family.model == "grm" and family.steps > 1:
-        crossed = (np.diff(xi[:, 1:], axis=1) > -1e-4) & family.free[:, 2:]
-        if crossed.any():
-            return plain
     if np.abs(xi[:, 0]).max() > max(1.5 * STEEPEST, 2 * np.abs(plain[:, 0]).max()):
         return plain
     return xi
 
 
+def ordered(xi: Floats, family: Family) -> bool:
+    """Whether the thresholds of graded items are in their order."""
+    if family.model != "grm" or family.steps < 2:
+        return True
+    return not ((np.diff(xi[:, 1:], axis=1) > -1e-4) & family.free[:, 2:]).any()
+
+
 def _runaway(kernel: Kernel, xi: Floats, found: Evaluated) -> Flags:
-    """Items whose slope goes to infinity: ability separates their right from their wrong."""
+    """Items whose slope goes to infinity: ability separates their right from their wrong.
+
+    Ability is taken without the item itself, to first order: a steep item that rules the
+    posteriors of a short test would else seem to separate its own answers.
+    """
     slope = np.abs(xi[:, 0])
     out: Flags = slope > STEEPEST
-    suspects = np.flatnonzero((slope > SUSPECT) & ~out)
-    for j in suspects:
-        hits = kernel.data.hits[:, j]
-        there = slice(None) if kernel.data.trials is None else kernel.data.trials[:, j] > 0
-        ability, level = found.mean[there], hits[there]
-        if xi[j, 0] < 0:
-            ability = -ability
-        order = np.argsort(ability, kind="stable")
-        # Separated if scores never fall as ability rises.
-        out[j] = bool(np.all(np.diff(level[order].astype(np.float64)) >= 0))
+    if not kernel.linear:
+        return out
+    sd = float(np.sqrt(found.variance.mean()))
+    for j in np.flatnonzero((slope > SUSPECT) & (slope * sd < 1.0) & ~out):
+        hits, trials = kernel.data.hits[:, j].astype(np.float64), np.ones(found.mean.size)
+        if kernel.data.trials is not None:
+            trials = kernel.data.trials[:, j].astype(np.float64)
+        there = trials > 0
+        right = hits[there] == trials[there]
+        if not (right | (hits[there] == 0)).all():
+            continue
+        own = hits - trials * expit(xi[j, 0] * found.mean + xi[j, 1])
+        ability = (found.mean - found.variance * xi[j, 0] * own)[there] * np.sign(xi[j, 0])
+        out[j] = bool(ability[right].min() > ability[~right].max())
     return out
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,10 +12,11 @@ from numpy.typing import NDArray
 from calibrant.errors import InputError
 from calibrant.quality.bank import MODELS, Bank
 from calibrant.quality.models.adequacy import adequacy_of
-from calibrant.quality.models.climb import Prior, Summit, climb, largest_derivative
+from calibrant.quality.models.ascend import ascend
+from calibrant.quality.models.climb import Prior, Summit, climb
 from calibrant.quality.models.data import Data
 from calibrant.quality.models.grid import Grid
-from calibrant.quality.models.information import newton, precision, wholly
+from calibrant.quality.models.information import precision, wholly
 from calibrant.quality.models.kernel import Kernel
 from calibrant.quality.models.notes import design_notes, summit_notes
 from calibrant.quality.models.prepare import (
@@ -35,6 +34,9 @@ from calibrant.quality.responses import Responses, of_matrix
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, float, float], None]
+
+CHECKED_CELLS, CHECKED_SUBJECTS = 150_000, 300
+"""Of larger responses a sample is checked, no larger than this."""
 
 TOLERANCE = 1e-9
 """The largest derivative per subject at which a fit is taken to have converged."""
@@ -93,14 +95,17 @@ def fit(
     else:
         chosen, why = choose(responses, model)
     if chosen == "continuous":
-        return _continuous(responses, level, seed)
+        return _continuous(responses, level)
     prepared = prepare(responses, chosen, prior=prior, fractional=fractional)
     found = fitted(
         prepared, responses.subjects, responses.items, level=level, robust=robust,
         progress=progress,
     )  # fmt: skip
     found = replace(found, notes=(*responses.notes, *why, *found.notes))
-    return replace(found, bank_check=_checked(found.bank, responses, seed)) if check else found
+    if not check:
+        return found
+    checked, sampled = _checked(found.bank, responses, seed)
+    return replace(found, bank_check=checked, notes=(*found.notes, *sampled))
 
 
 def fit_bank(
@@ -174,24 +179,15 @@ def fitted(
 
 
 def _highest(kernel: Kernel, start: Floats, prior: Prior, progress: Progress | None) -> Summit:
-    """Climb, then Newton steps where that ended short and the test is small enough."""
-    summit = climb(kernel, start, prior, tolerance=TOLERANCE, progress=progress)
-    people = kernel.data.subjects
-    for _ in range(20):
-        if summit.gradient <= TOLERANCE * people or not wholly(kernel, summit):
-            break
-        xi = newton(kernel, summit)
-        if xi is None:
-            break
-        found = kernel.evaluate(xi, summit.grid)
-        slope = found.gradient + summit.prior.slope(xi)
-        gradient = largest_derivative(slope, kernel.family)
-        if not gradient < summit.gradient:
-            break
-        summit = replace(
-            summit, xi=xi, found=found, gradient=gradient, iterations=summit.iterations + 1
-        )
-    return summit
+    """Climb, then Newton steps where that creeps and the test is small enough."""
+    small = wholly(kernel, 40)
+    summit = climb(kernel, start, prior, tolerance=TOLERANCE, most=80 if small else 500,
+                   progress=progress)  # fmt: skip
+    if small:
+        summit = ascend(kernel, summit, TOLERANCE)
+    if summit.gradient <= TOLERANCE * kernel.data.subjects or not small:
+        return summit
+    return climb(kernel, summit.xi, summit.prior, tolerance=TOLERANCE, progress=progress)
 
 
 def _flipped(kernel: Kernel, summit: Summit) -> Summit:
@@ -249,19 +245,29 @@ def _reliability(data: Data, summit: Summit) -> dict[str, float | None]:
     return {"empirical": spread / (spread + error), "marginal": 1 - error, "alpha": alpha}
 
 
-def _continuous(responses: Responses, level: float, seed: int) -> Any:
-    home = "calibrant.quality.manifold.continuous"
-    if find_spec("calibrant.quality.manifold") is None or find_spec(home) is None:
-        raise InputError(
-            "fit: items have many different scores, for which there is no model here; round them "
-            "to a few categories, or use fractional scores with a 2pl"
-        )
-    return import_module(home).fit_continuous(responses, level=level, seed=seed)
+def _continuous(responses: Responses, level: float) -> Any:
+    from calibrant.quality.manifold.continuous import fit_continuous
+
+    return fit_continuous(responses, level=level)
 
 
-def _checked(bank: Bank, responses: Responses, seed: int) -> dict[str, Any] | None:
-    home = "calibrant.quality.banks.check"
-    if find_spec("calibrant.quality.banks") is None or find_spec(home) is None:
-        return None
-    found: dict[str, Any] = import_module(home).check_bank(bank, responses, seed=seed).to_dict()
-    return found
+def _checked(bank: Bank, responses: Responses, seed: int) -> tuple[dict[str, Any], list[str]]:
+    """Whether the bank may be used adaptively; of a large one, by a sample."""
+    from calibrant.quality.banks.check import check_bank
+
+    place = {name: j for j, name in enumerate(responses.items)}
+    items = np.array([place[name] for name in bank.items])
+    people, notes = np.arange(len(responses.subjects)), []
+    chosen = np.arange(items.size)
+    if people.size * items.size > CHECKED_CELLS:
+        rng = np.random.default_rng(seed)
+        people = np.sort(rng.permutation(people.size)[:CHECKED_SUBJECTS])
+        most = max(CHECKED_CELLS // people.size, 100)
+        chosen = np.sort(rng.permutation(items.size)[:most])
+        notes = [
+            f"whether the bank may be used adaptively was checked on {chosen.size:,} of its items "
+            f"and {people.size:,} of its subjects, drawn at random"
+        ]
+    part = responses.select(subjects=people, items=items[chosen])
+    found: dict[str, Any] = check_bank(bank.select(chosen), part, seed=seed).to_dict()
+    return found, notes

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 COST = 6e9
 """Multiplications beyond which the whole matrix is not made."""
 
-LARGEST = 1000
+LARGEST = 600
 """Parameters beyond which it is not either."""
 
 Method = Literal["whole information", "item blocks and shared directions"]
@@ -56,31 +56,17 @@ class Precision:
 
 def precision(kernel: Kernel, summit: Summit, *, robust: bool = False) -> Precision:
     """Covariances of the parameters at the summit."""
-    if wholly(kernel, summit):
+    if wholly(kernel, min(60, summit.grid.nodes.size)):
         return _of_whole(kernel, summit, robust)
     return _of_blocks(kernel, summit, robust)
 
 
-def wholly(kernel: Kernel, summit: Summit) -> bool:
-    """Whether the test is small enough for the whole matrix."""
+def wholly(kernel: Kernel, nodes: int) -> bool:
+    """Whether the test is small enough for the whole matrix, on a grid of so many nodes."""
     count = kernel.family.count
-    nodes = 1 if kernel.linear and kernel.data.trials is None else min(60, summit.grid.nodes.size)
+    if kernel.linear and kernel.data.trials is None:
+        nodes = 1
     return count <= LARGEST and kernel.data.subjects * nodes * float(count) ** 2 <= COST
-
-
-def newton(kernel: Kernel, summit: Summit) -> Floats | None:
-    """The parameters after one Newton step from a summit; None if the information is not positive.
-
-    Only for tests small enough for the whole matrix.
-    """
-    found = whole(kernel, summit, drift=False)
-    try:
-        factor = linalg.cho_factor(found.information)
-    except linalg.LinAlgError:
-        return None
-    slope = summit.found.gradient + summit.prior.slope(summit.xi)
-    move = found.spread @ linalg.cho_solve(factor, found.spread.T @ slope.reshape(-1))
-    return np.asarray(summit.xi + move.reshape(summit.xi.shape), np.float64)
 
 
 def _of_whole(kernel: Kernel, summit: Summit, robust: bool) -> Precision:

@@ -67,6 +67,9 @@ def design_notes(prepared: Prepared, subjects: tuple[str, ...], back: Ints) -> l
     data = prepared.data
     place = np.argsort(back)
     notes = []
+    silent = 0
+    if data.trials is not None:
+        silent = int(sum((data.trials[r].max(axis=1) == 0).sum() for r in data.blocks()))
     varying = prepared.kept.size
     if varying < prepared.answers.size:
         left = prepared.answers.size - varying
@@ -74,11 +77,10 @@ def design_notes(prepared: Prepared, subjects: tuple[str, ...], back: Ints) -> l
             f"{left} of {prepared.answers.size} items have one score only, or none; "
             "they are left out of the fit"
         )
-    part = components(data)
-    sizes = np.unique(part, return_counts=True)[1]
-    if sizes.size > 1:
+    groups = np.unique(components(data)).size - silent
+    if groups > 1:
         notes.append(
-            f"the design falls apart: {sizes.size} groups of subjects share no item; only the "
+            f"the design falls apart: {groups} groups of subjects share no item; only the "
             "assumption that all abilities come from one population puts them on one scale"
         )
     twice = doubles(data)
@@ -88,10 +90,8 @@ def design_notes(prepared: Prepared, subjects: tuple[str, ...], back: Ints) -> l
             f"{len(twice)} subjects have the same answers as another, such as {first!r} and "
             f"{second!r}: if they are one, they count twice and errors are too small"
         )
-    if data.trials is not None:
-        silent = int(sum((data.trials[r].max(axis=1) == 0).sum() for r in data.blocks()))
-        if silent:
-            notes.append(f"{silent} subjects answered no item that varies")
+    if silent:
+        notes.append(f"{silent} subjects answered no item that varies")
     if prepared.fractional:
         notes.append(
             "scores between failure and success count as that share of a success: a "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from calibrant.quality.read import read_responses
 from calibrant.quality.responses import Responses
 from calibrant.quality.shorter.engine import FINE, Engine
 from calibrant.quality.shorter.evidence import Evidence, cluster_half
-from calibrant.quality.shorter.factors import fit_factors
+from calibrant.quality.shorter.factors import Factors, fit_factors
 from calibrant.quality.shorter.trial import default_dimensions, try_out
 
 Floats = NDArray[np.float64]
@@ -58,6 +58,41 @@ def calibrate(
     Raises:
         InputError: for fewer than 10 subjects, fewer than 5 items, or a subject without a score.
     """
+    return calibration(
+        source, family=family, family_pattern=family_pattern, category=category, weights=weights,
+        dimensions=dimensions, check=check, seed=seed, tick=tick,
+    )[0]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a form is chosen by, besides factors.
+
+    Attributes:
+        items: names.
+        worth: shape (items,).
+        codes: shape (items,), the number of each item's category; None if they have none.
+    """
+
+    items: tuple[str, ...]
+    worth: Floats
+    codes: Ints | None
+
+
+def calibration(
+    source: Any,
+    *,
+    family: str | None,
+    family_pattern: str | None,
+    category: str | None,
+    weights: str,
+    dimensions: int | None,
+    seed: int,
+    tick: Callable[[float], None] | None,
+    check: Any = None,
+    form: Callable[[Factors, NDArray[np.bool_], int, Made], Ints] | None = None,
+) -> tuple[Engine, Made]:
+    """`calibrate`, and where a form is given, its errors on unseen families too."""
     responses = read_responses(source)
     responses, notes = usable(responses)
     names = families(responses, family, family_pattern)
@@ -74,16 +109,30 @@ def calibrate(
     if k < 1:
         raise InputError(f"dimensions: wanted at least 1, got {k}")
 
-    def fit(some: Floats, at: NDArray[np.bool_]) -> Any:
+    made = Made(responses.items, worth, None if categories is None else _coded(categories))
+
+    def fit(some: Floats, at: NDArray[np.bool_]) -> Factors:
         return fit_factors(some, k, None if groups is None else _packed(groups[at]))
 
-    evidence = try_out(scores, worth, code, fit, seed=seed, tick=tick)
+    def order(factors: Factors, at: NDArray[np.bool_], length: int) -> Ints:
+        assert form is not None
+        return form(factors, at, length, made)
+
+    evidence = try_out(
+        scores, worth, code, fit, form=None if form is None else order, seed=seed, tick=tick
+    )
     verdict, reasons = judged(evidence, len(scores), check)
-    return Engine(
+    engine = Engine(
         responses.items, categories, worth, fit(scores, np.ones(len(worth), np.bool_)), evidence,
         responses.low, responses.high, len(scores), len(set(names)), verdict, reasons,
         tuple(notes),
     )  # fmt: skip
+    return engine, made
+
+
+def _coded(categories: tuple[str, ...]) -> Ints:
+    coded: Ints = np.unique(np.array(categories), return_inverse=True)[1].astype(np.int64)
+    return coded
 
 
 def usable(responses: Responses) -> tuple[Responses, list[str]]:

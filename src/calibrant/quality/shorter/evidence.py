@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,12 +80,21 @@ class Evidence:
             watched: whether it must hold at all lengths from `least` on at once, so that one may
                 stop whenever one likes.
         """
-        each = self._each(pick, level)
-        if watched:
-            late = self.lengths >= min(least, int(self.lengths[-1]))
-            worst = np.max(np.abs(self.ratios[pick][:, late]) / each[late], axis=1)
-            each = each * max(1.0, factor(worst, self.family, level))
+        key = (pick, level, least if watched else 0)
+        if key not in self._kept:
+            each = self._each(pick, level)
+            if watched:
+                late = self.lengths >= min(least, int(self.lengths[-1]))
+                worst = np.max(np.abs(self.ratios[pick][:, late]) / each[late], axis=1)
+                each = each * max(1.0, factor(worst, self.family, level))
+            self._kept[key] = each
+        each = self._kept[key]
         return float(np.interp(math.log(max(items, 1)), np.log(self.lengths), each))
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, float, int], Floats]:
+        """Factors that were computed before."""
+        return {}
 
     def _each(self, pick: str, level: float) -> Floats:
         """Shape (lengths,): the factor at each length, smoothed over neighbours."""

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.quality.shorter.evidence import BASELINES, Evidence
+from calibrant.quality.shorter.evidence import Evidence
 from calibrant.quality.shorter.factors import Factors
+from calibrant.quality.shorter.forms import Formula, formula_of
 from calibrant.quality.shorter.posterior import Posterior, cloud_of, posterior_of
 
 Floats = NDArray[np.float64]
@@ -41,6 +42,7 @@ def try_out(
     family: Ints,
     fit: Callable[[Floats, NDArray[np.bool_]], Factors],
     *,
+    form: Callable[[Factors, NDArray[np.bool_], int], Ints] | None = None,
     seed: int = 0,
     tick: Callable[[float], None] | None = None,
 ) -> Evidence:
@@ -53,39 +55,44 @@ def try_out(
         worth: shape (items,), sums to 1.
         family: shape (subjects,).
         fit: makes factors of some subjects' scores on the items that are marked.
+        form: orders the items that are marked for a fixed form of some length, to be tried too:
+            scored by the model ("form") and by hand ("by hand").
         seed: of the random orders.
         tick: called after every subject with the share that is done.
     """
     rng = np.random.default_rng(seed)
-    subjects = len(scores)
-    lengths = lengths_of(int((~np.isnan(scores)).sum(axis=1).min()))
-    shape = (subjects, len(lengths))
-    errors = {name: np.zeros(shape) for name in ("target", "random", *BASELINES)}
-    ratios = {name: np.zeros(shape) for name in ("target", "random")}
-    fold = folds_of(family)
-    full = full_scores(scores, worth)
-    orders = [rng.permutation(scores.shape[1]) for _ in range(subjects)]
+    seen = ~np.isnan(scores)
+    lengths = lengths_of(int(seen.sum(axis=1).min()))
+    modelled = ("target", "random") if form is None else ("target", "random", "form", "by hand")
+    shape = (len(scores), len(lengths))
+    errors = {name: np.zeros(shape) for name in (*modelled, "random sample", "average")}
+    ratios = {name: np.zeros(shape) for name in modelled}
+    fold, full = folds_of(family), full_scores(scores, worth)
+    orders = [rng.permutation(scores.shape[1]) for _ in scores]
     done = 0
     for f in range(int(fold.max()) + 1):
-        out = np.flatnonzero(fold == f)
         kept = fold != f
-        some = ~np.isnan(scores[kept]).all(axis=0)
+        some = seen[kept].any(axis=0)
+        number = np.cumsum(some) - 1
         factors = fit(scores[np.ix_(kept, some)], some)
-        average = float(full[kept].mean())
-        for i in out:
-            seen = ~np.isnan(scores[i])
-            own = Walk(factors, scores[i, some], np.where(seen, worth, 0.0)[some])
-            order = orders[i][seen[orders[i]]]
-            known = np.cumsum(some) - 1
-            walk = known[order[some[order]]]
-            errors["target"][i], ratios["target"][i] = own.adapted(lengths)
-            errors["random"][i], ratios["random"][i] = own.in_order(walk, lengths)
+        fixed = None if form is None else form(factors, some, int(lengths[-1]))
+        formulas: dict[bytes, Formula] = {}
+        for i in np.flatnonzero(~kept):
+            walk = Walk(factors, scores[i, some], np.where(seen[i], worth, 0.0)[some], formulas)
+            order = orders[i][seen[i, orders[i]]]
+            drawn = number[order[some[order]]]
+            found = {"target": walk.adapted(lengths), "random": walk.in_order(drawn, lengths)}
+            if fixed is not None:
+                found["form"] = walk.in_order(fixed, lengths)
+                found["by hand"] = walk.by_hand(fixed, lengths)
+            for name, (off, ratio) in found.items():
+                errors[name][i], ratios[name][i] = off, ratio
             means = np.cumsum((scores[i] * worth)[order]) / np.cumsum(worth[order])
             errors["random sample"][i] = means[lengths - 1] - full[i]
-            errors["average"][i] = average - full[i]
+            errors["average"][i] = float(full[kept].mean()) - full[i]
             done += 1
             if tick is not None:
-                tick(done / subjects)
+                tick(done / len(scores))
     errors["random + model"] = errors["random"]
     # As they are kept in files, so that a file makes the same intervals.
     return Evidence(
@@ -108,10 +115,13 @@ class Walk:
         factors: of items, fitted without the subject's family.
         answers: shape (items,), NaN for items that cannot be asked.
         worth: shape (items,), 0 for those.
+        formulas: those of forms met before, for subjects with the same items.
     """
 
-    def __init__(self, factors: Factors, answers: Floats, worth: Floats) -> None:
-        self.factors, self.answers = factors, answers
+    def __init__(
+        self, factors: Factors, answers: Floats, worth: Floats, formulas: dict[bytes, Formula]
+    ) -> None:
+        self.factors, self.answers, self.formulas = factors, answers, formulas
         self.worth = worth / worth.sum()
         self.cloud = cloud_of(factors)
         self.closed = np.isnan(answers)
@@ -137,9 +147,25 @@ class Walk:
         return errors, ratios
 
     def in_order(self, order: Ints, lengths: Ints) -> tuple[Floats, Floats]:
-        """The same when items come in an order that was drawn."""
+        """The same when the order of items was fixed; items that cannot be asked are skipped."""
+        order = order[~self.closed[order]]
         found = [self._off(self.posterior(order[:length])) for length in lengths]
         return np.array([e for e, _ in found]), np.array([r for _, r in found])
+
+    def by_hand(self, order: Ints, lengths: Ints) -> tuple[Floats, Floats]:
+        """The same by the formulas of forms."""
+        order = order[~self.closed[order]]
+        errors, ratios = np.zeros(len(lengths)), np.zeros(len(lengths))
+        for step, length in enumerate(lengths):
+            items = order[:length]
+            key = items.tobytes() + self.closed.tobytes()
+            if key not in self.formulas:
+                self.formulas[key] = formula_of(self.factors, self.cloud, self.worth, items)
+            formula = self.formulas[key]
+            value = formula.intercept + float(formula.weights @ self.answers[items])
+            errors[step] = min(max(value, 0.0), 1.0) - self.truth
+            ratios[step] = errors[step] / formula.error if formula.error > 0 else 0.0
+        return errors, ratios
 
     def _off(self, now: Posterior) -> tuple[float, float]:
         error = now.value - self.truth

@@ -26,8 +26,8 @@ class Shown:
 
 def tables_of(found: Validity) -> list[Shown]:
     """The tables of a result; those without rows are left out."""
-    makers = (_measures, _traits, _methods, _pairs, _factors, _loadings, _ability, _redundant, _dropped, _agreement,
-              _predictions)  # fmt: skip
+    makers = (_measures, _traits, _methods, _pairs, _factors, _loadings, _ability, _redundant,
+              _dropped, _agreement, _predictions)  # fmt: skip
     return [t for t in (make(found) for make in makers) if t.rows]
 
 

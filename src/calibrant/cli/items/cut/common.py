@@ -77,3 +77,13 @@ def print_notes(notes: Iterable[str]) -> None:
 def shown(value: float | None, form: str = ".3f") -> str:
     """A number, or a dash where there is none."""
     return "–" if value is None else format(value, form)
+
+
+def number_or_cut(text: str) -> float | Cut:
+    """A score, or the cut in a file."""
+    from calibrant.quality.cuts.cut import read_cut
+
+    try:
+        return float(text)
+    except ValueError:
+        return read_cut(text)
