@@ -32,6 +32,7 @@ SCIENCES = {
     "panels": "calibrant.judges.panels.certificates",
     "drift": "calibrant.judges.drift.certificates",
     "correction": "calibrant.judges.correction.certificates",
+    "validity": "calibrant.quality.validity.certificates",
     "reliability": "calibrant.quality.reliability.certificates",
     "items": "calibrant.quality.models.certificates",
     "shorter": "calibrant.quality.shorter.certificates",
