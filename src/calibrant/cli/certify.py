@@ -32,6 +32,8 @@ SCIENCES = {
     "panels": "calibrant.judges.panels.certificates",
     "drift": "calibrant.judges.drift.certificates",
     "correction": "calibrant.judges.correction.certificates",
+    "reliability": "calibrant.quality.reliability.certificates",
+    "items": "calibrant.quality.models.certificates",
     "shorter": "calibrant.quality.shorter.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""

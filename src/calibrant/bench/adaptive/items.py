@@ -9,6 +9,7 @@ from typing import Any
 from calibrant._text import one_line
 from calibrant.bench.streams import Stream
 from calibrant.errors import InputError
+from calibrant.records.identity import id_of
 from calibrant.records.readers.inspect_rows import item_name
 
 
@@ -51,16 +52,16 @@ def places(stream: Stream, items: Sequence[str]) -> Places:
     at: dict[str, int] = {}
     for name in items:
         # Of several instruments, items are called INSTRUMENT/ITEM.
-        position = by_name.get(name, by_name.get(name.removeprefix(prefix)))
-        if position is not None:
-            at[name] = position
+        found = by_name.get(name, by_name.get(name.removeprefix(prefix)))
+        if found is not None:
+            at[name] = found
     absent = tuple(name for name in items if name not in at)
     if not at:
         raise InputError(
             f"instrument {stream.key}: has none of the {len(items)} calibrated items, such as "
             f"{one_line(items[0], 60)!r}; its ids are such as {one_line(sorted(ids)[0], 60)!r}"
         )
-    changed = tuple(name for name in absent if name.rpartition(":")[0] in ids)
+    changed = tuple(name for name in absent if id_of(name) in ids)
     return Places(at, absent, changed)
 
 

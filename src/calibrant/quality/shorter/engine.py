@@ -8,7 +8,7 @@ replayed, and answers may come in any order.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +85,7 @@ class Engine:
         seed: int = 0,
         policy: Policy | None = None,
         stop: Stop | None = None,
+        absent: Iterable[str] = (),
         force: bool = False,
     ) -> Session:
         """A session with one subject.
@@ -94,6 +95,7 @@ class Engine:
             seed: of what is left to chance.
             policy: how items are chosen; by default those that tell most of the full score.
             stop: when it is done; by default after 25 items.
+            absent: items that cannot be asked; they are part of the full score all the same.
             force: adapt although the verdict forbids it.
 
         Raises:
@@ -110,7 +112,8 @@ class Engine:
             )
         if self.verdict == "unusable" and not force:
             raise InputError(f"engine: unusable ({one_line('; '.join(self.reasons), 160)})")
-        return Session.of(self, answers or {}, seed, policy, Stop() if stop is None else stop)
+        agreed = Stop() if stop is None else stop
+        return Session.of(self, answers or {}, seed, policy, agreed, tuple(absent))
 
     def __repr__(self) -> str:
         best = self.evidence.error_of("target", 25, scale=self.high - self.low)

@@ -80,6 +80,7 @@ class Session:
         engine, seed, policy, stop: what was agreed beforehand.
         asked: numbers of the items with an answer or a failure, ascending.
         scores: shape (asked,), 0–1, NaN for a failure.
+        absent: names of items that cannot be asked.
     """
 
     engine: Engine
@@ -88,11 +89,12 @@ class Session:
     stop: Stop
     asked: Ints
     scores: Floats
+    absent: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls, engine: Engine, answers: Mapping[str, float | None], seed: int, policy: Policy,
-        stop: Stop,
+        stop: Stop, absent: tuple[str, ...] = (),
     ) -> Session:  # fmt: skip
         """The session after these answers, in whatever order they came.
 
@@ -112,7 +114,10 @@ class Session:
             found[engine.number[name]] = (value - engine.low) / (engine.high - engine.low)
         asked = np.array(sorted(found), np.int64)
         scores = np.array([found[int(j)] for j in asked], np.float64)
-        return cls(engine, seed, policy, stop, asked, scores)
+        unknown = next((name for name in absent if name not in engine.number), None)
+        if unknown is not None:
+            raise InputError(f"session: no item {one_line(unknown, 60)!r} in the engine")
+        return cls(engine, seed, policy, stop, asked, scores, absent)
 
     @property
     def answers(self) -> dict[str, float | None]:
@@ -131,7 +136,7 @@ class Session:
     def after(self, answers: Mapping[str, float | None]) -> Session:
         """The session after more answers."""
         merged = self.answers | dict(answers)
-        return Session.of(self.engine, merged, self.seed, self.policy, self.stop)
+        return Session.of(self.engine, merged, self.seed, self.policy, self.stop, self.absent)
 
     @cached_property
     def posterior(self) -> Posterior:
@@ -188,6 +193,7 @@ class Session:
         free = np.ones(len(self.engine.items), np.bool_)
         free[self.asked] = False
         free[taken] = False
+        free[[self.engine.number[name] for name in self.absent]] = False
         if self.policy.exposure is not None:
             free &= self._chance[0] < self.policy.exposure
         if self.policy.balance and self.engine.categories is not None:
@@ -251,7 +257,7 @@ class Session:
                 return Decision(True, f"standard error {error:.3g}", verdict)
         if stop.items is not None and asked >= stop.items:
             return Decision(True, f"{asked} items asked", verdict)
-        if asked == len(self.engine.items):
+        if len({*self.answers, *self.absent}) == len(self.engine.items):
             return Decision(True, "no item is left", verdict)
         return Decision(False, f"{asked} items asked", verdict)
 

@@ -1,0 +1,1 @@
+"""Which items are bad? Wrong way round, mis-keyed, duplicated, dependent, saturated."""

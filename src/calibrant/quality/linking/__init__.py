@@ -1,0 +1,5 @@
+"""Are two releases of a benchmark on one scale, and do their shared items still hold?"""
+
+from calibrant.quality.linking.link import Link, link_banks
+
+__all__ = ["Link", "link_banks"]
