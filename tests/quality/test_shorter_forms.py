@@ -17,7 +17,7 @@ from calibrant.errors import InputError
 from calibrant.quality.responses import Responses, of_matrix
 from calibrant.quality.shorter import form_of, read_form, shorten, write_form
 from calibrant.quality.shorter.certificates import CERTIFICATES
-from calibrant.quality.shorter.evidence import Evidence, factor
+from calibrant.quality.shorter.evidence import Evidence, factor, largest
 from calibrant.quality.shorter.factors import Factors, fit_factors
 from calibrant.quality.shorter.forms import form_order, formula_of, wrong_way
 from calibrant.quality.shorter.posterior import cloud_of, posterior_of
@@ -237,3 +237,11 @@ def test_livebench_needs_few_of_its_items() -> None:
     form = shorten(table, 10, family_pattern="(?i)(qwen|llama|phi|gpt|claude|gemini|gemma|mistral)")
     assert form.error("adaptive").error < 0.045
     assert form.error().error < form.error("random + model").error
+
+
+def test_the_largest_of_a_new_subject_lies_above_those_of_most() -> None:
+    rng = np.random.default_rng(1)
+    worst, family = np.abs(rng.normal(0, 1, 400)), np.arange(400) % 20
+    found = largest(worst, family, 0.9)
+    assert found >= np.quantile(worst, 0.9)
+    assert largest(worst[:6], family[:6], 0.95) >= worst[:6].max()
