@@ -32,6 +32,7 @@ SCIENCES = {
     "panels": "calibrant.judges.panels.certificates",
     "drift": "calibrant.judges.drift.certificates",
     "correction": "calibrant.judges.correction.certificates",
+    "cuts": "calibrant.quality.cuts.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
