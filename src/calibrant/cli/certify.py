@@ -41,6 +41,7 @@ SCIENCES = {
     "linking": "calibrant.quality.linking.certificates",
     "dif": "calibrant.quality.dif.certificates",
     "checks": "calibrant.quality.checks.certificates",
+    "cuts": "calibrant.quality.cuts.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
