@@ -37,6 +37,12 @@ _HOMES: dict[str, str] = {
     "sequential_cut": "calibrant.quality.cuts.sequential",
     "shorten": "calibrant.quality.shorter.shorten",
     "read_form": "calibrant.quality.shorter.short_form",
+    "fit_continuous": "calibrant.quality.manifold",
+    "fit_m2pl": "calibrant.quality.manifold",
+    "fit_testlets": "calibrant.quality.manifold",
+    "fit_facets": "calibrant.quality.manifold",
+    "link": "calibrant.quality.linking",
+    "dif": "calibrant.quality.dif",
 }
 
 __all__: list[str] = [*_HOMES]
