@@ -6,10 +6,13 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "check": "calibrant.quality.checks",
     "adapt": "calibrant.bench.adaptive.run",
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
     "reliability": "calibrant.quality.reliability",
+    "datasheet": "calibrant.quality.datasheet",
+    "write_datasheet": "calibrant.report.datasheet",
     "families": "calibrant.quality.families",
     "validity": "calibrant.quality.validity",
     "fit": "calibrant.quality.models.fit",
@@ -38,6 +41,8 @@ _HOMES: dict[str, str] = {
     "fit_m2pl": "calibrant.quality.manifold",
     "fit_testlets": "calibrant.quality.manifold",
     "fit_facets": "calibrant.quality.manifold",
+    "link": "calibrant.quality.linking",
+    "dif": "calibrant.quality.dif",
 }
 
 __all__: list[str] = [*_HOMES]

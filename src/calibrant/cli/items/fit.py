@@ -134,7 +134,8 @@ def _print(found: Fit, rows: int) -> None:
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for name in ("item", "discrimination", "±", "difficulty", "±", "item-rest", "flags"):
-        table.add_column(name, justify="left" if name in ("item", "flags") else "right")
+        words = name in ("item", "flags")
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words)
     for i in order[: rows or None]:
         table.add_row(
             Text(_short(i.item)), _number(i.discrimination),
@@ -172,7 +173,7 @@ def _short(name: str) -> str:
     from calibrant._text import one_line
 
     name = one_line(name, 200)
-    return name if len(name) <= 30 else name[:29] + "…"
+    return name if len(name) <= 24 else name[:23] + "…"
 
 
 def _number(value: Any) -> str:
