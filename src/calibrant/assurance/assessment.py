@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from calibrant._text import dumps, one_line
 from calibrant.assurance.grading import Shown
+from calibrant.assurance.thresholds import CutUsed
 from calibrant.errors import InputError
 from calibrant.judges.gold import Study
 
@@ -35,6 +36,7 @@ class ClaimText(_Frozen):
     beta: float | None = Field(description="Chance of not supporting a claim true at if_really.")
     at_most: int = Field(description="Largest number of trials.")
     statement: str = Field(description="The claim as a sentence.")
+    cut: CutUsed | None = Field(None, description="Where the threshold comes from, if from a cut.")
 
 
 class Population(_Frozen):

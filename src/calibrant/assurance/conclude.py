@@ -109,6 +109,7 @@ def _claim_result(
             beta=None if claim.if_really is None else claim.beta,
             at_most=design.at_most,
             statement=statement(claim, stream.key, evidence.design.rates.items),
+            cut=claim.cut,
         ),
         population=population,
         design=_design_record(evidence, planned),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from calibrant._settings import first_problem, known_keys, read_settings
 from calibrant._text import one_line
+from calibrant.assurance.thresholds import CutUsed, with_cuts
 from calibrant.errors import InputError
 from calibrant.records import content_hash
 
@@ -26,6 +27,7 @@ class Claim(_Strict):
 
     With `gold`, the path of a table of gold labels beside the grader's verdicts (see `grader`),
     the rate is the true one, by gold: what the score shows, corrected for its grader's errors.
+    With `cut`, the threshold was taken from a file of `calibrant items cut`.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -41,6 +43,7 @@ class Claim(_Strict):
     pursue_refutation: bool = True
     grader: str | None = Field(default=None, min_length=1)
     gold: str | None = Field(default=None, min_length=1)
+    cut: CutUsed | None = None
 
     @field_validator("below", "above", "if_really")
     @classmethod
@@ -67,6 +70,10 @@ class Claim(_Strict):
     def _sides(self) -> Claim:
         if (self.below is None) == (self.above is None):
             raise ValueError("wanted one of 'below' and 'above'")
+        if self.cut is not None and self.threshold != self.cut.threshold:
+            raise ValueError(
+                f"cut: wanted a threshold of {self.cut.threshold:g}, got {self.threshold:g}"
+            )
         if self.grader is not None and self.gold is None:
             raise ValueError(
                 "grader: wanted 'gold: LABELS.csv' beside it, the table with its column"
@@ -184,7 +191,12 @@ class Suite(_Strict):
     def fingerprint(self) -> str:
         """A hash of everything that decides which trials are made and what they mean."""
         free = {"max_connections", "max_cost", "max_time", "price", "name"}
-        return content_hash(self.model_dump(mode="json", exclude=free))
+        plain = self.model_dump(mode="json", exclude=free)
+        for claim in plain["claims"]:
+            # A claim that names no cut is the one it was before there were cuts.
+            if claim["cut"] is None:
+                del claim["cut"]
+        return content_hash(plain)
 
 
 def read_suite(path: str | Path, **overrides: Any) -> tuple[Suite, str]:
@@ -200,7 +212,7 @@ def read_suite(path: str | Path, **overrides: Any) -> tuple[Suite, str]:
     data, text = read_settings(path, "a suite", "subject")
     data = {**data, **{k: v for k, v in overrides.items() if v is not None}}
     data.setdefault("name", path.stem)
-    return parse_suite(data, str(path)), text
+    return parse_suite(with_cuts(data, str(path), path.resolve().parent), str(path)), text
 
 
 def parse_suite(data: Mapping[Any, Any], where: str) -> Suite:

@@ -6,6 +6,7 @@ from calibrant._text import one_line
 from calibrant.assurance.assessment import Estimate, Grading, Verdict
 from calibrant.assurance.evidence import Evidence
 from calibrant.assurance.suite import Claim
+from calibrant.assurance.thresholds import CutUsed
 from calibrant.bench.streams import Stream
 from calibrant.stats import Follower
 
@@ -29,9 +30,21 @@ def statement(claim: Claim, key: str, size: int | None) -> str:
     """The claim as a sentence without a verb of certainty."""
     where = f"on {key}" if size is None else f"on the {size:,} items of {key}"
     rate = "true rate, by gold," if claim.gold else "rate"
-    return (
+    said = (
         f"the {rate} of {counted_as(claim)} {where} is {claim.relation} {percent(claim.threshold)}"
     )
+    return said if claim.cut is None else f"{said} ({set_by(claim.cut)})"
+
+
+def set_by(cut: CutUsed) -> str:
+    """Where a threshold comes from, in words."""
+    error = "no standard error" if cut.standard_error is None else (
+        f"standard error {percent(cut.standard_error)}"
+    )  # fmt: skip
+    said = f"cut by {one_line(cut.origin, 120)}, {error}"
+    if cut.side == "value":
+        return said
+    return f"{cut.side} {percent(cut.level)} limit of the {said}"
 
 
 def headline(evidence: Evidence, key: str, estimate: Estimate, said: Verdict) -> str:
@@ -159,9 +172,28 @@ def assumptions(
             "The grader is the one its card is about: "
             f"{one_line(grading.card.valid_until_model, 120)}."
         )
+    if claim.cut is not None:
+        given.append(_of_the_cut(claim.cut, claim.alpha))
     if claims > 1:
         given.append(
             f"Error rates hold for each claim by itself: with {claims} claims, the chance that "
             f"some false one is supported is at most the sum of their alphas."
         )
     return given
+
+
+def _of_the_cut(cut: CutUsed, alpha: float) -> str:
+    """What a verdict owes to the cut that set its threshold."""
+    where = f"The threshold is from {one_line(cut.file, 120)} (SHA-256 {cut.sha256[:16]}…): "
+    if cut.side == "value":
+        return (
+            f"{where}the cut is taken as exact. Its own uncertainty, {percent(cut.low)} to "
+            f"{percent(cut.high)} at {percent(cut.level)}, is no part of the error rates."
+        )
+    tail = (1 - cut.level) / 2
+    return (
+        f"{where}the {cut.side} limit of its {percent(cut.level)} interval, {percent(cut.low)} to "
+        f"{percent(cut.high)}, and not its value {percent(cut.value)}, so that the cut's own "
+        f"uncertainty is included: the chance of support though the rate is not "
+        f"{cut.direction} what the panel means is at most about {percent(alpha + tail)}."
+    )

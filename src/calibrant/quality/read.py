@@ -160,6 +160,8 @@ def _of_long(table: pl.DataFrame, subject: str, item: str, score: str) -> Respon
             raise InputError(f"responses row {row + 1}: {name} is empty")
     numbers = _numbers(table[score], score)
     names = {"variant": "variant", "epoch": "epoch", "grader": "grader", "error": "error"}
+    if "answer" in table.columns and not _belongs(table, "answer", item):
+        names["answer"] = "answer"
     more = [pl.col(n).cast(pl.String).alias(to) for n, to in names.items() if n in table.columns]
     trials = table.select(
         pl.col(subject).cast(pl.String).alias("subject"),
@@ -198,7 +200,7 @@ def _matrix(trials: pl.DataFrame, facts: pl.DataFrame, notes: tuple[str, ...]) -
     failed = np.bincount(cell[~there], minlength=size)
     means = np.full(size, np.nan)
     np.divide(total, count, out=means, where=count > 0)
-    keep = ("subject", "item", "variant", "epoch", "grader", "score")
+    keep = ("subject", "item", "variant", "epoch", "grader", "score", "answer")
     return Responses(
         tuple(subjects), tuple(items), means.reshape(shape),
         count.reshape(shape).astype(np.int64), failed.reshape(shape).astype(np.int64), 0.0, 1.0,

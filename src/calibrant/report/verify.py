@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from calibrant._version import __version__
 from calibrant.assurance.assessment import Assessment
 from calibrant.assurance.recompute import claim_differences, overall_differences, recompute
 from calibrant.assurance.suite import Suite, parse_suite
+from calibrant.assurance.thresholds import CutUsed, with_cuts
 from calibrant.bench.trial import Trial
 from calibrant.errors import CalibrantError, InputError
 from calibrant.instruments import NAMES, load
@@ -232,14 +234,15 @@ def _suite(suite: Suite, facts: dict[str, Any], stated: Assessment, text: bytes)
         wrong.append("suite.yaml is not the suite text of assessment.json")
     if facts.get("fingerprint") != suite.fingerprint():
         wrong.append("run.json: fingerprint is not that of its suite")
-    written = _written_suite(text)
+    written = _written_suite(text, {c.name: c.cut for c in suite.claims if c.cut is not None})
     if written.claims != suite.claims:
         wrong.append("run.json: the claims are not those of suite.yaml")
     n = len(suite.claims)
     return _check("suite", wrong, f"{n} claim{'s' * (n != 1)}, as written in suite.yaml")
 
 
-def _written_suite(text: bytes) -> Suite:
+def _written_suite(text: bytes, cuts: Mapping[str, CutUsed]) -> Suite:
+    """The suite as it was written; the files of its cuts are known from the facts of the run."""
     if len(text) > LARGEST_FILE:
         raise InputError("suite.yaml: too large to be a suite")
     try:
@@ -251,6 +254,7 @@ def _written_suite(text: bytes) -> Suite:
         raise InputError("suite.yaml: not valid YAML") from e
     data = _mapping(data, "suite.yaml")
     # The subject may have been given on the command line only.
+    data = with_cuts(data, "suite.yaml", Path(os.devnull), cuts)
     return parse_suite({"subject": "unknown", **data, "max_cost": None}, "suite.yaml")
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from calibrant.assurance.assessment import Assessment, ClaimResult, Operating, Transcript
 from calibrant.assurance.grading import Shown
+from calibrant.assurance.words import set_by
 from calibrant.report import words
 from calibrant.report.path_figure import path_figure
 from calibrant.report.rate_figures import (
@@ -189,6 +190,7 @@ def _numbers(result: ClaimResult) -> list[tuple[str, str]]:
     if_really = "none stated" if claim.if_really is None else words.percent(claim.if_really, 4)
     rows = [
         ("Claimed", f"rate {claim.relation} {words.percent(claim.threshold, 4)}"),
+        *([] if claim.cut is None else [("Threshold from", words.line(set_by(claim.cut), 300))]),
         ("If really", if_really),
         ("Stopping rule", method),
         ("Trials that count", words.count(result.trials)),

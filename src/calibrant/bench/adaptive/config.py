@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -47,6 +47,10 @@ class AdaptFile(Called):
         batch: items chosen together, and in flight together. The next batch follows from the
             answers to all before it, so the outcome is the same for any number of connections.
         seed: of the choice of items and, where providers allow it, the answers.
+        pick: "target", the items that tell most of the score on the whole benchmark, or "random".
+        among: one of this many best items is taken, by the seed.
+        exposure: the largest share of seeds with which an item may be asked.
+        balance: whether categories get items in proportion to their part in the score.
         force: adapt although the bank was found unfit for it.
         max_cost: dollars; begin no batch beyond it.
     """
@@ -56,11 +60,15 @@ class AdaptFile(Called):
     args: dict[str, Any] = Field(default_factory=dict)
     score: str | None = None
     subject: str = Field(min_length=1)
-    at_most: int = Field(50, ge=1)
+    at_most: int = Field(25, ge=1)
     standard_error: float | None = Field(None, gt=0)
     claim: Decision | None = None
     batch: int = Field(4, ge=1, le=1000)
     seed: int = Field(0, ge=0, lt=2**63)
+    pick: Literal["target", "random"] = "target"
+    among: int = Field(1, ge=1)
+    exposure: float | None = Field(None, gt=0, le=1)
+    balance: bool = False
     force: bool = False
     max_cost: float | None = Field(None, gt=0)
     name: str = "adapt"
@@ -74,7 +82,7 @@ class AdaptFile(Called):
         data = self.model_dump(
             mode="json",
             include={"instrument", "args", "score", "subject", "model_args", "generate", "batch",
-                     "seed"},
+                     "seed", "pick", "among", "exposure", "balance"},
         )  # fmt: skip
         return content_hash(data | {"engine": engine})
 

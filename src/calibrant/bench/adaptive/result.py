@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calibrant._text import dumps, one_line
 
+if TYPE_CHECKING:
+    from calibrant._figure import Figure
+
 VERDICT_CODES = {"supported": 0, "refuted": 1, "undetermined": 3}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was known after a batch.
+
+    Attributes:
+        asked: items so far.
+        value, low, high: of the predicted score on the whole benchmark.
+    """
+
+    asked: int
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -17,15 +35,12 @@ class Asked:
 
     Attributes:
         score: null if the trial failed; error says why.
-        value, standard_error: of the predicted score on the whole benchmark after its batch.
     """
 
     item: str
     batch: int
     score: float | None
     error: str | None
-    value: float
-    standard_error: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +52,7 @@ class Adapted:
         value, standard_error, interval, level: the subject's predicted mean score on all
             `benchmark_items` items of the benchmark, asked and not asked, in units of the score.
         asked: the items, in the order they were chosen.
+        path: what was known after each batch.
         failed: of them, how many trials failed.
         stopped: why it ended, in words.
         claim: if one was given, its relation, threshold and verdict.
@@ -58,10 +74,11 @@ class Adapted:
     level: float
     benchmark_items: int
     asked: tuple[Asked, ...]
+    path: tuple[Step, ...]
     failed: int
     stopped: str
     claim: Mapping[str, Any] | None
-    baselines: Mapping[str, Any]
+    baselines: tuple[Mapping[str, Any], ...]
     bank_check: Mapping[str, Any]
     absent: tuple[str, ...]
     input_tokens: int
@@ -84,6 +101,12 @@ class Adapted:
             f"{self.benchmark_items:,} items, from {len(self.asked)} asked"
         )
         return text if self.claim is None else f"{text}; {_said(self.claim)}"
+
+    def plot(self) -> Figure:
+        """How the predicted score settled."""
+        from calibrant.bench.adaptive.figure import path_figure
+
+        return path_figure(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; the field names are the contract of `adapted.json`."""

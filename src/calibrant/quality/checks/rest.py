@@ -46,7 +46,11 @@ class Rest:
 
 
 def item_rest(
-    unit: Floats, *, families: Sequence[str | None] | None = None, level: float = 0.95
+    unit: Floats,
+    *,
+    families: Sequence[str | None] | None = None,
+    trusted: NDArray[np.bool_] | None = None,
+    level: float = 0.95,
 ) -> Rest:
     """Each item's correlation with the rest of the test.
 
@@ -57,6 +61,7 @@ def item_rest(
         unit: shape (subjects, items), in 0–1, NaN where there is none.
         families: of each subject; if given, subjects of a family may resemble each other: standard
             errors are robust to it, with one degree of freedom a family.
+        trusted: shape (items,), which items the rest is made of; by default all.
         level: of the interval.
     """
     seen = ~np.isnan(unit)
@@ -64,10 +69,13 @@ def item_rest(
     scores = np.where(seen, unit, 0.0)
     facility = scores.sum(axis=0) / np.maximum(count, 1)
     x = np.where(seen, scores - facility, 0.0)
-    others = seen.sum(axis=1, keepdims=True) - seen
+    used = seen if trusted is None else seen & trusted
+    kept = np.where(used, x, 0.0)
+    others = used.sum(axis=1, keepdims=True) - used
     rest = np.divide(
-        x.sum(axis=1, keepdims=True) - x, others, out=np.zeros_like(x), where=seen & (others > 0)
-    )
+        kept.sum(axis=1, keepdims=True) - kept, others, out=np.zeros_like(x),
+        where=seen & (others > 0),
+    )  # fmt: skip
     y = np.where(seen, rest - rest.sum(axis=0) / np.maximum(count, 1), 0.0)
     xx, yy, xy = (x * x).sum(axis=0), (y * y).sum(axis=0), (x * y).sum(axis=0)
     usable = (xx > 1e-12) & (yy > 1e-12) & (count >= 4)

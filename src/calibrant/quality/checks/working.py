@@ -14,10 +14,10 @@ from scipy.special import expit, logsumexp
 
 Floats = NDArray[np.float64]
 
-NODES: Floats = np.linspace(-4.0, 4.0, 33)
+NODES: Floats = np.linspace(-4.0, 4.0, 65)
 WEIGHTS: Floats = np.exp(-(NODES**2) / 2) / np.exp(-(NODES**2) / 2).sum()
-"""Abilities are standard normal, on a grid that is dense enough for up to about 100 items' worth
-of information; posteriors narrower than a step are told apart by the likelihood at the nodes."""
+"""Abilities are standard normal, on a grid. Posteriors may be about as narrow as its step, 1/8:
+their means still lie between the nodes."""
 
 SLOPE_SD, INTERCEPT_SD = 2.0, 3.0
 """Weak normal priors around 0: finite estimates where all are right, no opinion about signs."""
@@ -45,9 +45,17 @@ class Working:
         return mean
 
     @property
+    def spread(self) -> Floats:
+        """Shape (subjects,): posterior standard deviations."""
+        square = self.posterior @ NODES**2 - self.ability**2
+        deviation: Floats = np.sqrt(np.maximum(square, 0.0))
+        return deviation
+
+    @property
     def probability(self) -> Floats:
-        """Shape (subjects, items): expected scores, in 0–1, averaged over the posterior."""
-        return self.posterior @ self.at_nodes
+        """Shape (subjects, items): expected scores, in 0–1, at posterior means."""
+        p: Floats = expit(self.ability[:, None] * self.slope + self.intercept)
+        return p
 
     @property
     def at_nodes(self) -> Floats:
@@ -102,7 +110,7 @@ def work(
         if moved < tolerance:
             break
     posterior = posterior_of(right, wrong, a, d)
-    return Working(a, d, _slope_errors(right, seen, posterior, a, d), posterior)
+    return Working(a, d, slope_errors(right, seen, posterior, a, d), posterior)
 
 
 def _first(right: Floats, wrong: Floats) -> tuple[Floats, Floats]:
@@ -137,7 +145,7 @@ def _climb(r: Floats, n: Floats, a: Floats, d: Floats) -> tuple[Floats, Floats]:
     return a, d
 
 
-def _slope_errors(
+def slope_errors(
     right: Floats, seen: NDArray[np.bool_], posterior: Floats, a: Floats, d: Floats
 ) -> Floats:
     """From the cross-products of subjects' marginal scores, with the priors' curvature."""

@@ -40,7 +40,7 @@ def alpha(x: Floats) -> float:
     """
     items, total = spread(x)
     k = x.shape[1]
-    return k / (k - 1) * (1.0 - float(items.sum()) / total)
+    return float(k / (k - 1) * (1.0 - float(items.sum()) / total))
 
 
 def standardised_alpha(x: Floats) -> float:
@@ -92,7 +92,7 @@ def kr21(x: Floats) -> float:
         raise InputError("KR-21: wanted scores of 0 and 1")
     n, k = x.shape
     mean = float(x.sum(axis=1).mean())
-    return k / (k - 1) * (1.0 - mean * (k - mean) / (k * total * (n - 1) / n))
+    return float(k / (k - 1) * (1.0 - mean * (k - mean) / (k * total * (n - 1) / n)))
 
 
 def cluster_alpha(x: Floats, clusters: Ints) -> float:

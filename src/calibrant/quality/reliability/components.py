@@ -6,12 +6,13 @@ Cronbach, Gleser, Nanda and Rajaratnam (1972); Brennan, *Generalizability Theory
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from calibrant.errors import InputError
@@ -19,7 +20,15 @@ from calibrant.quality.reliability.coefficients import Floats, Ints
 from calibrant.quality.responses import Responses
 from calibrant.stats.variance.cells import cell_components
 from calibrant.stats.variance.components import RESIDUAL, VarianceComponents
-from calibrant.stats.variance.layout import FACETS, REPLICATE, SUBJECT, Facet, Layout, layout, shares
+from calibrant.stats.variance.layout import (
+    FACETS,
+    REPLICATE,
+    SUBJECT,
+    Facet,
+    Layout,
+    layout,
+    shares,
+)
 
 PARTS = 20
 """Parts in which subjects, and items, are left out for intervals."""
@@ -128,27 +137,56 @@ class Generalizability:
         return data
 
 
+@dataclass(frozen=True)
+class _Errors:
+    """What coefficients are made of."""
+
+    universe: float
+    relative: float
+    absolute: float
+    mean: float
+    mean_variance: float
+    relative_kept: float = 0.0
+    absolute_kept: float = 0.0
+
+    def coefficient(self, name: str, cut: float | None, items: float = 1.0) -> float:
+        """Eρ² ("relative"), Φ ("absolute") or Φ(λ) ("cut"), with so many times the items.
+
+        0 if subjects do not differ.
+        """
+        if self.universe <= 0:
+            return 0.0
+        away = 0.0
+        if name == "cut":
+            # The squared distance, freed of its own error.
+            away = max((self.mean - (cut or 0.0)) ** 2 - self.mean_variance, 0.0)
+        order = name == "relative"
+        error, kept = (
+            (self.relative, self.relative_kept) if order else (self.absolute, self.absolute_kept)
+        )
+        error = kept + (error - kept) / items
+        return (self.universe + away) / (self.universe + away + error)
+
+
 @dataclass(frozen=True, eq=False)
 class _Point:
     """The point estimates of one table."""
 
     plan: Layout
     found: VarianceComponents
-    universe: float
-    relative: float
-    absolute: float
-    relative_kept: float
-    absolute_kept: float
-    mean: float
-    mean_variance: float
+    errors: _Errors
 
-    def ratio(self, error: float) -> float:
-        return self.universe / (self.universe + error)
 
-    def at_cut(self, cut: float) -> float:
-        """Φ(λ) with the squared distance freed of its own error."""
-        away = max((self.mean - cut) ** 2 - self.mean_variance, 0.0)
-        return (self.universe + away) / (self.universe + away + self.absolute)
+def crossed(x: Floats) -> tuple[float, float, float, float]:
+    """Mean and components of subject, item and residual of a matrix without holes, at least 0."""
+    n, k = x.shape
+    rows, columns, mean = x.mean(axis=1), x.mean(axis=0), float(x.mean())
+    total = float(((x - mean) ** 2).sum())
+    one = k * float(((rows - mean) ** 2).sum())
+    other = n * float(((columns - mean) ** 2).sum())
+    rest = max(total - one - other, 0.0) / ((n - 1) * (k - 1))
+    subject = max((one / (n - 1) - rest) / k, 0.0)
+    return mean, subject, max((other / (k - 1) - rest) / n, 0.0), rest
 
 
 def generalizability(
@@ -181,32 +219,33 @@ def generalizability(
     table = long_table(responses)
     wanted = _wanted(table, facets)
     point = _point(table, wanted)
-    if point.universe <= 0:
+    whole = point.errors
+    if whole.universe <= 0:
         raise InputError(
             "reliability: subjects differ no more than chance would make them, so there is none"
         )
     scale = responses.high - responses.low
     where = None if cut is None else (cut - responses.low) / scale
     statistics = ["relative", "absolute"] + ([] if where is None else ["cut"])
-    values = {name: _coefficient(point, name, where) for name in statistics}
+    values = {name: whole.coefficient(name, where) for name in statistics}
     own = np.arange(len(responses.subjects)) if families is None else families
-    ends, note = _intervals(table, wanted, own, responses.subjects, values, where, level, seed)
+    ends, note = _intervals(responses, table, wanted, own, values, where, level, seed)
     items = _items(point.plan)
     results = {name: (values[name], *ends[name]) for name in statistics}
-    kept = {"relative": point.relative_kept, "absolute": point.absolute_kept}
-    error = {"relative": point.relative, "absolute": point.absolute}
+    kept = {"relative": whole.relative_kept, "absolute": whole.absolute_kept}
+    error = {"relative": whole.relative, "absolute": whole.absolute}
     needed = tuple(
         Needed(
             symbol, target,
-            _needed(target, items, point.universe, error[name], kept[name]),
+            _needed(target, items, whole.universe, error[name], kept[name]),
             *(_at_end(target, items, end, kept[name]) for end in reversed(results[name][1:])),
         )
         for name, symbol in (("relative", "Eρ²"), ("absolute", "Φ"))
         for target in targets
     )  # fmt: skip
     return Generalizability(
-        point.plan.facets, _components(point, level), items, point.universe, point.relative,
-        point.absolute, point.relative_kept, point.absolute_kept, results["relative"],
+        point.plan.facets, _components(point, level), items, whole.universe, whole.relative,
+        whole.absolute, whole.relative_kept, whole.absolute_kept, results["relative"],
         results["absolute"], where, results.get("cut"), needed, note,
     )  # fmt: skip
 
@@ -226,10 +265,9 @@ def long_table(responses: Responses) -> pl.DataFrame:
         )
     else:
         row, column = np.nonzero(responses.observed)
-        # Enumerations, so that a hundred thousand names are not written out.
         table = pl.DataFrame({
-            "subject": pl.Series(responses.subjects)[row], "item": pl.Series(responses.items)[column],
-            "score": responses.unit[row, column],
+            "subject": pl.Series(responses.subjects)[row],
+            "item": pl.Series(responses.items)[column], "score": responses.unit[row, column],
         }).with_columns(variant=pl.lit(""), epoch=pl.lit(1), grader=pl.lit(""))  # fmt: skip
     if clusters is not None and 1 < len(set(clusters)) < len(clusters) and None not in clusters:
         names = pl.DataFrame({"item": list(responses.items), "cluster": clusters})
@@ -268,15 +306,8 @@ def _point(table: pl.DataFrame, wanted: Sequence[str]) -> _Point:
         for kind in ("relative", "absolute")[0 if SUBJECT in own else 1 :]:
             sums[kind] += error
             sums[f"{kind}_kept"] += error * fixed
-    return _Point(plan, found, value[SUBJECT], mean=found.mean, mean_variance=found.mean_se**2,
-                  **sums)  # fmt: skip
-
-
-def _coefficient(point: _Point, name: str, cut: float | None) -> float:
-    if name == "cut":
-        assert cut is not None
-        return point.at_cut(cut)
-    return point.ratio(point.relative if name == "relative" else point.absolute)
+    errors = _Errors(value[SUBJECT], mean=found.mean, mean_variance=found.mean_se**2, **sums)
+    return _Point(plan, found, errors)
 
 
 def _items(plan: Layout) -> float:
@@ -299,10 +330,10 @@ def _components(point: _Point, level: float) -> tuple[Component, ...]:
 
 
 def _intervals(
+    responses: Responses,
     table: pl.DataFrame,
     wanted: Sequence[str],
     families: Ints,
-    subjects: Sequence[str],
     values: dict[str, float],
     cut: float | None,
     level: float,
@@ -311,38 +342,36 @@ def _intervals(
     """Delete-a-part jackknife over subjects and over items, both variances added."""
     rng = np.random.default_rng(seed)
     unit = "cluster" if "cluster" in wanted else "item"
-    drawn = table[unit].unique(maintain_order=True)
-    family = pl.DataFrame({"subject": list(subjects), "unit": families})
+    names = responses.items if unit == "item" else tuple(dict.fromkeys(table["cluster"]))
+    refit = _refit(responses, table, wanted, families, unit, names)
     variance = dict.fromkeys(values, 0.0)
     free = math.inf
     none: dict[str, tuple[float | None, float | None]] = dict.fromkeys(values, (None, None))
-    for name, units in (("subject", int(families.max()) + 1), (unit, drawn.len())):
+    if any(v >= 1 - 1e-12 for v in values.values()):
+        return none, "no intervals: no error is left"
+    for name, units in ((SUBJECT, int(families.max()) + 1), (unit, len(names))):
         if units < 8:
-            what = "families of subjects" if name == "subject" else f"{name}s"
+            what = "families of subjects" if name == SUBJECT else f"{name}s"
             return none, f"no intervals: wanted at least 8 {what}, got {units}"
         parts = min(units, PARTS)
         part = rng.permutation(units) % parts
-        if name == "subject":
-            key = family.select("subject", part=pl.Series(part[family["unit"].to_numpy()]))
-        else:
-            key = pl.DataFrame({unit: drawn, "part": part})
-        marked = table.join(key, on=name, how="left")
         logs: dict[str, list[float]] = {v: [] for v in values}
         for p in range(parts):
+            kept = part != p
             try:
-                point = _point(marked.filter(pl.col("part") != p), wanted)
+                left = refit(name, kept)
             except InputError as e:
                 return none, f"no intervals: without some {name}s, {e}"
+            # Brought back to all the items, so that parts of unequal size do not count as spread.
+            times = 1.0 if name == SUBJECT else units / float(kept.sum())
             for v in values:
-                left = _coefficient(point, v, cut) if point.universe > 0 else 0.0
-                if left >= 1 - 1e-12:
+                value = left.coefficient(v, cut, times)
+                if value >= 1 - 1e-12:
                     return none, "no intervals: without some of the table no error is left"
-                logs[v].append(math.log(1.0 - left))
+                logs[v].append(math.log(1.0 - value))
         for v, found in logs.items():
             variance[v] += (parts - 1) ** 2 / parts * float(np.var(found, ddof=1))
         free = min(free, parts - 1)
-    if any(v >= 1 - 1e-12 for v in values.values()):
-        return none, "no intervals: no error is left"
     t = float(stdtrit(free, (1 + level) / 2))
     ends: dict[str, tuple[float | None, float | None]] = {}
     for v, value in values.items():
@@ -351,9 +380,35 @@ def _intervals(
     return ends, f"intervals by leaving out parts of the subjects and of the {unit}s"
 
 
-def _needed(
-    target: float, items: float, universe: float, error: float, kept: float
-) -> int | None:
+def _refit(
+    responses: Responses,
+    table: pl.DataFrame,
+    wanted: Sequence[str],
+    families: Ints,
+    unit: str,
+    names: Sequence[str],
+) -> Callable[[str, NDArray[np.bool_]], _Errors]:
+    """The errors without some families of subjects, or without some items (or clusters)."""
+    plain = unit == "item" and responses.complete and table.height == responses.scores.size
+
+    def of_matrix(name: str, kept: NDArray[np.bool_]) -> _Errors:
+        x = responses.unit[kept[families]] if name == SUBJECT else responses.unit[:, kept]
+        if min(x.shape) < 2:
+            raise InputError("too few are left")
+        mean, s, i, r = crossed(x)
+        n, k = x.shape
+        return _Errors(s, r / k, (i + r) / k, mean, s / n + i / k + r / (n * k))
+
+    def of_table(name: str, kept: NDArray[np.bool_]) -> _Errors:
+        mark = kept[families] if name == SUBJECT else kept
+        of = responses.subjects if name == SUBJECT else names
+        chosen = [n for n, m in zip(of, mark, strict=True) if m]
+        return _point(table.filter(pl.col(name).is_in(chosen)), wanted).errors
+
+    return of_matrix if plain else of_table
+
+
+def _needed(target: float, items: float, universe: float, error: float, kept: float) -> int | None:
     """Items at which universe / (universe + error) reaches the target."""
     if not 0 < target < 1:
         raise InputError(f"target: wanted strictly between 0 and 1, got {target!r}")

@@ -100,11 +100,13 @@ def conditional(
     found = []
     for i, name in enumerate(subjects):
         at = there[i]
-        ends, method = _interval(x[i, at], None if clusters is None else clusters[at], binary, level)
-        ends = (None, None) if ends is None else (low + scale * ends[0], low + scale * ends[1])
+        ends, method = _interval(
+            x[i, at], None if clusters is None else clusters[at], binary, level
+        )
+        limits = (None, None) if ends is None else (low + scale * ends[0], low + scale * ends[1])
         found.append(
             SubjectError(name, low + scale * float(mean[i]), int(count[i]),
-                         scale * float(absolute[i]), scale * float(relative[i]), *ends)
+                         scale * float(absolute[i]), scale * float(relative[i]), *limits)
         )  # fmt: skip
     binomial = mean * (1 - mean) / (count - 1)
     whole = float(binomial.sum())
@@ -132,7 +134,8 @@ def errors(x: Floats, clusters: Ints | None = None) -> Floats:
     count = there.sum(axis=1)
     apart = np.where(there, x - (np.nansum(x, axis=1) / np.maximum(count, 1))[:, None], 0.0)
     if clusters is None:
-        return np.sqrt((apart**2).sum(axis=1) / (count * np.maximum(count - 1, 1)))
+        own: Floats = np.sqrt((apart**2).sum(axis=1) / (count * np.maximum(count - 1, 1)))
+        return own
     size = int(clusters.max()) + 1
     sums, met = np.zeros((size, x.shape[0])), np.zeros((size, x.shape[0]))
     np.add.at(sums, clusters, apart.T)

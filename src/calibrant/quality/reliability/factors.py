@@ -7,6 +7,7 @@ likelihood is not. Nothing of size items × items is formed for one factor.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from scipy.optimize import minimize
 
 from calibrant.errors import InputError
 from calibrant.quality.reliability.coefficients import Floats, Ints, spread
+
+STEPS = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +73,58 @@ def one_factor(x: Floats) -> Factor:
     off = d.T @ (d.sum(axis=1)) - own
     start = off / np.sqrt(max(float(off.sum()), 1e-6 * float(own.sum())))
 
+    def across(v: Floats) -> Floats:
+        # Many small products: threads of a matrix library would only wait for each other.
+        to: Floats = np.einsum("ij,i->j", d, np.einsum("ij,j->i", d, v)) - own * v
+        return to
+
+    v = _minres(across, start)
+    v = v if v.sum() >= 0 else -v
+    loadings = np.zeros(x.shape[1])
+    loadings[vary] = v * scale
+    return Factor(loadings, int((v**2 > own * (1 + 1e-6)).sum()))
+
+
+def _minres(across: Callable[[Floats], Floats], start: Floats) -> Floats:
+    """Loadings v for which the covariances off the diagonal are nearest to v v'.
+
+    There v is the first eigenvector of the covariances with v² on the diagonal, and its squared
+    length their eigenvalue: powers find both, unless no eigenvalue stands out.
+
+    Args:
+        across: from v to the product of the covariances off the diagonal with it.
+    """
+    v = start
+    for _ in range(STEPS):
+        to = across(v) + v**3
+        length, before = float(np.sqrt(to @ to)), float(np.sqrt(v @ v))
+        if length <= 1e-300 or before <= 1e-300:
+            break
+        new = to / np.sqrt(length * before)
+        moved = float(np.abs(new - v).max())
+        v = new
+        if moved <= 1e-9 * float(np.abs(v).max()):
+            return np.asarray(v)
+    return _searched(across, start)
+
+
+def _searched(across: Callable[[Floats], Floats], start: Floats) -> Floats:
+    """The same by a search, where no eigenvalue stands out."""
+
     def loss(v: Floats) -> tuple[float, Floats]:
-        to = d.T @ (d @ v) - own * v
-        norm = float(v @ v)
+        to, norm = across(v), float(v @ v)
         value = -2.0 * float(v @ to) + norm**2 - float((v**4).sum())
         return value, 4.0 * (norm * v - v**3 - to)
 
     found = minimize(
         loss, start, jac=True, method="L-BFGS-B",
-        options={"maxiter": 3000, "maxfun": 5000, "ftol": 1e-15, "gtol": 1e-9 * own.size},
+        options={"maxiter": 3000, "maxfun": 5000, "ftol": 1e-15, "gtol": 1e-9},
     )  # fmt: skip
-    slope = float(np.abs(loss(found.x)[1]).max())
-    if not slope < 1e-4 * max(1.0, float(np.abs(found.x).max()) * float(found.x @ found.x)):
+    v: Floats = found.x
+    slope = float(np.abs(loss(v)[1]).max())
+    if not slope < 1e-4 * max(1.0, float(np.abs(v).max()) * float(v @ v)):
         raise InputError("ω: the search for one factor does not converge")
-    v = found.x if found.x.sum() >= 0 else -found.x
-    loadings = np.zeros(x.shape[1])
-    loadings[vary] = v * scale
-    return Factor(loadings, int((v**2 > own * (1 + 1e-6)).sum()))
+    return v
 
 
 def omega(x: Floats) -> tuple[float, float]:
@@ -147,13 +185,5 @@ def _one_of_covariances(phi: Floats) -> Floats:
     off = phi - np.diag(np.diag(phi))
     start = off.sum(axis=1) / np.sqrt(max(float(off.sum()), 1e-6))
 
-    def loss(v: Floats) -> tuple[float, Floats]:
-        rest = np.outer(v, v) - phi
-        np.fill_diagonal(rest, 0.0)
-        return float((rest**2).sum()), 4.0 * rest @ v
-
-    found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-16, "gtol": 1e-10}
-    )
-    v: Floats = found.x if found.x.sum() >= 0 else -found.x
-    return v
+    v = _minres(lambda u: off @ u, start)
+    return v if v.sum() >= 0 else -v

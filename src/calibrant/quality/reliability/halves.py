@@ -78,7 +78,7 @@ def split_halves(
     Raises:
         InputError: for fewer than 4 units, or sums that do not differ.
     """
-    _, total = spread(x)
+    _, _total = spread(x)
     units = np.arange(x.shape[1]) if clusters is None else clusters
     count = int(units.max()) + 1
     if count < 4:
@@ -124,9 +124,7 @@ def _splits(units: int, most: int, seed: int) -> tuple[Floats, bool]:
     every = comb(units, half) // (2 if units % 2 == 0 else 1)
     if every <= most:
         # With an even number, the unit 0 names the first half, so that no split counts twice.
-        chosen = [
-            c for c in combinations(range(units), half) if units % 2 or 0 in c
-        ]
+        chosen = [c for c in combinations(range(units), half) if units % 2 or 0 in c]
         first = np.zeros((units, len(chosen)))
         for s, c in enumerate(chosen):
             first[list(c), s] = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +97,7 @@ def rank_reliability(
             subjects[a], subjects[b], float(abs(difference[a, b])), float(np.sqrt(variance[a, b])),
             float(right[a, b]),
         )
-        for a, b in zip(order[:-1], order[1:], strict=True)
+        for a, b in itertools.pairwise(order)
     )  # fmt: skip
     sure = float(np.mean([n.right >= SURE for n in found]))
     return Ranks(

@@ -1,0 +1,1 @@
+"""Where does good enough begin? Thresholds from panels, groups, banks and costs, with errors."""
