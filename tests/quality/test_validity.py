@@ -97,13 +97,16 @@ def test_same_seed_same_numbers(files):
     assert json.dumps(one) == json.dumps(two)
 
 
-def test_traits_and_methods_make_a_matrix(files):
+def test_traits_and_methods_make_a_matrix(files, capsys):
     found = validity(files / "responses.csv", items=files / "items.csv", by="category",
                      method="form", family_pattern="^(maker[0-9]+)-",
                      parts=["discriminant"])  # fmt: skip
     assert len(found.measures) == 8 and found.mtmm is not None
     assert found.mtmm.convergent.value > found.mtmm.different.value
     assert found.mtmm.exceptions[1] == 4 * 2 * 3
+    assert call("items", "validity", files / "responses.csv", "--items", files / "items.csv",
+                "--by", "category", "--method", "form", "--part", "discriminant") == 0  # fmt: skip
+    assert "Traits and methods" in capsys.readouterr().out
     # Nothing is known of the form: sharing it adds nothing.
     effect = found.mtmm.method_effect
     assert effect.low < 0 < effect.high

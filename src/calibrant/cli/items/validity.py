@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.source import source_options
 
 if TYPE_CHECKING:
     from calibrant.quality.validity import Validity
 
 PARTS = ("pairs", "discriminant", "factors", "capability", "redundancy", "agreement")
+
+_READING = {"items": "items_table", "subjects": "subjects_table", "subject": "subject_column",
+            "item": "item_column", "score": "score_column"}  # fmt: skip
+"""Arguments of `read_responses` by the names of `source_options`."""
 
 
 def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
@@ -28,6 +33,8 @@ def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str]
               help="A second fact: measures are cells of --by and it.")  # fmt: skip
 @click.option("--measures", callback=_list, metavar="A,B,…",
               help="Columns of a plain table that are scores; the rest are facts.")  # fmt: skip
+@click.option("--reverse", callback=_list, metavar="A,B,…",
+              help="Measures on which less is better: turned round.")  # fmt: skip
 @click.option("--family", metavar="COLUMN", help="Who is related: a fact about subjects.")
 @click.option("--family-pattern", metavar="REGEX",
               help="Or the first group of this in their names.")  # fmt: skip
@@ -43,14 +50,7 @@ def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str]
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS),
               help="Only this part; may be repeated.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Means of measures as they are, not standardised.")
-@click.option("--items", metavar="TABLE", help="What is known about items.")
-@click.option("--subjects", metavar="TABLE", help="What is known about subjects.")
-@click.option("--grader", metavar="NAME", help="Whose scores, where there are several.")
-@click.option("--layout", type=click.Choice(["wide", "long"]))
-@click.option("--subject-column", "subject", metavar="COLUMN")
-@click.option("--item-column", "item", metavar="COLUMN")
-@click.option("--score-column", "score", metavar="COLUMN")
-@click.option("--limits", type=float, nargs=2, metavar="LOW HIGH", help="Of scores.")
+@source_options
 @click.option("--level", type=float, default=0.95, show_default=True)
 @click.option("--cover", type=float, default=0.9, show_default=True,
               help="Of intervals of predictions.")  # fmt: skip
@@ -79,6 +79,8 @@ def cli(
     from calibrant._text import dumps
     from calibrant.quality.validity import validity
 
+    for name, flag in _READING.items():
+        options[name] = options.pop(flag)
     source = responses[0] if len(responses) == 1 else list(responses)
     found = validity(source, parts=parts or None, standardize=not raw, **options)
     if figure is not None:

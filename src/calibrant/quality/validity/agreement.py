@@ -136,7 +136,7 @@ def agreement(
         other = others[j] if at is None else measures.values[:, at]
         rng = np.random.default_rng([seed, 1, j])
         mine = measures.values[:, j]
-        tau = _tau(mine, other, family, level)
+        tau = family_tau(mine, other, family, level)
         rank, line = estimates(_both(mine, other), measures.family, level=level)
         rest = np.delete(usual, j)
         sd = float(rest.std(ddof=1)) if rest.size >= 4 else 0.0
@@ -165,7 +165,7 @@ def _both(x: Floats, y: Floats) -> Any:
     return statistic
 
 
-def _tau(x: Floats, y: Floats, family: Ints, level: float) -> Estimate:
+def family_tau(x: Floats, y: Floats, family: Ints, level: float) -> Estimate:
     """τ-b with the jackknife of families, on Fisher's scale."""
     every = kendall_without(x, y, family)
     groups = every.size - 1

@@ -84,15 +84,6 @@ def kendall_without(x: Floats, y: Floats, family: Ints) -> Floats:
     return np.asarray(np.where(under > 0, every[:, 0] / np.where(under > 0, under, 1.0), np.nan))
 
 
-def disattenuated(r: Floats, reliability: Floats) -> Floats:
-    """Correlations of what the measures would be without error (Spearman 1904); may exceed 1.
-
-    NaN where a reliability is not above 0: nothing repeatable is measured.
-    """
-    good = np.where(reliability > 0, reliability, np.nan)
-    return np.asarray(r / np.sqrt(np.outer(good, good)))
-
-
 def first_component(values: Floats) -> Floats:
     """Scores of subjects on the first principal component of standardised columns.
 

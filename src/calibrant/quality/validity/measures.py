@@ -16,6 +16,7 @@ from calibrant.errors import InputError
 from calibrant.quality.families import codes, families, family_notes
 from calibrant.quality.read import read_responses
 from calibrant.quality.responses import Responses
+from calibrant.quality.validity.correlations import standard
 from calibrant.records.frames import table_of
 
 Floats = NDArray[np.float64]
@@ -122,6 +123,7 @@ def measures_of(
     *,
     by: str | None = None,
     method: str | None = None,
+    reverse: Sequence[str] = (),
     family: str | None = None,
     family_pattern: str | None = None,
     date: str | None = None,
@@ -136,6 +138,7 @@ def measures_of(
         by: the fact about items by which they make up measures, such as category; by default
             every item (every column of a plain table of benchmarks) is a measure.
         method: a second fact; the measures are then the cells of `by` and it.
+        reverse: measures on which less is better; their scores are turned round.
         family, family_pattern: as `calibrant.quality.families.families`.
         date: a fact about the subjects, such as a date of release (texts that sort: 2025-01-31).
 
@@ -166,9 +169,15 @@ def measures_of(
     of = families(chosen, family, family_pattern)
     notes += family_notes(of)
     parts = tuple(chosen.scores[:, w] for w in which) if by is not None else ()
-    values = np.column_stack([mean_scores(p) for p in parts]) if parts else chosen.scores
+    scores = chosen.scores
+    turned = _turned(names, reverse)
+    if turned.any():
+        parts = tuple(-p if t else p for p, t in zip(parts, turned, strict=False))
+        scores = np.where(turned, -scores, scores) if not parts else scores
+    values = np.column_stack([mean_scores(p) for p in parts]) if parts else scores
     names, values, parts, traits, methods = _varied(names, values, parts, traits, methods, notes)
     family_codes = _with_copies(chosen, codes(of), notes)
+    notes += _against(names, values)
     reliability = np.array([reliability_of(p) for p in parts] or [np.nan] * len(names))
     return Measures(
         chosen.subjects, names, values, family_codes, parts, reliability, traits, methods,
@@ -251,6 +260,14 @@ def _groups(
     return names, which, tuple(c[0] for c in cells), tuple(c[1] for c in cells)
 
 
+def _turned(names: tuple[str, ...], reverse: Sequence[str]) -> NDArray[np.bool_]:
+    for name in reverse:
+        if name not in names:
+            known = one_line(", ".join(names), 160)
+            raise InputError(f"reverse: no measure {one_line(name, 60)!r}; there are {known}")
+    return np.array([n in set(reverse) for n in names])
+
+
 def _varied(
     names: tuple[str, ...],
     values: Floats,
@@ -276,6 +293,19 @@ def _varied(
         return tuple(xs[i] for i in keep) if xs else ()
 
     return kept(names), values[:, keep], kept(parts), kept(traits), kept(methods)
+
+
+def _against(names: tuple[str, ...], values: Floats) -> list[str]:
+    """Measures that fall as the others rise: in means they count against them."""
+    z = standard(values)
+    rest = z.sum(axis=1, keepdims=True) - z
+    falls = [n for n, r in zip(names, (z * standard(rest)).mean(axis=0), strict=True) if r < 0]
+    if not falls:
+        return []
+    return [
+        f"{len(falls)} measures fall as the others rise ({one_line(', '.join(falls[:4]), 160)}"
+        f"{', …' if len(falls) > 4 else ''}); if less is better there, turn them round (reverse)"
+    ]
 
 
 def _with_copies(responses: Responses, family: Ints, notes: list[str]) -> Ints:

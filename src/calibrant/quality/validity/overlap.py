@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.validity.correlations import (
-    disattenuated,
     first_component,
     pearson,
     ranks,
@@ -27,15 +26,13 @@ from calibrant.quality.validity.correlations import (
     standard,
 )
 from calibrant.quality.validity.measures import Measures, reliability_of
-from calibrant.quality.validity.spread import Estimate, estimates
+from calibrant.quality.validity.spread import Estimate, corrected, estimates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MOST_PARTIAL = 24
 """Measures beyond which partial correlations of all pairs are not computed."""
-
-ABOVE_ONE = "above 1: the same up to error, or the reliabilities are too low"
 
 
 @dataclass(frozen=True)
@@ -114,29 +111,19 @@ def pairs(measures: Measures, *, level: float = 0.95) -> tuple[Pair, ...]:
 
     def true(rows: Ints) -> Floats:
         reliability = np.array([reliability_of(p[rows]) for p in measures.parts])
-        return disattenuated(pearson(measures.values[rows]), reliability)[one, two]
+        root = np.sqrt(np.where(reliability > 0, reliability, np.nan))
+        return np.column_stack([plain(rows), root[one] * root[two]])
 
     nothing = [Estimate(None, None, None, level, "the error of scores is not known")] * one.size
     seen = estimates(plain, measures.family, level=level)
     order = estimates(ranked, measures.family, level=level)
-    bounds = (-1.0, 1.0)
-    pure = (
-        [_above(e) for e in estimates(true, measures.family, scale="plain", level=level,
-                                      bounds=bounds)]
-        if known else nothing
-    )  # fmt: skip
+    pure = corrected(true, measures.family, level=level) if known else nothing
     partial = _partials(measures, level)
     names = measures.names
     return tuple(
         Pair(names[a], names[b], *four)
         for a, b, *four in zip(one, two, seen, order, pure, partial, strict=True)
     )
-
-
-def _above(found: Estimate) -> Estimate:
-    if found.value is not None and found.value > 1:
-        return Estimate(found.value, found.low, found.high, found.level, ABOVE_ONE)
-    return found
 
 
 def _partials(measures: Measures, level: float) -> list[Estimate]:

@@ -100,6 +100,7 @@ def predict(
     criterion: Sequence[float | None] | Floats | str,
     *,
     name: str = "criterion",
+    only: Sequence[str] | None = None,
     level: float = 0.95,
     cover: float = 0.9,
 ) -> tuple[Prediction, ...]:
@@ -109,6 +110,7 @@ def predict(
         criterion: one number a subject, NaN or None where it is not known; or the name of a
             measure, which the others then predict.
         name: what to call it.
+        only: the measures to predict it from, each by itself; by default every one.
         level: of the intervals of R² and gain.
         cover: of intervals of predictions.
 
@@ -140,9 +142,10 @@ def predict(
         raise InputError(f"criterion: {one_line(name, 60)} is {y[0]:g} for all")
     family = np.unique(some.family, return_inverse=True)[1].ravel()
     z = standard(some.values)
+    chosen = range(len(some.names)) if only is None else [some.index(n) for n in only]
     return tuple(
         _one(some, z, j, skip, y, family, name, level, cover)
-        for j in range(len(some.names)) if j != skip and z[:, j].any()
+        for j in chosen if j != skip and z[:, j].any()
     )  # fmt: skip
 
 

@@ -97,7 +97,11 @@ class Redundancy:
 
 
 def redundancy(
-    measures: Measures, *, level: float = 0.95, standardize: bool = True, seed: int = 0
+    measures: Measures,
+    *,
+    level: float = 0.95,
+    standardize: bool = True,
+    seed: int = 0,
 ) -> Redundancy:
     """How far each measure is predictable from the others, and which can be left out.
 
@@ -113,35 +117,40 @@ def redundancy(
     Raises:
         InputError: for fewer than three measures or four families.
     """
-    n, k = measures.values.shape
+    k = len(measures.names)
     if k < 3 or measures.families < 4:
         raise InputError(
             "redundancy: wanted at least 3 measures and 4 families, "
             f"got {k} and {measures.families}"
         )
     folds = folds_of(measures.family)
-    predicted = []
-    for j in range(k):
-        x, y = np.delete(measures.values, j, axis=1), measures.values[:, j]
-        out, mean = np.empty(n), np.empty(n)
-        for fold in range(int(folds.max()) + 1):
-            test = folds == fold
-            out[test], mean[test] = ridge(x[~test], y[~test], x[test]), y[~test].mean()
-        loss, null = (y - out) ** 2, (y - mean) ** 2
-        found = estimates(_ratio(loss, null), measures.family, scale="plain", level=level)[0]
-        fitted = _least_squares(x, y)
-        reliability = float(measures.reliability[j])
-        known = np.isfinite(reliability)
-        predicted.append(Predicted(
-            measures.names[j], _capped(found), 1 - float(((y - fitted) ** 2).sum()
-                                                         / ((y - y.mean()) ** 2).sum()),
-            float(np.sqrt(loss.mean())),
-            float(np.sqrt(max(1 - reliability, 0.0) * y.var(ddof=1))) if known else None,
-            reliability - (found.value or 0.0) if known and found.value is not None else None,
-        ))  # fmt: skip
     return Redundancy(
-        tuple(predicted), _steps(measures, standardize, seed), _repeat(measures, standardize)
+        tuple(predicted_by_others(measures, j, folds, level) for j in range(k)),
+        _steps(measures, standardize, seed),
+        _repeat(measures, standardize),
     )
+
+
+def predicted_by_others(measures: Measures, j: int, folds: Ints, level: float) -> Predicted:
+    """How well the other measures predict number `j`, each fold of families held out in turn."""
+    n = len(measures.subjects)
+    x, y = np.delete(measures.values, j, axis=1), measures.values[:, j]
+    out, mean = np.empty(n), np.empty(n)
+    for fold in range(int(folds.max()) + 1):
+        test = folds == fold
+        out[test], mean[test] = ridge(x[~test], y[~test], x[test]), y[~test].mean()
+    loss, null = (y - out) ** 2, (y - mean) ** 2
+    found = estimates(_ratio(loss, null), measures.family, scale="plain", level=level)[0]
+    fitted = _least_squares(x, y)
+    reliability = float(measures.reliability[j])
+    known = np.isfinite(reliability)
+    own = reliability - found.value if known and found.value is not None else None
+    return Predicted(
+        measures.names[j], _capped(found),
+        1 - float(((y - fitted) ** 2).sum() / ((y - y.mean()) ** 2).sum()),
+        float(np.sqrt(loss.mean())),
+        float(np.sqrt(max(1 - reliability, 0.0) * y.var(ddof=1))) if known else None, own,
+    )  # fmt: skip
 
 
 def folds_of(family: Ints, most: int = MOST_FOLDS) -> Ints:

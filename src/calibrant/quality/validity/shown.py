@@ -26,8 +26,8 @@ class Shown:
 
 def tables_of(found: Validity) -> list[Shown]:
     """The tables of a result; those without rows are left out."""
-    makers = (_measures, _traits, _pairs, _factors, _ability, _redundant, _dropped, _agreement,
-              _predictions)  # fmt: skip
+    makers = (_measures, _traits, _methods, _pairs, _factors, _loadings, _ability, _redundant,
+              _dropped, _agreement, _predictions)  # fmt: skip
     return [t for t in (make(found) for make in makers) if t.rows]
 
 
@@ -130,6 +130,33 @@ def _factors(found: Validity) -> Shown:
         ("factor", "eigenvalue", f"limit, {f.quantile:.0%}", "there", "likeness in families"),
         tuple(rows),
     )
+
+
+def _methods(found: Validity) -> Shown:
+    m = found.mtmm
+    if m is None or m.same_method.value is None:
+        return Shown("", (), ())
+    rows = (
+        ("same trait, other method", interval(m.convergent)),
+        ("other trait, same method", interval(m.same_method)),
+        ("other trait, other method", interval(m.different)),
+        ("traits show: the first less the last", interval(m.discrimination)),
+        ("methods show: the second less the last", interval(m.method_effect)),
+        ("comparisons against convergence", f"{m.exceptions[0]} of {m.exceptions[1]}"),
+    )
+    return Shown("Traits and methods", ("mean correlation", f"{found.level:.0%}"), rows)
+
+
+def _loadings(found: Validity) -> Shown:
+    f = found.factors
+    if f is None or f.factors < 2:
+        return Shown("", (), ())
+    rows = [(n, *row, u) for n, row, u in zip(f.names, f.loadings, f.unique, strict=True)]
+    return _table(
+        "Loadings, not rotated",
+        ("measure", *(f"factor {i + 1}" for i in range(f.factors)), "unique"), rows,
+        lambda r: (_name(r[0]), *(number(float(v)) for v in r[1:])),
+    )  # fmt: skip
 
 
 def _ability(found: Validity) -> Shown:

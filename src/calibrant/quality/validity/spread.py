@@ -19,6 +19,7 @@ from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Statistic = Callable[[Ints], Floats]
 Scale = Literal["z", "log", "plain"]
 
@@ -26,6 +27,10 @@ LEAST_FAMILIES = 4
 """Families below which no interval is given."""
 
 _EDGE = 1 - 1e-12
+
+ABOVE_ONE = "above 1: the same up to error, or the reliabilities are too low"
+
+NOTHING = "nothing repeatable is measured, with some family left out"
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,78 @@ def estimates(
                 ends = np.clip(ends, *bounds)
             found.append(Estimate(float(value), float(ends[0]), float(ends[1]), level))
     return found
+
+
+def corrected(statistic: Statistic, family: Ints, *, level: float = 0.95) -> list[Estimate]:
+    """Correlations r divided by w, the root of reliabilities, with intervals that end at ±1.
+
+    A value ρ is inside if artanh(r) − artanh(ρ w) does not differ from 0 by the jackknife of
+    families, its error taken for that ρ: Fieller's way, on Fisher's scale, on which both the
+    skewness of r and the error of w are seen.
+
+    Args:
+        statistic: from the numbers of the subjects that are in to shape (m, 2): r and w, w in
+            0 to 1, NaN where not defined.
+        family, level: as `estimates`.
+
+    Returns:
+        The values are not clipped: one above 1 has a note.
+    """
+    check_level(level)
+    groups = np.unique(family)
+    rows = np.arange(family.size)
+    whole = np.asarray(statistic(rows), np.float64)
+    good = np.isfinite(whole).all(axis=1) & (whole[:, 1] > 0)
+    value = np.where(good, whole[:, 0] / np.where(good, whole[:, 1], 1.0), np.nan)
+    if groups.size < LEAST_FAMILIES:
+        why = f"wanted at least {LEAST_FAMILIES} families, got {groups.size}"
+        return [_lonely(float(v), level, why if np.isfinite(v) else NOTHING) for v in value]
+    every = np.stack([whole, *(statistic(rows[family != g]) for g in groups)])
+    bad = ~np.isfinite(every).all(axis=2) | (every[..., 1] <= 0)
+    fine: Bools = np.asarray(~bad.any(axis=0), np.bool_)
+    g = groups.size
+    free = max(effective_families(np.unique(family, return_inverse=True)[1].ravel()) - 1, 1.0)
+    t = float(stdtrit(free, 0.5 + level / 2))
+
+    def inside(rho: Floats) -> Bools:
+        """Whether each pair's ρ is compatible; shape (pairs,)."""
+        r = np.clip(every[:, fine, 0], -_EDGE, _EDGE)
+        h = np.arctanh(r) - np.arctanh(np.clip(rho * every[:, fine, 1], -_EDGE, _EDGE))
+        apart = h[1:] - h[1:].mean(axis=0)
+        error = np.sqrt((g - 1) / g * (apart**2).sum(axis=0))
+        return np.asarray(np.abs(h[0]) <= t * error + 1e-15, np.bool_)
+
+    centre = np.clip(value[fine], -1.0, 1.0)
+    there: Bools = inside(centre)
+    low, high = (_search(inside, centre, end) for end in (-1.0, 1.0))
+    ends = iter(np.column_stack([low, high, there]))
+    found = []
+    for j, v in enumerate(value):
+        if not fine[j]:
+            found.append(_lonely(float(v), level, NOTHING))
+            continue
+        least, most, some = next(ends)
+        note = ABOVE_ONE if v > 1 else ""
+        # Beyond 1 by more than chance: all that is left of the interval is its end.
+        ends_at = (least, most) if some else (centre_of(v), centre_of(v))
+        found.append(Estimate(float(v), float(ends_at[0]), float(ends_at[1]), level, note))
+    return found
+
+
+def centre_of(value: float) -> float:
+    """The nearest correlation that there can be."""
+    return min(max(float(value), -1.0), 1.0)
+
+
+def _search(inside: Callable[[Floats], Bools], centre: Floats, end: float) -> Floats:
+    """By halving, how far the values inside reach from the centre towards an end."""
+    near, far = centre.copy(), np.full(centre.shape, end)
+    reach = inside(far)
+    for _ in range(40):
+        middle = (near + far) / 2
+        ok = inside(middle)
+        near, far = np.where(ok, middle, near), np.where(ok, far, middle)
+    return np.where(reach, end, near)
 
 
 def _lonely(value: float, level: float, why: str) -> Estimate:

@@ -20,7 +20,7 @@ from calibrant.errors import InputError
 from calibrant.quality.validity.correlations import pearson, standard
 from calibrant.quality.validity.factors import minres
 from calibrant.quality.validity.measures import Measures
-from calibrant.quality.validity.spread import Estimate, estimates
+from calibrant.quality.validity.spread import Estimate, corrected, estimates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,10 +92,11 @@ def discriminant(
     if not pairs:
         return ()
     data = list(blocks.values())
-    simple = estimates(
-        lambda rows: _ratios([b[rows] for b in data], pairs, absolute),
-        measures.family, scale="log", level=level,
-    )  # fmt: skip
+    simple = corrected(
+        lambda rows: htmt_ratio([b[rows] for b in data], pairs, absolute),
+        measures.family,
+        level=level,
+    )
     geometric = _geometric(data, pairs, measures.family, level)
     explained = [_explained(b) for b in data]
     found = []
@@ -108,8 +109,12 @@ def discriminant(
     return tuple(found)
 
 
-def _ratios(blocks: list[Floats], pairs: list[tuple[int, int]], absolute: bool) -> Floats:
-    """HTMT of pairs of blocks, shape (pairs,), NaN where correlations within are not positive."""
+def htmt_ratio(blocks: list[Floats], pairs: list[tuple[int, int]], absolute: bool) -> Floats:
+    """What HTMT is the ratio of, shape (pairs, 2); NaN where correlations within are not positive.
+
+    The correlation of the sums of standardised indicators, and the root of their α's: HTMT is a
+    correlation corrected for unreliability.
+    """
     n = len(blocks[0])
     z = [standard(b) for b in blocks]
     size = np.array([float(b.any(axis=0).sum()) for b in z])
@@ -123,8 +128,10 @@ def _ratios(blocks: list[Floats], pairs: list[tuple[int, int]], absolute: bool) 
     with np.errstate(invalid="ignore", divide="ignore"):
         within = (np.diag(total) - size) / (size * (size - 1))
         within = np.where((size >= 2) & (within > 0), within, np.nan)
-        mean = total / np.outer(size, size)
-        return np.array([mean[a, b] / np.sqrt(within[a] * within[b]) for a, b in pairs])
+        spread = np.sqrt(np.diag(total))
+        root = size * np.sqrt(within) / spread
+        return np.array([(total[a, b] / spread[a] / spread[b], root[a] * root[b])
+                         for a, b in pairs])  # fmt: skip
 
 
 def _geometric(

@@ -35,6 +35,7 @@ def validity(
     by: str | None = None,
     method: str | None = None,
     measures: Sequence[str] | None = None,
+    reverse: Sequence[str] | None = None,
     family: str | None = None,
     family_pattern: str | None = None,
     ability: Sequence[str] | None = None,
@@ -56,6 +57,7 @@ def validity(
         source: responses (as `read_responses`), or a plain table of subjects × benchmark scores.
         by, method: facts about items that make measures of them (see `measures_of`).
         measures: the columns of a plain table that are scores.
+        reverse: measures on which less is better.
         family, family_pattern: who is related (see `calibrant.quality.families`).
         ability: measures that general ability is taken from; by default all others.
         reference: the measure that others should agree with; by default the mean of all others.
@@ -80,7 +82,7 @@ def validity(
         if name not in PARTS:
             raise InputError(f"parts: wanted some of {', '.join(PARTS)}, got {name!r}")
     responses = read_scores(source, measures=measures, **reading)
-    found = measures_of(responses, by=by, method=method, family=family,
+    found = measures_of(responses, by=by, method=method, reverse=reverse or (), family=family,
                         family_pattern=family_pattern, date=date)  # fmt: skip
     if len(found.names) > MOST_MEASURES:
         raise InputError(
