@@ -141,7 +141,7 @@ def test_a_finished_run_is_not_repeated(suite_file, tmp_path, below):
 
 def test_another_suites_folder_is_refused(suite_file, tmp_path, below):
     run(suite_file(below), tmp_path)
-    with pytest.raises(InputError, match="another suite, seed or subject"):
+    with pytest.raises(InputError, match="its suite, seed or subject differ"):
         run(suite_file(below), tmp_path, seed=5)
     with pytest.raises(RunFolderError, match="holds a run already"):
         run(suite_file(below), tmp_path, fresh=True)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from calibrant import study
 from calibrant.errors import InputError
-from calibrant.measurement.facets import chosen, layout
+from calibrant.measurement.facets import chosen
 from calibrant.records.trials import SCHEMA
 from calibrant.stats.variance import cells as cells_module
 from calibrant.stats.variance.cells import balanced, cell_components
 from calibrant.stats.variance.components import variance_components
+from calibrant.stats.variance.layout import layout
 
 # Brennan (2001), synthetic data set 4, p × (r:t), rater by rater, as in tests/stats.
 BRENNAN_4 = (

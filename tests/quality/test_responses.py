@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,15 @@ def test_a_wide_table_of_scores_alone_numbers_its_rows():
     assert found.subjects == ("row 1", "row 2", "row 3") and found.binary
 
 
+@pytest.mark.parametrize("header", ["", "rownames", "Unnamed: 0"])
+def test_a_column_that_numbers_the_rows_is_no_item(tmp_path, header):
+    lines = [f'"{header}","Item.1","Item.2"', '"1",1,0', '"2",0,NA', '"3",1,1', '"4",0,1']
+    (tmp_path / "lsat.csv").write_text("\n".join(lines) + "\n")
+    found = read_responses(tmp_path / "lsat.csv")
+    assert found.items == ("Item.1", "Item.2") and found.subjects == ("1", "2", "3", "4")
+    assert (found.low, found.high) == (0, 1)
+
+
 def test_a_long_table_with_repeats_failures_and_facts():
     table = pl.DataFrame({
         "model": list("aaabb"), "item": [1, 1, 2, 1, 2], "score": [0.0, 1, None, 1, 1],
@@ -105,6 +115,12 @@ def test_a_long_table_with_repeats_failures_and_facts():
     np.testing.assert_array_equal(found.failed, [[0, 1], [0, 0]])
     assert found.subject_column("family") == ["x", "y"]
     assert found.item_column("topic") == ["p", "q"] and found.item_column("cluster") is None
+
+
+def test_json_lines_are_a_long_table_with_facts(tmp_path):
+    rows = [{"model": m, "item": i, "score": 1, "family": m} for m in "ab" for i in "xy"]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    assert read_responses(tmp_path / "r.jsonl").subject_column("family") == ["a", "b"]
 
 
 def test_trials_of_two_instruments_keep_their_items_apart():

@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import anyio
+import numpy as np
 import pytest
 from inspect_ai.model import GenerateConfig, Model, get_model
 from scipy.stats import binom
 
 import calibrant.subjects.standards  # noqa: F401
 from calibrant.errors import SubjectError
+from calibrant.quality.bank import two_pl, write_bank
 from calibrant.subjects.standards import PlantedFailure
 
 # Inspect calls tenacity in a way that tenacity has begun to deprecate.
@@ -144,3 +146,28 @@ def test_in_an_evaluation_equal_items_and_epochs_are_separate_trials_in_any_orde
     assert low <= sum(answer == "positive" for *_, answer in first) <= high
     epochs = {tuple(answer for i, _, answer in first if i == item) for item in range(1, 21)}
     assert len(epochs) > 5
+
+
+def test_an_able_subject_is_right_as_often_as_the_bank_says(tmp_path: Path) -> None:
+    bank = two_pl(np.array([1.0, -2.0]), np.array([0.5, 0.0]), items=["easy", "odd:" + "0" * 16])
+    write_bank(bank, tmp_path / "bank.json")
+    subject = model("ability-1.5", bank=str(tmp_path / "bank.json"))
+    rates = subject.api.rates
+    expected = bank.expected(np.array([1.5]))[0]
+    assert rates == {"easy": expected[0], "odd": expected[1], bank.items[1]: expected[1]}
+    with pytest.raises(PlantedFailure, match="the bank has no item"):
+        anyio.run(subject.generate, "outside of any sample")
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "match"),
+    [
+        ("ability-0.5", {}, "bank: wanted with an ability"),
+        ("rate-0.5", {"bank": "x.json"}, "bank: wanted with an ability, and only there"),
+        ("ability-0.5", {"bank": "absent.json"}, "bank: absent.json: not a bank"),
+        ("ability-x", {"bank": "x.json"}, "or ability-A"),
+    ],
+)
+def test_wrong_abilities_are_named(name: str, args: dict[str, str], match: str) -> None:
+    with pytest.raises(SubjectError, match=match):
+        model(name, **args)

@@ -18,10 +18,9 @@ from calibrant.assurance.evidence import Evidence
 from calibrant.assurance.grading import study_of
 from calibrant.assurance.plan import Plan, make_plan
 from calibrant.assurance.progress import ClaimProgress, Display, NoDisplay, Progress
-from calibrant.assurance.runs import choose_folder
 from calibrant.assurance.suite import Claim, Suite, read_suite
 from calibrant.bench.administer import Subject, administer
-from calibrant.bench.folder import RunFolder
+from calibrant.bench.folder import RunFolder, choose_folder
 from calibrant.bench.streams import Stream, open_stream
 from calibrant.bench.trial import Trial
 from calibrant.errors import CalibrantError, InputError
@@ -74,7 +73,10 @@ def assess(
         RunError: if the run cannot go on; what had finished is kept.
     """
     prepared = _prepare(Path(path), overrides)
-    folder = choose_folder(prepared.suite, Path(out) if out is not None else None, fresh=fresh)
+    folder = choose_folder(
+        prepared.suite.name, prepared.suite.fingerprint(), None if out is None else Path(out),
+        "its suite, seed or subject differ", fresh=fresh,
+    )  # fmt: skip
     with RunFolder(folder) as run:
         job = _Job(prepared, run, display or NoDisplay(), command or f"calibrant assess {path}")
         return job.run()

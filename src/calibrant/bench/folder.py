@@ -151,23 +151,26 @@ def read_manifest(path: Path) -> dict[str, Any]:
 RUNS = Path("runs")
 
 
-def choose_folder(name: str, fingerprint: str, out: Path | None, differs: str) -> Path:
+def choose_folder(
+    name: str, fingerprint: str, out: Path | None, differs: str, *, fresh: bool = False
+) -> Path:
     """The folder of a run: `out`, or the latest unfinished one in `RUNS`, or a new one.
 
     Args:
         name: of the run, the first part of the folder's name.
         fingerprint: of everything that decides what is asked; kept in the manifest.
         differs: what may differ, in words, if `out` holds another run.
+        fresh: never resume.
 
     Raises:
         InputError: if `out` holds another run, or something else.
-        RunFolderError: if `out` is a file.
+        RunFolderError: if `out` is a file, or is to be fresh but holds a run.
     """
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:80]
     if out is not None:
-        _check_named(fingerprint, out, differs)
+        _check_named(fingerprint, out, differs, fresh)
         return out
-    for folder in sorted(RUNS.glob(f"{stem}-*"), reverse=True):
+    for folder in [] if fresh else sorted(RUNS.glob(f"{stem}-*"), reverse=True):
         manifest = read_manifest(folder) if folder.is_dir() else {}
         if manifest.get("fingerprint") == fingerprint and not manifest.get("finished"):
             return folder
@@ -179,7 +182,7 @@ def choose_folder(name: str, fingerprint: str, out: Path | None, differs: str) -
     return folder
 
 
-def _check_named(fingerprint: str, out: Path, differs: str) -> None:
+def _check_named(fingerprint: str, out: Path, differs: str, fresh: bool) -> None:
     if not out.exists():
         return
     if not out.is_dir():
@@ -189,7 +192,10 @@ def _check_named(fingerprint: str, out: Path, differs: str) -> None:
         # A kill in the first instants leaves a folder with nothing but its lock.
         if {p.name for p in out.iterdir()} - {LOCK, JOURNAL, f"{MANIFEST}.part"}:
             raise InputError(f"{out}: the folder is not empty and holds no calibrant run")
-    elif manifest.get("fingerprint") != fingerprint:
+        return
+    if fresh:
+        raise RunFolderError(f"{out}: holds a run already; name another folder for a fresh one")
+    if manifest.get("fingerprint") != fingerprint:
         raise InputError(f"{out}: holds another run ({differs}); name another folder with --out")
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibrant.errors import InputError
-from calibrant.measurement.facets import FACETS, REPLICATE, Layout
+from calibrant.measurement.facets import FACETS
 from calibrant.stats.variance.generalizability import Error, GStudy
+from calibrant.stats.variance.layout import REPLICATE, Layout
 from calibrant.stats.variance.purchase import marginals, what_to_buy
 from calibrant.stats.variance.terms import parse_term
 

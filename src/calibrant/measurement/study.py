@@ -15,12 +15,13 @@ import numpy as np
 import polars as pl
 
 from calibrant.errors import InputError
-from calibrant.measurement.facets import FACETS, REPLICATE, SUBJECT, Facet, Layout, chosen, layout
+from calibrant.measurement.facets import FACETS, chosen
 from calibrant.measurement.purchases import Goal, shopping
 from calibrant.measurement.tables import as_trials, is_rate, of_score
 from calibrant.stats.variance.cells import EXACT_UP_TO, balanced, cell_components
 from calibrant.stats.variance.components import RESIDUAL, VarianceComponents
 from calibrant.stats.variance.generalizability import Error, GStudy, g_study
+from calibrant.stats.variance.layout import REPLICATE, SUBJECT, Facet, Layout, layout, shares
 from calibrant.stats.variance.purchase import Marginal, Purchase
 
 
@@ -258,26 +259,17 @@ def _ratio(universe: float | None, error: float) -> float | None:
 
 
 def _errors(plan: Layout, found: VarianceComponents) -> tuple[np.ndarray[Any, Any], ...]:
-    """Absolute and relative error variance of each subject's mean in this layout.
-
-    A component adds its variance times the sum of squared shares that its levels have of the
-    subject's trials; 1 / levels where they have equal shares.
-    """
-    t, own = plan.table, frozenset([SUBJECT])
-    alone = plan.object is None
-    size = np.array([float(t.rows)]) if alone else t.sizes[own]
+    """Absolute and relative error variance of each subject's mean in this layout."""
     value = found.estimates()
-    absolute = value[RESIDUAL] / size
-    relative = np.zeros_like(absolute) if alone else absolute.copy()
-    for term, name in plan.names.items():
-        if term == own:
+    part = shares(plan)
+    absolute = value[RESIDUAL] * part[None]
+    relative = np.zeros_like(absolute) if plan.object is None else absolute.copy()
+    for term, share in part.items():
+        if term is None:
             continue
-        both = term if alone else term | own
-        whose = np.zeros(t.sizes[both].size, np.int64) if alone else t.parent(both, own)
-        squares = np.bincount(whose, weights=t.sizes[both] ** 2, minlength=size.size)
-        absolute = absolute + value[name] * squares / size**2
+        absolute = absolute + value[plan.names[term]] * share
         if SUBJECT in term:
-            relative = relative + value[name] * squares / size**2
+            relative = relative + value[plan.names[term]] * share
     return absolute, relative
 
 

@@ -17,7 +17,10 @@ from calibrant.quality.responses import Floats, Responses
 from calibrant.records import SCHEMA, Reading, read, validate
 from calibrant.records.frames import table_of
 
-SUBJECTS = ("subject", "model", "subject_id", "model_id", "model_name", "name", "id", "user", "")
+SUBJECTS = (
+    "subject", "model", "subject_id", "model_id", "model_name", "name", "id", "user", "person",
+    "respondent", "student", "index", "unnamed: 0", "",
+)  # fmt: skip
 ITEMS = ("item", "item_id", "question_id", "id", "question", "task_id", "sample_id")
 SCORES = ("score", "correct", "response", "value", "accuracy", "grade")
 """Names by which columns are recognised, the first found first."""
@@ -83,10 +86,22 @@ def _plain_table(source: Any) -> pl.DataFrame | None:
         return source.trials
     if isinstance(source, str | Path):
         path = Path(source)
-        return table_of(path, "responses") if path.suffix.lower() in _TABLES else None
+        if path.suffix.lower() in _TABLES:
+            return table_of(path, "responses")
+        return _lines(path) if path.suffix.lower() in (".jsonl", ".ndjson") else None
     if isinstance(source, list | tuple):
         return None
     return table_of(source, "responses")
+
+
+def _lines(path: Path) -> pl.DataFrame | None:
+    """A long table in JSON lines; None for other lines, such as the samples of a log."""
+    try:
+        table = table_of(path, "responses")
+    except InputError:
+        # Whatever is wrong with it, the readers of logs say it better.
+        return None
+    return table if _named(table, subject=None, item=None, score=None) else None
 
 
 def _named(
@@ -145,6 +160,8 @@ def _of_long(table: pl.DataFrame, subject: str, item: str, score: str) -> Respon
             raise InputError(f"responses row {row + 1}: {name} is empty")
     numbers = _numbers(table[score], score)
     names = {"variant": "variant", "epoch": "epoch", "grader": "grader", "error": "error"}
+    if "answer" in table.columns and not _belongs(table, "answer", item):
+        names["answer"] = "answer"
     more = [pl.col(n).cast(pl.String).alias(to) for n, to in names.items() if n in table.columns]
     trials = table.select(
         pl.col(subject).cast(pl.String).alias("subject"),
@@ -183,7 +200,7 @@ def _matrix(trials: pl.DataFrame, facts: pl.DataFrame, notes: tuple[str, ...]) -
     failed = np.bincount(cell[~there], minlength=size)
     means = np.full(size, np.nan)
     np.divide(total, count, out=means, where=count > 0)
-    keep = ("subject", "item", "variant", "epoch", "grader", "score")
+    keep = ("subject", "item", "variant", "epoch", "grader", "score", "answer")
     return Responses(
         tuple(subjects), tuple(items), means.reshape(shape),
         count.reshape(shape).astype(np.int64), failed.reshape(shape).astype(np.int64), 0.0, 1.0,
@@ -197,7 +214,7 @@ def _of_wide(table: pl.DataFrame, subject: str | None) -> Responses:
     if table.is_empty():
         raise InputError("responses: wanted at least one row, got none")
     column = subject or next((c for c in table.columns if c.lower() in SUBJECTS), None)
-    if column is None and not _scores(table[table.columns[0]]):
+    if column is None and (not _scores(table[table.columns[0]]) or _numbering(table)):
         column = table.columns[0]
     rest = [c for c in table.columns if c != column]
     if not rest:
@@ -226,6 +243,14 @@ def _of_wide(table: pl.DataFrame, subject: str | None) -> Responses:
         tuple(names), tuple(rest), scores, (~np.isnan(scores)).astype(np.int64), failed, 0.0, 1.0,
         pl.DataFrame({"item": rest}), pl.DataFrame({"subject": names}), None, notes,
     )  # fmt: skip
+
+
+def _numbering(table: pl.DataFrame) -> bool:
+    """Whether the first column numbers the rows: whole numbers, each once, unlike the others."""
+    told = [table[c].cast(pl.String).cast(pl.Float64, strict=False) for c in table.columns]
+    first = told[0]
+    whole = first.null_count() == 0 and bool((first == first.round()).all())
+    return whole and first.n_unique() == table.height > max(c.n_unique() for c in told[1:] or told)
 
 
 def _scores(column: pl.Series) -> bool:

@@ -30,8 +30,8 @@ class Responses:
             it, such as cluster, category, key, date.
         subject_facts: one row a subject in the order of `subjects`: column subject, and what is
             known about it, such as family, date.
-        long: the scored and failed trials with subject, item, variant, epoch, grader and score,
-            where the source had one row a trial; None for a matrix.
+        long: the scored and failed trials with subject, item, variant, epoch, grader, score
+            and answer, where the source had one row a trial; None for a matrix.
         notes: what a reader should know, one sentence each.
     """
 

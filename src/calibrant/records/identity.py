@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from calibrant._text import dumps
+
+_HASH = re.compile(r":[0-9a-f]{16}$")
 
 
 def content_hash(shown: Any) -> str:
@@ -15,6 +18,11 @@ def content_hash(shown: Any) -> str:
         TypeError: if `shown` is not plain data.
     """
     return hashlib.sha256(dumps(_sorted(shown)).encode()).hexdigest()
+
+
+def id_of(item: str) -> str:
+    """The id of an item's sample, without the hash that readers of logs put after it."""
+    return _HASH.sub("", item)
 
 
 def _sorted(value: Any) -> Any:

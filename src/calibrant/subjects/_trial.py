@@ -77,6 +77,12 @@ def target() -> str:
     return "" if sample is None else sample.target
 
 
+def sample_id() -> str:
+    """Return the id of the sample that is running; empty outside an evaluation."""
+    sample = _SAMPLE.get()
+    return "" if sample is None else sample.id
+
+
 def _next(counter: Counter[bytes], key: bytes) -> int:
     counter[key] += 1
     return counter[key] - 1

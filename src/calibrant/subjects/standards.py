@@ -20,10 +20,11 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from calibrant._text import one_line
-from calibrant.errors import SubjectError
+from calibrant.errors import InputError, SubjectError
+from calibrant.records.identity import id_of
 from calibrant.subjects import _trial
 
-_NAME = re.compile(r"rate-(?P<rate>\d+(\.\d+)?([eE]-?\d+)?)")
+_NAME = re.compile(r"rate-(?P<rate>\d+(\.\d+)?([eE]-?\d+)?)|ability-(?P<ability>-?\d+(\.\d+)?)")
 
 
 class PlantedFailure(RuntimeError):
@@ -31,13 +32,15 @@ class PlantedFailure(RuntimeError):
 
 
 class StandardAPI(ModelAPI):
-    """A subject that gives the positive answer with a known probability: `standard/rate-0.05`.
+    """A subject that gives the positive answer with a known probability: `standard/rate-0.05`, or
+    `standard/ability-0.5`, which is right as often as a bank of calibrated items says.
 
     Each request is an independent draw, decided by a hash of seed, sample, epoch and messages, so
     the same evaluation gives the same answers in whatever order they are asked for. Model
     arguments: `positive` and `negative` (the two answers; "{target}" in them stands for the item's
-    target, so that a standard may be right at its rate), `fail` (the probability of an error),
-    `delay_ms` (wait up to this long, by a hash, so that answers arrive out of order).
+    target, so that a standard may be right at its rate), `bank` (a file of calibrated items, in
+    which a sample is found by its id; only with an ability), `fail` (the probability of an
+    error), `delay_ms` (wait up to this long, by a hash, so that answers arrive out of order).
     """
 
     def __init__(
@@ -46,8 +49,9 @@ class StandardAPI(ModelAPI):
         base_url: str | None = None,
         api_key: str | None = None,
         config: GenerateConfig | None = None,
-        positive: str = "positive",
+        positive: str | None = None,
         negative: str = "negative",
+        bank: str | None = None,
         fail: float = 0.0,
         delay_ms: float = 0.0,
         **model_args: Any,
@@ -56,17 +60,21 @@ class StandardAPI(ModelAPI):
         if model_args:
             raise SubjectError(
                 f"reference standards take no argument {sorted(model_args)[0]!r}; there are "
-                "positive, negative, fail and delay_ms"
+                "positive, negative, bank, fail and delay_ms"
             )
         match = _NAME.fullmatch(model_name)
-        rate = float(match["rate"]) if match else math.nan
-        if not 0 <= rate <= 1:
+        able = match is not None and match["ability"] is not None
+        rate = float(match["rate"]) if match and not able else math.nan
+        if not (able or 0 <= rate <= 1):
             raise SubjectError(
                 f"no reference standard {one_line(model_name)!r}: wanted rate-P with P from 0 to 1,"
-                " such as standard/rate-0.05"
+                " such as standard/rate-0.05, or ability-A, such as standard/ability-0.5"
             )
+        if able != (bank is not None):
+            raise SubjectError(f"bank: wanted with an ability, and only there, got {bank!r}")
         self.rate = rate
-        self.positive = _words("positive", positive)
+        self.rates = _rates(bank, float(match["ability"])) if match and bank is not None else None
+        self.positive = _words("positive", positive or ("{target}" if able else "positive"))
         self.negative = _words("negative", negative)
         self.fail = _number("fail", fail, 1.0)
         self.delay = _number("delay_ms", delay_ms, math.inf) / 1000
@@ -85,7 +93,8 @@ class StandardAPI(ModelAPI):
             await anyio.sleep(self.delay * _uniform(draw, 2))
         if _uniform(draw, 1) < self.fail:
             raise PlantedFailure("a planted failure of the reference standard")
-        answer = self.positive if _uniform(draw, 0) < self.rate else self.negative
+        rate = self.rate if self.rates is None else self._rate_here(self.rates)
+        answer = self.positive if _uniform(draw, 0) < rate else self.negative
         answer = answer.replace("{target}", _trial.target())
         asked = sum(len(message.text.split()) for message in input)
         said = len(answer.split())
@@ -104,6 +113,13 @@ class StandardAPI(ModelAPI):
             usage=ModelUsage(input_tokens=asked, output_tokens=said, total_tokens=asked + said),
         )
 
+    def _rate_here(self, rates: dict[str, float]) -> float:
+        """The rate of the item that is running."""
+        item = _trial.sample_id()
+        if item not in rates:
+            raise PlantedFailure(f"the bank has no item {one_line(item, 60)!r}")
+        return rates[item]
+
     def max_connections(self) -> int:
         """Return how many requests may be in flight: as many as anybody wants."""
         return 100
@@ -117,6 +133,24 @@ class StandardAPI(ModelAPI):
 def standard() -> type[ModelAPI]:
     """Register the provider, so that `standard/rate-0.05` names a model."""
     return StandardAPI
+
+
+def _rates(bank: str, ability: float) -> dict[str, float]:
+    """How often a subject of this ability is right on each item, by its name and its id alone."""
+    from pathlib import Path
+
+    import numpy as np
+
+    from calibrant.quality.bank import read_bank
+
+    try:
+        found = read_bank(Path(bank))
+    except InputError as e:
+        raise SubjectError(f"bank: {e}") from e
+    span = np.nanmax(found.values, axis=1) - np.nanmin(found.values, axis=1)
+    expected = (found.expected(np.array([ability]))[0] - np.nanmin(found.values, axis=1)) / span
+    rates = dict(zip(found.items, expected.tolist(), strict=True))
+    return {id_of(name): rate for name, rate in rates.items()} | rates
 
 
 def _uniform(draw: bytes, which: int) -> float:

@@ -182,30 +182,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Summary:
-    """What all probes found of one judge; see `Probing` for the terms."""
-
-    kind: Kind
-    low: float
-    high: float
-    cases: int
-    items: int
-    repeats: int
-    findings: tuple[Finding, ...]
-    order: OrderSwap | None
-    retest: Retest | None
-    alpha: float
-    margin: float
-    wanted: float
-    verdicts: int
-    failed: int
-
-
-@dataclass(frozen=True, repr=False)
-class Probing:
-    """A judge put to probes.
+    """What all probes found of one judge.
 
     Attributes:
-        judge: its name.
         kind: pointwise or pairwise; low, high: the range of a verdict.
         cases, items, repeats: how many were put, and how often.
         findings: one a probe, the place among them for pairwise judges.
@@ -215,13 +194,8 @@ class Probing:
         margin: the largest shift that does not matter, as a share of the range.
         wanted: the share of harmed answers that must fall.
         verdicts, failed: asked for, and of them without a verdict.
-        cost, input_tokens, output_tokens: of all, where known.
-        provenance: seeds, versions, what the judge is.
-        warnings, notes: what a reader must know.
-        folder: the run folder; empty if none was kept.
     """
 
-    judge: str
     kind: Kind
     low: float
     high: float
@@ -236,6 +210,21 @@ class Probing:
     wanted: float
     verdicts: int
     failed: int
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Probing(Summary):
+    """A judge put to probes: what all found, and what it took.
+
+    Attributes:
+        judge: its name.
+        cost, input_tokens, output_tokens: of all, where known.
+        provenance: seeds, versions, what the judge is.
+        warnings, notes: what a reader must know.
+        folder: the run folder; empty if none was kept.
+    """
+
+    judge: str
     cost: float | None = None
     input_tokens: int = 0
     output_tokens: int = 0

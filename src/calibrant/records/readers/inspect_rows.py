@@ -89,7 +89,7 @@ class Rows:
             "run": self.run,
             "subject": self.model,
             "instrument": self.task,
-            "item": f"{sample.id}:{content_hash(content)[:16]}",
+            "item": _named(sample.id, content),
             "cluster": self._cluster(metadata),
             "variant": label(metadata.get("variant")),
             "epoch": sample.epoch,
@@ -186,6 +186,17 @@ def _completion(sample: Sample) -> str | None:
         return output.completion
     message = output.choices[0].message
     return None if message is None else _text(message.content)
+
+
+def item_name(
+    sample_id: Any, given: str | list[dict[str, Any]], choices: list[str] | None, target: Any
+) -> str:
+    """What an item is called: the sample's id, and a hash of what is shown."""
+    return _named(sample_id, [_shown(given), choices, target])
+
+
+def _named(sample_id: Any, content: list[Any]) -> str:
+    return f"{sample_id}:{content_hash(content)[:16]}"
 
 
 def _shown(given: str | list[dict[str, Any]]) -> Any:

@@ -1,0 +1,1 @@
+"""Adaptive tests, run through Inspect."""

@@ -1,0 +1,75 @@
+"""`calibrant items bank BANK.json [RESPONSES]`: may tests on this bank adapt?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from calibrant.cli.items.source import responses_of, source_options
+
+if TYPE_CHECKING:
+    from calibrant.quality.banks import BankCheck
+
+
+@click.command("bank")
+@click.argument("bank", type=click.Path(path_type=Path))
+@click.argument("responses", required=False)
+@source_options
+@click.option("--family", metavar="COLUMN", help="Which subjects are versions of one model.")
+@click.option("--family-pattern", metavar="REGEX",
+              help="The same by name: the first group of the pattern.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def cli(
+    bank: Path,
+    responses: str | None,
+    *,
+    family: str | None,
+    family_pattern: str | None,
+    seed: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Find whether tests may choose items from BANK by their information, and why not.
+
+    RESPONSES are what the bank was calibrated with, or other subjects' answers to its items:
+    adaptive tests are tried on subjects held out. Without them the bank's own errors are used.
+    """
+    from calibrant._text import dumps
+    from calibrant.quality.bank import read_bank
+    from calibrant.quality.banks import check_bank
+
+    given = None if responses is None else responses_of(responses, options)
+    found = check_bank(
+        read_bank(bank), given, family=family, family_pattern=family_pattern, seed=seed
+    )
+    if as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+        return
+    _print(found)
+
+
+def _print(found: BankCheck) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from calibrant._text import one_line
+
+    console = Console()
+    console.print(Text(found.verdict, style="bold"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for name in ("finding", "weight", "why"):
+        table.add_column(name)
+    for f in found.findings:
+        weight = "" if f.weight == "ok" else f.weight
+        table.add_row(Text(f.name), Text(weight), Text(one_line(f.reason, 400)))
+    console.print(table)
+    if found.reversed_items:
+        names = ", ".join(one_line(i, 40) for i in found.reversed_items[:10])
+        more = len(found.reversed_items) - 10
+        console.print(Text(
+            f"check the keys of, or drop: {names}{f' and {more} more' if more > 0 else ''}"
+        ), soft_wrap=True)  # fmt: skip

@@ -1,0 +1,184 @@
+"""`calibrant items FILE`: item parameters, abilities, their errors, and a check of the fit."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.source import responses_of, source_options
+
+if TYPE_CHECKING:
+    from calibrant.quality.models.fit import Progress
+    from calibrant.quality.models.result import Fit
+
+MODELS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm", "continuous",
+          "m2pl", "testlet", "facets")  # fmt: skip
+
+
+@click.command("fit")
+@click.argument("source", metavar="FILE")
+@click.option("--model", type=click.Choice(MODELS), default="auto", show_default=True)
+@click.option("--prior", type=click.Choice(["guessing"]),
+              help="A strong prior on the guessing of a 3pl.")  # fmt: skip
+@click.option("--fractional", is_flag=True,
+              help="Scores between 0 and 1 count as that share of a success.")  # fmt: skip
+@click.option("--robust", is_flag=True, help="Sandwich standard errors.")
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95,
+              show_default=True)  # fmt: skip
+@click.option("--dimensions", type=click.IntRange(1, 4),
+              help="Abilities of an m2pl; 2 if not said.")  # fmt: skip
+@click.option("--rotation", type=click.Choice(["none", "varimax", "promax", "oblimin"]),
+              help="Of an m2pl; oblimin if not said.")  # fmt: skip
+@click.option("--cluster", metavar="COLUMN",
+              help="Of a testlet model: which items belong together.")  # fmt: skip
+@click.option("--no-check", is_flag=True, help="Do not check the bank for adaptive use.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@source_options
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="BANK.json",
+              help="Write the calibrated items.")  # fmt: skip
+@click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
+              help="Items and subjects to print; 0 for all.")  # fmt: skip
+@figure_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def cli(
+    source: str,
+    *,
+    no_check: bool,
+    save: Path | None,
+    rows: int,
+    figure: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Fit the items of FILE: how hard each is, how well it tells subjects apart, and how sure.
+
+    FILE holds one row a subject and one column an item, or one row a score, or is a log or a table
+    of trials. Marginal maximum likelihood without priors; missing answers say nothing.
+    """
+    from calibrant._text import dumps
+    from calibrant.cli.items.beyond import MODELS as BEYOND
+    from calibrant.cli.items.beyond import OWN, check_own, fit_beyond, print_beyond
+    from calibrant.errors import InputError
+    from calibrant.quality.models.fit import fit
+    from calibrant.quality.models.result import Fit
+
+    responses = responses_of(source, options)
+    check_own(options)
+    found: Any
+    if options["model"] in BEYOND:
+        found = fit_beyond(responses, options)
+    else:
+        own = {name: value for name, value in options.items() if name not in OWN}
+        found = fit(responses, check=not no_check, progress=_progress(), **own)
+    if save is not None:
+        _save(found, save)
+    if figure is not None:
+        if not hasattr(found, "plot"):
+            raise InputError("--figure: there is none of this model")
+        save_figure(found.plot(), figure)
+    if as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+    elif isinstance(found, Fit):
+        _print(found, rows)
+    else:
+        print_beyond(found, rows)
+
+
+def _progress() -> Progress:
+    """A line on stderr every few seconds of a long fit."""
+    last = time.monotonic()
+
+    def say(number: int, value: float, slope: float) -> None:
+        nonlocal last
+        if time.monotonic() - last > 3:
+            last = time.monotonic()
+            click.echo(
+                f"pass {number}: log likelihood {value:,.3f}, largest derivative {slope:.2g}",
+                err=True,
+            )
+
+    return say
+
+
+def _save(found: Any, path: Path) -> None:
+    from calibrant._text import one_line
+    from calibrant.errors import InputError
+    from calibrant.quality.bank import Bank, write_bank
+
+    bank = getattr(found, "bank", None)
+    if not isinstance(bank, Bank):
+        raise InputError("--save: this model makes no bank of items")
+    try:
+        write_bank(bank, path)
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
+    click.echo(one_line(f"bank written to {path}", 1000), err=True)
+
+
+def _print(found: Fit, rows: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from calibrant._text import one_line
+
+    console = Console()
+    console.print(Text(repr(found)), soft_wrap=True)
+    # What to look at first: items that tell little or the wrong thing.
+    order = sorted(
+        found.items, key=lambda i: (i.discrimination is None, not i.flags, i.discrimination or 0.0)
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for name in ("item", "discrimination", "±", "difficulty", "±", "item-rest", "flags"):
+        words = name in ("item", "flags")
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words)
+    for i in order[: rows or None]:
+        table.add_row(
+            Text(_short(i.item)), _number(i.discrimination),
+            _number(i.standard_errors["discrimination"]), _number(i.difficulty),
+            _number(i.standard_errors["difficulty"]), _number(i.item_rest),
+            Text(", ".join(i.flags)),
+        )  # fmt: skip
+    console.print(table)
+    if rows and len(order) > rows:
+        console.print(Text(f"… and {len(order) - rows:,} more items (--rows 0 shows all)"))
+    best = sorted(range(len(found.subjects)), key=lambda i: -found.ability[i])
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for name in ("subject", "ability", f"{found.level:.0%} interval"):
+        table.add_column(name, justify="left" if name == "subject" else "right")
+    interval = found.interval
+    for s in best[: rows or None]:
+        table.add_row(
+            Text(_short(found.subjects[s])), f"{found.ability[s]:.2f}",
+            f"{interval[s, 0]:.2f} to {interval[s, 1]:.2f}",
+        )  # fmt: skip
+    console.print()
+    console.print(table)
+    if rows and len(best) > rows:
+        console.print(Text(f"… and {len(best) - rows:,} more subjects"))
+    console.print()
+    if found.bank_check is not None:
+        why = "; ".join(found.bank_check["reasons"][:2])
+        said = f"bank: {found.bank_check['verdict']} ({why})"
+        console.print(Text(one_line(said, 500)), soft_wrap=True)
+    for line in (*found.adequacy.reasons, *found.notes):
+        console.print(Text(f"note: {one_line(line, 300)}"), soft_wrap=True)
+
+
+def _short(name: str) -> str:
+    from calibrant._text import one_line
+
+    name = one_line(name, 200)
+    return name if len(name) <= 24 else name[:23] + "…"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, tuple | list):
+        return ", ".join(f"{v:.2f}" for v in value)
+    return f"{value:.2f}"
