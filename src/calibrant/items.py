@@ -6,10 +6,13 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "check": "calibrant.quality.checks",
     "adapt": "calibrant.bench.adaptive.run",
     "check_bank": "calibrant.quality.banks",
     "read_responses": "calibrant.quality.read",
     "reliability": "calibrant.quality.reliability",
+    "datasheet": "calibrant.quality.datasheet",
+    "write_datasheet": "calibrant.report.datasheet",
     "families": "calibrant.quality.families",
     "validity": "calibrant.quality.validity",
     "fit": "calibrant.quality.models.fit",
@@ -34,6 +37,12 @@ _HOMES: dict[str, str] = {
     "sequential_cut": "calibrant.quality.cuts.sequential",
     "shorten": "calibrant.quality.shorter.shorten",
     "read_form": "calibrant.quality.shorter.short_form",
+    "fit_continuous": "calibrant.quality.manifold",
+    "fit_m2pl": "calibrant.quality.manifold",
+    "fit_testlets": "calibrant.quality.manifold",
+    "fit_facets": "calibrant.quality.manifold",
+    "link": "calibrant.quality.linking",
+    "dif": "calibrant.quality.dif",
 }
 
 __all__: list[str] = [*_HOMES]

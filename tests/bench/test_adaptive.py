@@ -86,7 +86,7 @@ def essence(found):
     return {k: data[k] for k in ("value", "interval", "asked", "path", "stopped")}
 
 
-def test_an_adaptive_test_predicts_the_whole_and_keeps_everything(place):
+def test_an_adaptive_test_predicts_the_whole_and_keeps_everything(place, engine):
     seen = []
     found = adapt(keys(), out="run", watch=seen.append)
     assert [a.batch for a in found.asked] == [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4]
@@ -98,6 +98,8 @@ def test_an_adaptive_test_predicts_the_whole_and_keeps_everything(place):
         "adaptive", "random sample", "random + model", "average"
     ]  # fmt: skip
     assert "from 11 asked" in repr(found)
+    alone = engine.session({a.item: a.score for a in found.asked}).estimate()
+    assert (found.value, found.interval) == (alone.value, (alone.low, alone.high))
     trials = read("run/trials.parquet").trials
     assert trials["item"].to_list() == [a.item for a in found.asked]
     assert trials["score"].to_list() == [a.score for a in found.asked]

@@ -36,6 +36,12 @@ SCIENCES = {
     "reliability": "calibrant.quality.reliability.certificates",
     "items": "calibrant.quality.models.certificates",
     "shorter": "calibrant.quality.shorter.certificates",
+    "items-beyond": "calibrant.quality.manifold.certificates",
+    "scoring": "calibrant.quality.scoring.certificates",
+    "linking": "calibrant.quality.linking.certificates",
+    "dif": "calibrant.quality.dif.certificates",
+    "checks": "calibrant.quality.checks.certificates",
+    "cuts": "calibrant.quality.cuts.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

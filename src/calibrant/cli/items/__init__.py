@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "check": "bad items: wrong way round, mis-keyed, duplicated, dependent, unfair, saturated",
     "reliability": "how far scores repeat: α, ω, split halves, variance components",
     "validity": "what scores mean: factors, agreement with other benchmarks, prediction",
+    "dif": "items that treat groups of subjects of equal ability unequally",
     "score": "new subjects on calibrated items",
     "link": "releases of a benchmark on one scale; anchors that drift",
     "bank": "whether a bank may be used adaptively",

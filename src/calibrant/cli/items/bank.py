@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 @click.argument("bank", type=click.Path(path_type=Path))
 @click.argument("responses", required=False)
 @source_options
-@click.option("--family", default="family", show_default=True, metavar="COLUMN",
-              help="Which subjects belong together, in the table of subjects.")  # fmt: skip
+@click.option("--family", metavar="COLUMN", help="Which subjects are versions of one model.")
+@click.option("--family-pattern", metavar="REGEX",
+              help="The same by name: the first group of the pattern.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
-    bank: Path, responses: str | None, *, family: str, seed: int, as_json: bool, **options: Any
+    bank: Path,
+    responses: str | None,
+    *,
+    family: str | None,
+    family_pattern: str | None,
+    seed: int,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Find whether tests may choose items from BANK by their information, and why not.
 
@@ -34,7 +42,9 @@ def cli(
     from calibrant.quality.banks import check_bank
 
     given = None if responses is None else responses_of(responses, options)
-    found = check_bank(read_bank(bank), given, family=family, seed=seed)
+    found = check_bank(
+        read_bank(bank), given, family=family, family_pattern=family_pattern, seed=seed
+    )
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return

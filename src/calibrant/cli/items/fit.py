@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from calibrant.quality.models.fit import Progress
     from calibrant.quality.models.result import Fit
 
-MODELS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm", "continuous")
+MODELS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm", "continuous",
+          "m2pl", "testlet", "facets")  # fmt: skip
 
 
 @click.command("fit")
@@ -28,6 +29,12 @@ MODELS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm", "continuous")
 @click.option("--robust", is_flag=True, help="Sandwich standard errors.")
 @click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95,
               show_default=True)  # fmt: skip
+@click.option("--dimensions", type=click.IntRange(1, 4),
+              help="Abilities of an m2pl; 2 if not said.")  # fmt: skip
+@click.option("--rotation", type=click.Choice(["none", "varimax", "promax", "oblimin"]),
+              help="Of an m2pl; oblimin if not said.")  # fmt: skip
+@click.option("--cluster", metavar="COLUMN",
+              help="Of a testlet model: which items belong together.")  # fmt: skip
 @click.option("--no-check", is_flag=True, help="Do not check the bank for adaptive use.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @source_options
@@ -53,20 +60,32 @@ def cli(
     of trials. Marginal maximum likelihood without priors; missing answers say nothing.
     """
     from calibrant._text import dumps
+    from calibrant.cli.items.beyond import MODELS as BEYOND
+    from calibrant.cli.items.beyond import OWN, check_own, fit_beyond, print_beyond
+    from calibrant.errors import InputError
     from calibrant.quality.models.fit import fit
+    from calibrant.quality.models.result import Fit
 
     responses = responses_of(source, options)
-    found = fit(responses, check=not no_check, progress=_progress(), **options)
+    check_own(options)
+    found: Any
+    if options["model"] in BEYOND:
+        found = fit_beyond(responses, options)
+    else:
+        own = {name: value for name, value in options.items() if name not in OWN}
+        found = fit(responses, check=not no_check, progress=_progress(), **own)
     if save is not None:
         _save(found, save)
     if figure is not None:
+        if not hasattr(found, "plot"):
+            raise InputError("--figure: there is none of this model")
         save_figure(found.plot(), figure)
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
-    elif hasattr(found, "bank"):
+    elif isinstance(found, Fit):
         _print(found, rows)
     else:
-        click.echo(repr(found))
+        print_beyond(found, rows)
 
 
 def _progress() -> Progress:
@@ -113,9 +132,14 @@ def _print(found: Fit, rows: int) -> None:
     order = sorted(
         found.items, key=lambda i: (i.discrimination is None, not i.flags, i.discrimination or 0.0)
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for name in ("item", "discrimination", "±", "difficulty", "±", "item-rest", "flags"):
-        table.add_column(name, justify="left" if name in ("item", "flags") else "right")
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for name in ("item", "slope", "±", "difficulty", "±", "item-rest", "flags"):
+        words = name in ("item", "flags")
+        table.add_column(
+            name,
+            justify="left" if words else "right",
+            no_wrap=name != "flags",
+        )
     for i in order[: rows or None]:
         table.add_row(
             Text(_short(i.item)), _number(i.discrimination),
@@ -133,7 +157,7 @@ def _print(found: Fit, rows: int) -> None:
     interval = found.interval
     for s in best[: rows or None]:
         table.add_row(
-            Text(_short(found.subjects[s])), f"{found.ability[s]:.2f}",
+            Text(one_line(found.subjects[s], 60)), f"{found.ability[s]:.2f}",
             f"{interval[s, 0]:.2f} to {interval[s, 1]:.2f}",
         )  # fmt: skip
     console.print()
@@ -153,7 +177,7 @@ def _short(name: str) -> str:
     from calibrant._text import one_line
 
     name = one_line(name, 200)
-    return name if len(name) <= 30 else name[:29] + "…"
+    return name if len(name) <= 18 else name[:17] + "…"
 
 
 def _number(value: Any) -> str:

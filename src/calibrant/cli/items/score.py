@@ -55,19 +55,20 @@ def _print(found: Scores) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from calibrant._figure import shorten
     from calibrant._text import one_line
 
-    console = Console()
+    console = Console(width=max(Console().width, 130))
     console.print(Text(one_line(repr(found), 400)), soft_wrap=True)
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     heads = ("subject", "answered", "ability", f"{found.level:.0%} interval", "mean",
              "whole bank", "interval", "fit", "p")  # fmt: skip
     for name in heads:
-        table.add_column(name, justify="left" if name == "subject" else "right")
+        table.add_column(name, justify="left" if name == "subject" else "right", no_wrap=True)
     for i in np.argsort(-np.nan_to_num(found.ability, nan=-np.inf), kind="stable"):
         odd = "  ← answers do not go together" if found.aberrant[i] else ""
         table.add_row(
-            Text(one_line(found.subjects[i], 48)), f"{found.answered[i]:,}",
+            Text(shorten(found.subjects[i], 36)), f"{found.answered[i]:,}",
             _number(found.ability[i]), f"{_number(found.low[i])} to {_number(found.high[i])}",
             _number(found.mean[i], 3), _number(found.whole[i], 3),
             f"{_number(found.whole_low[i], 3)} to {_number(found.whole_high[i], 3)}",

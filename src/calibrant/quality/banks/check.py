@@ -18,6 +18,7 @@ from calibrant.quality.banks.result import ORDER, BankCheck, Finding, Verdict, W
 from calibrant.quality.banks.trial import Trial, held_out, simulated
 from calibrant.quality.checks.rest import item_rest
 from calibrant.quality.checks.working import NODES, WEIGHTS, Working, work
+from calibrant.quality.families import codes, families
 from calibrant.quality.responses import Responses
 from calibrant.stats.comparisons.multiplicity import adjust
 
@@ -35,7 +36,12 @@ REPLICATES = 39
 
 
 def check_bank(
-    bank: Bank, responses: Responses | None = None, *, family: str = "family", seed: int = 0
+    bank: Bank,
+    responses: Responses | None = None,
+    *,
+    family: str | None = None,
+    family_pattern: str | None = None,
+    seed: int = 0,
 ) -> BankCheck:
     """Find whether tests on a bank may adapt, and why not.
 
@@ -43,8 +49,8 @@ def check_bank(
         bank: calibrated items.
         responses: what they were calibrated with, or other subjects' answers to them. Without
             responses, subjects are simulated from what the bank says of itself and of its errors.
-        family: the column of `responses.subject_facts` that says which subjects belong together;
-            they are held out together.
+        family, family_pattern: which subjects are versions of one model, as in
+            `calibrant.quality.families.families`; they are held out together.
         seed: of the splits and simulations.
 
     Returns:
@@ -59,7 +65,9 @@ def check_bank(
         findings, flipped, trial = _from_bank(bank, rng)
     else:
         responses = _matched(bank, responses)
-        findings, flipped, trial = _from_responses(bank, responses, family, rng)
+        findings, flipped, trial = _from_responses(
+            bank, responses, families(responses, family, family_pattern), rng
+        )
     if trial is not None:
         findings.append(_paid(trial))
     findings.sort(key=lambda f: -ORDER.index(f.weight))
@@ -115,20 +123,20 @@ def _from_bank(
 
 
 def _from_responses(
-    bank: Bank, responses: Responses, family: str, rng: np.random.Generator
+    bank: Bank, responses: Responses, names: tuple[str, ...], rng: np.random.Generator
 ) -> tuple[list[Finding], NDArray[np.int64], Trial | None]:
     """From responses to the bank's items."""
     unit = responses.unit
-    names = responses.subject_column(family)
     answered = np.flatnonzero((~np.isnan(unit)).any(axis=1))
     unit = unit[answered]
-    families = None if names is None else [names[i] for i in answered]
+    names = tuple(names[i] for i in answered)
+    known = None if len(set(names)) == len(names) else names
     subjects = unit.shape[0]
-    counted = _counted(subjects, families)
+    counted = _counted(subjects, known)
     if subjects < FEWEST:
         flipped = np.flatnonzero(bank.discrimination < 0)
         return [*counted, *_reversed(bank, flipped)], flipped, None
-    rest = item_rest(unit, families=families)
+    rest = item_rest(unit, families=known)
     flipped = np.flatnonzero(rest.q_negative <= 0.05)
     fit = work(unit)
     findings = [
@@ -136,32 +144,35 @@ def _from_responses(
         _sure(fit.slope, fit.slope_error), _constant(unit), _reach(bank, fit),
         *_one_ability(unit, fit, rng), _curse(unit, rng),
     ]  # fmt: skip
-    groups = np.arange(subjects)
-    if families is not None:
-        known = [f if f is not None else f"\0{i}" for i, f in enumerate(families)]
-        groups = np.unique(np.array(known), return_inverse=True)[1]
+    groups = codes(names)
     if int(groups.max()) < 2:
         return findings, flipped, None
-    return findings, flipped, held_out(unit, groups.astype(np.int64), rng)
+    return findings, flipped, held_out(unit, groups, rng)
 
 
-def _counted(subjects: int, families: list[str | None] | None) -> list[Finding]:
+def _counted(subjects: int, names: tuple[str, ...] | None) -> list[Finding]:
     weight: Weight = (
         "unusable" if subjects < FEWEST else "random only" if subjects < SUBJECTS else "ok"
     )
-    found = [Finding(
+    found = Finding(
         "subjects", weight, subjects, SUBJECTS,
         f"{subjects} subjects answered; below {SUBJECTS} slopes are too unsure to adapt on, "
         f"below {FEWEST} to score with",
-    )]  # fmt: skip
-    if families is not None:
-        known = len({f for f in families if f is not None}) + sum(f is None for f in families)
-        few: Weight = "random only" if known < 3 else "caution" if known < 10 else "ok"
-        found.append(Finding(
-            "families", few, known, 10,
-            f"they come from {known} families; what holds for fewer than 10 may not for others",
-        ))  # fmt: skip
-    return found
+    )  # fmt: skip
+    if names is None:
+        told = Finding(
+            "families", "caution", None, 10,
+            "families of subjects are not known: versions of one model, some held out and some "
+            "not, would make adapting look better than it is",
+        )  # fmt: skip
+        return [found, told]
+    known = len(set(names))
+    few: Weight = "random only" if known < 3 else "caution" if known < 10 else "ok"
+    told = Finding(
+        "families", few, known, 10,
+        f"they come from {known} families; what holds for fewer than 10 may not for others",
+    )  # fmt: skip
+    return [found, told]
 
 
 def _reversed(bank: Bank, flipped: NDArray[np.int64], sign: Floats | None = None) -> list[Finding]:
@@ -286,7 +297,7 @@ def _curse(unit: Floats, rng: np.random.Generator) -> Finding:
     """What one half of the subjects finds most informative, as the other half sees it."""
     order = rng.permutation(unit.shape[0])
     half = unit.shape[0] // 2
-    one, two = work(unit[order[:half]]), work(unit[order[half:]])
+    one, two = (work(unit[part], rounds=25) for part in (order[:half], order[half:]))
     gains, claims = [], []
     for fit, judge in ((one, two), (two, one)):
         said, heard = (f.slope**2 * f.at_nodes * (1.0 - f.at_nodes) for f in (fit, judge))

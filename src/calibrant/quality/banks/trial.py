@@ -90,7 +90,7 @@ def held_out(
     adaptive, random = np.zeros(unit.shape[0]), np.zeros(unit.shape[0])
     for fold in range(min(folds, size)):
         out = fold_of == fold
-        fit = work(unit[~out])
+        fit = work(unit[~out], rounds=25)
         adaptive[out], random[out] = both(unit[out], fit.slope, fit.intercept, length, rng)
     return Trial(length, adaptive, random, groups, "held out")
 

@@ -73,9 +73,16 @@ def twins(
     for start in range(0, columns, BLOCK):
         part = slice(start, min(start + BLOCK, columns))
         common = mask[:, part].T @ mask
-        same = (common + side[:, part].T @ side) / 2.0
+        product = side[:, part].T @ side
+        same = (common + product) / 2.0
         upper = np.arange(columns)[None, :] > np.arange(part.start, part.stop)[:, None]
         likely = upper & (common >= min(5, rows)) & (same >= agreement * common)
+        if phi > 0.0:
+            first, second = side[:, part].T @ mask, mask[:, part].T @ side
+            spread = (common**2 - first**2) * (common**2 - second**2)
+            likely &= common * product - first * second >= (phi - 0.1) * np.sqrt(
+                np.maximum(spread, 1e-9)
+            )
         for i, j in zip(*np.nonzero(likely), strict=True):
             twin = _twin(unit, seen, side, probability, int(i) + start, int(j), pairs, phi)
             if twin is not None and twin.p is not None and twin.p <= level:
@@ -91,9 +98,8 @@ def _twin(
     rows = np.flatnonzero(seen[:, i] & seen[:, j])
     x, y = unit[rows, i], unit[rows, j]
     differ = int((side[rows, i] != side[rows, j]).sum())
-    if phi > 0.0:
-        if min(x.std(), y.std()) < 1e-9 or float(np.corrcoef(x, y)[0, 1]) < phi:
-            return None
+    if phi > 0.0 and (min(x.std(), y.std()) < 1e-9 or float(np.corrcoef(x, y)[0, 1]) < phi):
+        return None
     if float(np.abs(x - y).mean()) > max(1.0 - AGREEMENT, differ / rows.size + 0.05):
         return None
     p, q = probability[rows, i], probability[rows, j]

@@ -114,9 +114,7 @@ def _answers(responses: Responses) -> dict[str, list[tuple[str, str, float]]]:
     }
 
 
-def _agreed(
-    given: list[tuple[str, str, float]], top: set[str]
-) -> tuple[str | None, float | None]:
+def _agreed(given: list[tuple[str, str, float]], top: set[str]) -> tuple[str | None, float | None]:
     """The answer that most of the top give and that does not count as right."""
     able = [(what, score) for who, what, score in given if who in top]
     if len(able) < 3:

@@ -6,7 +6,7 @@ again, and looking at the same statistics: no formula for their distribution is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +35,15 @@ class Fit:
     Attributes:
         infit, outfit: squared residuals over their expectation, weighted and not; NaN for items
             that do not vary.
-        p: two-sided, of the more extreme of the two; 1 for items that cannot be tested.
+        shape: squared sums of residuals over their variance, summed over up to 6 groups of
+            subjects of like ability: large where the curve has another shape.
+        p: of the most extreme of the three; 1 for items that cannot be tested.
         q: with the false discovery rate kept over all items (Benjamini-Hochberg).
     """
 
     infit: Floats
     outfit: Floats
+    shape: Floats
     p: Floats
     q: Floats
 
@@ -109,6 +112,7 @@ class _Seen:
 
     infit: Floats
     outfit: Floats
+    shape: Floats
     mean: float
     scores: Floats
     first: Ints
@@ -120,9 +124,10 @@ def residual_checks(
     unit: Floats,
     fit: Working,
     *,
-    clusters: dict[str, Sequence[str | None]] | None = None,
+    clusters: Mapping[str, Sequence[str | None]] | None = None,
     replicates: int = 99,
     keep: int = 2000,
+    refit: bool = True,
     rng: np.random.Generator,
 ) -> tuple[Fit, Dependence]:
     """Item fit and local dependence under a fitted model.
@@ -139,6 +144,8 @@ def residual_checks(
         clusters: columns of names that say which items belong together.
         replicates: data sets drawn from the model and fitted again; at least 19.
         keep: pairs looked at, the most extreme.
+        refit: whether the parameters were fitted to `unit`, so that replicates are fitted again;
+            if not, only abilities are.
         rng: of the replicates.
     """
     seen = ~np.isnan(unit)
@@ -149,7 +156,7 @@ def residual_checks(
     spread = _dispersion(unit, seen, fit)
     real = _look(unit, seen, fit, tested, lists, keep, spread)
     theta, error = fit.ability, fit.spread
-    logs = np.zeros((2, replicates, unit.shape[1]))
+    logs = np.zeros((3, replicates, unit.shape[1]))
     moved = np.zeros((2, replicates, unit.shape[1]))
     most, inside = np.zeros(replicates), np.zeros((replicates, len(lists)))
     for b in range(replicates):
@@ -159,9 +166,9 @@ def residual_checks(
         if (spread < 1.0).any():  # scores between 0 and 1 are closer to what is expected
             x = p + np.sqrt(spread) * (x - p)
         x[~seen] = np.nan
-        again = work(x, start=fit, rounds=8)
+        again = work(x, start=fit, rounds=5 if refit else 0)
         found = _look(x, seen, again, tested, lists, 1, spread)
-        logs[:, b] = np.log(np.maximum([found.infit, found.outfit], 1e-9))
+        logs[:, b] = np.log(np.maximum([found.infit, found.outfit, found.shape], 1e-9))
         moved[:, b] = again.slope - fit.slope, again.intercept - fit.intercept
         most[b] = found.scores[0] if found.scores.size else 0.0
         inside[b] = found.within
@@ -200,6 +207,7 @@ def _look(
     infit = square.sum(axis=0) / np.maximum(variance.sum(axis=0), 1e-9)
     standard = np.divide(square, variance, out=np.zeros_like(square), where=seen)
     outfit = standard.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    shape = _shape(residual, variance, fit.ability)
     which = np.flatnonzero(tested)
     # A lapse or a lucky guess is never less likely than about 1 in 50.
     floor = np.where(seen, np.maximum(variance, FLOOR), 0.0)
@@ -208,7 +216,17 @@ def _look(
         residual[:, which] / np.sqrt(spread[which]), floor[:, which], third[:, which],
         [g[which] for g in groups], keep,
     )  # fmt: skip
-    return _Seen(infit, outfit, mean, scores, which[first], which[second], within)
+    return _Seen(infit, outfit, shape, mean, scores, which[first], which[second], within)
+
+
+def _shape(residual: Floats, variance: Floats, ability: Floats) -> Floats:
+    """Misfit by groups of ability, of at least 5 subjects each."""
+    count = int(np.clip(ability.size // 5, 2, 6))
+    rank = np.argsort(np.argsort(ability, kind="stable"), kind="stable")
+    member = (np.arange(count)[:, None] == rank * count // ability.size).astype(np.float64)
+    sums, spread = member @ residual, member @ variance
+    found: Floats = (sums**2 / np.maximum(spread, 1e-9)).sum(axis=0)
+    return found
 
 
 def _pairs(
@@ -268,9 +286,10 @@ def _fitted(real: _Seen, logs: Floats, moved: Floats, whole: Bools) -> Fit:
     """Mean squares against the replicates', given the parameters as fitted."""
     rounds, items = logs.shape[1:]
     design = np.stack([np.ones((rounds, items)), *moved])
+    # Parameters that were not fitted do not move; then the mean alone is left.
     gram = np.einsum("kbj,lbj->jkl", design, design) + 1e-9 * np.eye(3)
-    p = np.ones((2, items))
-    for k, mean_square in enumerate((real.infit, real.outfit)):
+    p = np.ones((3, items))
+    for k, mean_square in enumerate((real.infit, real.outfit, real.shape)):
         moments = np.einsum("kbj,bj->jk", design, logs[k])
         fitted = np.linalg.solve(gram, moments[:, :, None])[:, :, 0]
         left = logs[k] - np.einsum("kbj,jk->bj", design, fitted)
@@ -281,15 +300,19 @@ def _fitted(real: _Seen, logs: Floats, moved: Floats, whole: Bools) -> Fit:
         distance = np.log(np.maximum(mean_square[usable], 1e-9)) - fitted[usable, 0]
         z = distance / (spread[usable] * np.sqrt(1.0 + 3.0 / rounds))
         # Their tails are not normal: those of all items' replicates, together.
-        drawn = np.sort((left[:, usable] / spread[usable] * np.sqrt(rounds / (rounds - 3.0))).ravel())
+        drawn = np.sort(
+            (left[:, usable] / spread[usable] * np.sqrt(rounds / (rounds - 3.0))).ravel()
+        )
         below = np.searchsorted(drawn, z, side="right")
         above = drawn.size - np.searchsorted(drawn, z, side="left")
         tail = (1.0 + np.minimum(below, above)) / (drawn.size + 1.0)
         p[k, usable] = np.minimum(2.0 * tail, 1.0)
-    # Two looks at each item.
-    both = np.minimum(2.0 * p.min(axis=0), 1.0)
+        if k == 2:  # a curve that fits too well is no misfit
+            p[k, usable] = (1.0 + above) / (drawn.size + 1.0)
+    # Three looks at each item.
+    worst = np.minimum(3.0 * p.min(axis=0), 1.0)
     infit, outfit = (np.where(s > 1e-9, s, np.nan) for s in (real.infit, real.outfit))
-    return Fit(infit, outfit, both, adjust(both, "benjamini-hochberg"))
+    return Fit(infit, outfit, real.shape, worst, adjust(worst, "benjamini-hochberg"))
 
 
 def _dependent(

@@ -110,7 +110,7 @@ def work(
         if moved < tolerance:
             break
     posterior = posterior_of(right, wrong, a, d)
-    return Working(a, d, _slope_errors(right, seen, posterior, a, d), posterior)
+    return Working(a, d, slope_errors(right, seen, posterior, a, d), posterior)
 
 
 def _first(right: Floats, wrong: Floats) -> tuple[Floats, Floats]:
@@ -145,7 +145,7 @@ def _climb(r: Floats, n: Floats, a: Floats, d: Floats) -> tuple[Floats, Floats]:
     return a, d
 
 
-def _slope_errors(
+def slope_errors(
     right: Floats, seen: NDArray[np.bool_], posterior: Floats, a: Floats, d: Floats
 ) -> Floats:
     """From the cross-products of subjects' marginal scores, with the priors' curvature."""

@@ -130,6 +130,7 @@ def cost_cut(
     loss: str = "threshold",
     prior: tuple[float, float] | None = None,
     scored: Sequence[float] | Floats | int | None = None,
+    lengths: Sequence[int] | None = None,
     level: float = 0.95,
     direction: str = "above",
 ) -> CostCut:
@@ -145,6 +146,7 @@ def cost_cut(
         item_cost: of one more item for one subject, in the same unit: then the best number too.
         prior: a and b of a declared beta distribution of true rates, in place of `scores`.
         scored: items behind each score, by default `items`.
+        lengths: of other tests to compare; by default a dozen.
 
     Raises:
         InputError: for impossible numbers, fewer than 5 subjects, or no or two distributions.
@@ -160,12 +162,12 @@ def cost_cut(
     value, error, low, high = problem.cut(items, level)
     if priors.subjects == 0 and rates.size == 1:
         error, low, high = None, value, value
-    choice = problem.choice(items, item_cost or 0.0)
-    untested = problem.choice(0, 0.0).loss
-    curve = tuple(problem.choice(n, item_cost or 0.0) for n in _lengths(items))
+    choice, lost = problem.choice(items, item_cost or 0.0)
+    untested = problem.choice(0, 0.0)[0].loss
+    others = _lengths(items) if lengths is None else sorted({items, *lengths})
+    curve = tuple(choice if n == items else problem.choice(n, item_cost or 0.0)[0] for n in others)
     best = None if item_cost is None else problem.best(item_cost, curve)
     grid = np.arange(items + 1) / items
-    lost = problem.losses(items)
     notes = _notes(priors, choice, untested, error)
     mean, where = priors.mean, float(shares @ rates)
     if side == "below":
@@ -261,26 +263,24 @@ class _Problem:
         passing, failing = self.expected(k, n, self.rates, self.shares)
         return (weight * passing).sum(axis=1), (weight * failing).sum(axis=1)
 
-    def losses(self, n: int) -> tuple[Floats, Floats]:
-        """Costs of false passes and false fails, were the cut at each k from 0 to n."""
-        passing, failing = self.table(n)
-        return np.cumsum(passing[::-1])[::-1], np.concatenate([[0.0], np.cumsum(failing)[:-1]])
-
-    def choice(self, n: int, item_cost: float) -> Choice:
-        """The best cut on n items."""
+    def choice(self, n: int, item_cost: float) -> tuple[Choice, tuple[Floats, Floats]]:
+        """The best cut on n items; and costs of false passes and fails, were it each of 0 to n."""
         passing, failing = self.table(n)
         wrong = np.concatenate([np.cumsum(passing[::-1])[::-1], [0.0]])
         missed = np.concatenate([[0.0], np.cumsum(failing)])
         at = int(np.argmin(wrong + missed))
         loss = float(wrong[at] + missed[at])
-        chances = _Problem(self.priors, self.rates, self.shares, (1.0, 1.0), "threshold")
-        bad, good = chances.table(n)
-        return Choice(n, at, loss, loss + n * item_cost, float(bad[at:].sum()),
-                      float(good[:at].sum()))  # fmt: skip
+        bad, good = passing / self.costs[0], failing / self.costs[1]
+        if self.linear:
+            chances = _Problem(self.priors, self.rates, self.shares, (1.0, 1.0), "threshold")
+            bad, good = chances.table(n)
+        found = Choice(n, at, loss, loss + n * item_cost, float(bad[at:].sum()),
+                       float(good[:at].sum()))  # fmt: skip
+        return found, (wrong[:-1], missed[:-1])
 
     def best(self, item_cost: float, curve: tuple[Choice, ...]) -> Choice:
         """The number of items with the least total cost."""
-        tried = {c.items: c for c in (*curve, self.choice(0, item_cost))}
+        tried = {c.items: c for c in (*curve, self.choice(0, item_cost)[0])}
         for _ in range(8):
             order = sorted(tried)
             at = order.index(min(tried, key=lambda n: (tried[n].total, n)))
@@ -289,7 +289,7 @@ class _Problem:
             fresh = {round(x) for x in np.linspace(left, right, 9)} - set(tried)
             if not fresh:
                 break
-            tried |= {n: self.choice(n, item_cost) for n in fresh}
+            tried |= {n: self.choice(n, item_cost)[0] for n in fresh}
         return min(tried.values(), key=lambda c: (c.total, c.items))
 
 

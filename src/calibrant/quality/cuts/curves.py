@@ -187,6 +187,6 @@ def _told(
     how = "subjects' abilities" if abilities is not None else "normal abilities"
     method = f"{name}, {len(bank.items)} items, {how}, cut at ability {ability:.3f}"
     return Classification(
-        at, side, *found, error, method, float(len(bank.items)), None, 0.95, None,
+        at, side, *found, error, method, float(len(bank.items)), None, 0.95, None, None,
         ("items' parameters and abilities are taken as known",),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
 
-_NODES = 160
+_NODES = 80
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _piece(alpha: float, beta: float, low: float, high: float) -> tuple[Floats, 
     # A steep end is smooth: only an exponent near 0 needs to be in the rule.
     a = alpha - 1 if low == 0 and alpha < 20 else 0.0
     b = beta - 1 if high == 1 and beta < 20 else 0.0
-    z, w = roots_jacobi(_NODES, b, a)
+    z, w = _plain_nodes() if a == b == 0 else roots_jacobi(_NODES, b, a)
     t = low + (high - low) * (z + 1) / 2
     t = np.clip(t, 1e-300, 1 - 1e-16)
     log = (alpha - 1 - a) * np.log(t) + (beta - 1 - b) * np.log1p(-t)
@@ -80,6 +81,12 @@ def _piece(alpha: float, beta: float, low: float, high: float) -> tuple[Floats, 
     found = w * np.exp(log)
     keep = found > 0
     return t[keep], found[keep]
+
+
+@lru_cache(maxsize=1)
+def _plain_nodes() -> tuple[Floats, Floats]:
+    z, w = roots_jacobi(_NODES, 0.0, 0.0)
+    return z, w
 
 
 def effective_items(mean: float, variance: float, reliability: float) -> float:
@@ -113,11 +120,14 @@ def true_moments(counts: Floats, items: float, k: float = 0.0) -> Floats:
     return np.array(found[1:])
 
 
-def fit(moments: Floats) -> TrueScores:
+def fit(moments: Floats, use: int = 4) -> TrueScores:
     """The beta distribution with these raw moments; with fewer where four give none in 0–1.
 
     The rule: four moments; else three with the limit that lies outside 0–1 put at its end, the
     upper one first; else two on 0–1.
+
+    Args:
+        use: 4, or 2 for two on 0–1 at once.
 
     Raises:
         InputError: if even the variance allows none.
@@ -129,6 +139,8 @@ def fit(moments: Floats) -> TrueScores:
             "scores: they vary no more than chance alone makes them, so that nothing is known of "
             "true scores"
         )
+    if use == 2:
+        return TrueScores(*_two(m, v), 0.0, 1.0, 2)
     third = float(moments[2] - 3 * m * moments[1] + 2 * m**3)
     fourth = float(moments[3] - 4 * m * moments[2] + 6 * m**2 * moments[1] - 3 * m**4)
     skew, kurt = third / v**1.5, fourth / v**2

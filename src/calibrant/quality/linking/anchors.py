@@ -147,9 +147,9 @@ def drift(
     """Shape (items,): p-values of no change in any parameter of each anchor; NaN where not used.
 
     Wald's test where the errors of both banks are known; the error of the link adds to them, with
-    `spread` the covariance of the log of its slope and its shift. Without, by robust z of difficulty and of
-    the log of discrimination (Huynh and Meyer, Pract. Assess. Res. Eval. 15 (2010) 2), the worse
-    of both doubled: a rough guide.
+    `spread` the covariance of the log of its slope and its shift. Without, by robust z of
+    difficulty and of the log of discrimination (Huynh and Meyer, Pract. Assess. Res. Eval. 15
+    (2010) 2), the worse of both doubled: a rough guide.
     """
     moved = on_scale(new, *link)
     p = np.full(len(use), np.nan)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc, ndtri
+from scipy.special import chdtrc, fdtrc, ndtri
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
@@ -16,6 +16,9 @@ from calibrant.quality.manifold.facets_data import Ratings, ratings_of
 from calibrant.quality.manifold.facets_model import Facets, Floats, fit_statistics
 from calibrant.quality.read import read_responses
 from calibrant.quality.responses import Responses
+
+RELATED = 1e-3
+"""p below which subjects' abilities are said to differ with the levels that they met."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,9 @@ def fit_facets(
         facets: which of item, grader and variant; by default those that have at least 2 levels.
         level: of intervals.
 
+    Which levels a subject meets must not go by its ability, unless it has many scores: abilities
+    are taken for draws from one population. Adequacy's concerns say where they seem not to be.
+
     Raises:
         InputError: for fewer than 10 subjects, scores of more than 10 kinds, a grader or variant
             that gives one end of the scale only, or a design that does not link its levels.
@@ -185,7 +191,7 @@ def _finished(m: Ratings, target: Facets, peak: Peak, level: float) -> FacetsFit
     shift = float(finer.posterior(x)[2].sum()) - float(log.sum())
     adequacy = Adequacy(
         peak.gradient, shift, inverse is not None, len(m.subjects), x.size, peak.passes,
-        _concerns(m),
+        _concerns(m, (w * theta).sum(axis=1)),
     ).require("facets")  # fmt: skip
     assert inverse is not None
     covariance = np.diag(inverse.own[0].ravel()) if x.size == 1 else _dense(inverse)
@@ -235,8 +241,32 @@ def _facet(
     )  # fmt: skip
 
 
-def _concerns(m: Ratings) -> tuple[str, ...]:
+def _concerns(m: Ratings, ability: Floats) -> tuple[str, ...]:
     said = list(m.concerns)
     if len(m.subjects) < 30:
         said.append(f"{len(m.subjects)} subjects: their σ is rough below about 30")
+    for k, name in enumerate(m.facets):
+        p = _assigned(m, k, ability)
+        if p < RELATED:
+            said.append(
+                f"subjects' abilities differ with the {name}s that they met (p = {p:.1g}): the "
+                f"model takes them for unrelated, and effects of {name}s lean towards the mean "
+                "where subjects have few scores"
+            )
     return tuple(one_line(s, 300) for s in said)
+
+
+def _assigned(m: Ratings, k: int, ability: Floats) -> float:
+    """p of the F test that abilities do not differ with the levels that subjects met."""
+    count, size = len(m.subjects), len(m.levels[k])
+    share = np.zeros((count, size))
+    np.add.at(share, (m.subject, m.level[k] - m.starts[k]), 1.0)
+    share /= share.sum(axis=1, keepdims=True)
+    rank = int(np.linalg.matrix_rank(share - share.mean(axis=0), tol=1e-6))
+    if rank == 0 or count - rank - 1 < 5:
+        return 1.0
+    far = ability - ability.mean()
+    left = far - share @ np.linalg.lstsq(share, far, rcond=None)[0]
+    rest = float(left @ left)
+    f = (float(far @ far) - rest) / rank / (rest / (count - rank - 1))
+    return float(fdtrc(rank, count - rank - 1, max(f, 0.0)))

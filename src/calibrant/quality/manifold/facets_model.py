@@ -77,7 +77,9 @@ class Facets:
     def place(self, x: Floats) -> None:
         """Put the nodes where the posteriors are."""
         start = np.zeros(len(self.m.subjects)) if self.nodes is None else self.nodes.mode
-        self.nodes = place_nodes(lambda t: self.curve(t, x), start, spacing=self.spacing)
+        self.nodes = place_nodes(
+            lambda t: self.curve(t, x), start, spacing=self.spacing, last=self.nodes
+        )
 
     def posterior(self, x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Nodes, their weights, each subject's log-likelihood, and P(at least s)."""

@@ -129,7 +129,9 @@ class Limited:
     def place(self, x: Floats) -> None:
         """Put the nodes where the posteriors are."""
         start = np.zeros(self.subjects) if self.nodes is None else self.nodes.mode
-        self.nodes = place_nodes(lambda t: self.curve(t, x), start, spacing=self.spacing)
+        self.nodes = place_nodes(
+            lambda t: self.curve(t, x), start, spacing=self.spacing, last=self.nodes
+        )
 
     def posterior(self, x: Floats) -> tuple[Floats, Floats, Floats]:
         """Nodes, their weights, both of shape (subjects, q), and each subject's log-likelihood."""

@@ -122,7 +122,7 @@ class Nested:
             p = np.where(deep >= 0, 1.0, small) / (1.0 + small)
             soft = np.maximum(deep, 0.0) + np.log1p(small)
             r, n = right[:, None, None, :], total[:, None, None, :]
-            inner = (r * deep - n * soft).sum(axis=3) + weight
+            inner = weight + _dot(deep, right) - _dot(soft, total)
             top = inner.max(axis=2, keepdims=True)
             share = np.exp(inner - top)
             whole = share.sum(axis=2, keepdims=True)
@@ -174,11 +174,14 @@ class Nested:
                 slope[at] += mean
                 second = (look.share * (look.spread @ a[look.items] ** 2)).sum(axis=2)
                 bend[at] += second - (look.share * (first - mean[..., None]) ** 2).sum(axis=2)
-        return value, slope, bend
+        # The likelihood is log-concave, but for the error of its quadrature.
+        return value, slope, np.maximum(bend, 1.0)
 
     def place(self, x: Floats) -> None:
         """Put the nodes of ability where the posteriors are; those of effects follow."""
-        self.nodes = place_nodes(lambda t: self.curve(t, x), self.mode, spacing=self.spacing)
+        self.nodes = place_nodes(
+            lambda t: self.curve(t, x), self.mode, spacing=self.spacing, last=self.nodes
+        )
         self.mode, self.kept = self.nodes.mode, {}
 
     def posterior(self, x: Floats, at: slice) -> tuple[Floats, Floats, Floats, list[Look]]:
@@ -305,3 +308,10 @@ class Nested:
                 moves[at.start + g] = (w[g] * (theta[g] - w[g] @ theta[g])) @ far
                 hidden.add(np.sqrt(often * w[g])[:, None] * far)
         return hidden.missing(blocks), moves
+
+
+def _dot(cells: Floats, by: Floats) -> Floats:
+    """Sums over the last axis of (g, q, k, m), weighted by subject and item, (g, m)."""
+    flat = cells.reshape(cells.shape[0], -1, cells.shape[3])
+    found: Floats = (flat @ by[:, :, None]).reshape(cells.shape[:3])
+    return found

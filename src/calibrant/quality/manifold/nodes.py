@@ -40,13 +40,20 @@ class Nodes:
     width: Floats
 
 
-def place_nodes(curve: Curve, start: Floats, *, spacing: float = SPACING) -> Nodes:
-    """Nodes for posteriors that are log-concave, from a guess of their modes, shape (subjects,)."""
+def place_nodes(
+    curve: Curve, start: Floats, *, spacing: float = SPACING, last: Nodes | None = None
+) -> Nodes:
+    """Nodes for posteriors that are log-concave, from a guess of their modes, shape (subjects,).
+
+    The `last` nodes, of parameters nearby, tell how far the ends are.
+    """
     mode = find_mode(curve, start)
     _, _, bend = curve(mode[:, None])
     width = 1.0 / np.sqrt(bend[:, 0])
     peak = curve(mode[:, None])[0]
     sides = np.stack([-width, width], axis=1) * 6.0
+    if last is not None:
+        sides = (last.theta[:, [0, -1]] - last.mode[:, None]) * (width / last.width)[:, None]
     for _ in range(12):
         fall = peak - curve(mode[:, None] + sides)[0]
         # The log posterior is concave, so that stretching an end makes it fall in proportion.

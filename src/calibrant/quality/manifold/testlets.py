@@ -12,16 +12,18 @@ from scipy.special import chdtrc, comb, ndtri
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.manifold.adequacy import Adequacy
+from calibrant.quality.manifold.adequacy import SHIFT, Adequacy
 from calibrant.quality.manifold.climb import Peak, climb
 from calibrant.quality.manifold.counts import Counts, counts_of
-from calibrant.quality.manifold.nested import INNER, Nested
+from calibrant.quality.manifold.nested import Nested
 from calibrant.quality.manifold.sift import Sifted, sift
 from calibrant.quality.read import read_responses
 from calibrant.quality.responses import Responses
 
 Floats = NDArray[np.float64]
 PRIOR = 5.0
+INNERS = (7, 13, 25, 49)
+"""Numbers of nodes of a cluster's effect, tried until more change nothing."""
 FLAT = 0.02
 """s below which a cluster has no effect."""
 
@@ -166,12 +168,9 @@ def fit_testlets(
     naive = Nested(counts, np.full(of.size, -1), prior=prior)
     plain = climb(naive, naive.start())
     start = np.concatenate([plain.x, np.full((1, len(names)), 0.5)], axis=1)
-    target = Nested(counts, of, prior=prior)
-    peak = climb(target, start)
-    flat = tuple(int(c) for c in np.flatnonzero(np.abs(target.unpack(peak.x)[2]) < FLAT))
-    target, peak = _held(counts, of, prior, flat, peak)
-    tested = _tests(counts, of, prior, flat, peak) if tests else None
-    return _finished(found, sifted, target, peak, naive, plain, names, tested, level)
+    target, peak, shift = _climbed(counts, of, prior, start)
+    tested = _tests(target, prior, peak) if tests else None
+    return _finished(found, sifted, target, peak, shift, naive, plain, names, tested, level)
 
 
 def _clusters(
@@ -201,41 +200,71 @@ def _kept(names: list[str], of: NDArray[np.int64]) -> tuple[list[str], NDArray[n
     return [names[k] for k in large], new[of]
 
 
+def _climbed(
+    counts: Counts, of: NDArray[np.int64], prior: float | None, x: Floats
+) -> tuple[Nested, Peak, float]:
+    """The maximum, with as many nodes as it takes, and what more of them would change."""
+    flat: tuple[int, ...] = ()
+    passes = 0
+    for inner in INNERS:
+        target = Nested(counts, of, prior=prior, fixed=flat, inner=inner)
+        peak = climb(target, x, em_steps=40 if inner == INNERS[0] else 0)
+        passes += peak.passes
+        more = np.flatnonzero(np.abs(target.unpack(peak.x)[2]) < FLAT)
+        if more.size > len(flat):
+            flat = tuple(int(c) for c in more)
+            target, peak = _held(target, prior, flat, peak)
+        x = peak.x
+        shift = _shift(target, x)
+        if abs(shift) < SHIFT / 2:
+            break
+    return target, peak, shift
+
+
 def _held(
-    counts: Counts, of: NDArray[np.int64], prior: float | None, flat: tuple[int, ...], peak: Peak
+    target: Nested, prior: float | None, flat: tuple[int, ...], peak: Peak
 ) -> tuple[Nested, Peak]:
     """The maximum with the effects of some clusters held at 0."""
-    target = Nested(counts, of, prior=prior, fixed=flat)
+    held = Nested(target.counts, target.cluster, prior=prior, fixed=flat, inner=target.inner)
+    held.mode = target.mode
     x = peak.x.copy()
     x[0, [2 * target.items + c for c in flat]] = 0.0
-    found = climb(target, x, em_steps=20 if flat else 0)
-    return target, Peak(found.x, found.at, found.gradient, found.passes + peak.passes)
+    found = climb(held, x, em_steps=20)
+    return held, Peak(found.x, found.at, found.gradient, found.passes + peak.passes)
 
 
-def _tests(
-    counts: Counts, of: NDArray[np.int64], prior: float | None, flat: tuple[int, ...], peak: Peak
-) -> list[float]:
+def _shift(target: Nested, x: Floats) -> float:
+    finer = Nested(
+        target.counts, target.cluster, prior=None, fixed=target.fixed,
+        spacing=target.spacing / 2, inner=2 * target.inner,
+    )  # fmt: skip
+    finer.mode = target.mode
+    often = target.counts.often
+    return float(often @ finer.log_likelihoods(x)) - float(often @ target.log_likelihoods(x))
+
+
+def _tests(target: Nested, prior: float | None, peak: Peak) -> list[float]:
     """p of each cluster's effect."""
     found = []
-    for c in range(int(of.max()) + 1):
-        if c in flat:
+    for c in range(target.clusters):
+        if c in target.fixed:
             found.append(1.0)
             continue
-        _, without = _held(counts, of, prior, (*flat, c), peak)
+        _, without = _held(target, prior, (*target.fixed, c), peak)
         ratio = max(2 * (peak.at.value - without.at.value), 0.0)
         found.append(float(chdtrc(1, ratio)) / 2 if ratio > 0 else 1.0)
     return found
 
 
 def _finished(
-    responses: Responses, sifted: Sifted, target: Nested, peak: Peak, naive: Nested, plain: Peak,
-    names: list[str], tested: list[float] | None, level: float,
+    responses: Responses, sifted: Sifted, target: Nested, peak: Peak, shift: float,
+    naive: Nested, plain: Peak, names: list[str], tested: list[float] | None, level: float,
 ) -> TestletFit:  # fmt: skip
     x = peak.x
     missing, moves = target.observed(x, peak.at.information)
     inverse = missing.inverse()
     log = float(target.counts.often @ target.log_likelihoods(x))
-    adequacy = _adequacy(sifted, target, peak, log, inverse is not None).require("testlet")
+    adequacy = _adequacy(sifted, target, peak, shift, inverse is not None).require("testlet")
     assert inverse is not None
     a, d, s = target.unpack(x)
     j = target.items
@@ -287,13 +316,7 @@ def _reliability(mean: Floats, variance: Floats) -> float:
     return between / (between + float(variance.mean()))
 
 
-def _adequacy(sifted: Sifted, target: Nested, peak: Peak, log: float, maximum: bool) -> Adequacy:
-    finer = Nested(
-        target.counts, target.cluster, prior=None, fixed=target.fixed,
-        spacing=target.spacing / 2, inner=INNER + 6,
-    )  # fmt: skip
-    finer.mode = target.mode
-    shift = float(target.counts.often @ finer.log_likelihoods(peak.x)) - log
+def _adequacy(sifted: Sifted, target: Nested, peak: Peak, shift: float, maximum: bool) -> Adequacy:
     concerns = list(sifted.concerns)
     count = int(target.counts.often.sum())
     if count < 100:

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from calibrant.quality.models.climb import STEEPEST, Summit, largest_derivative, ordered, regrid
+from calibrant.quality.models.climb import (
+    STEEPEST,
+    Summit,
+    largest_derivative,
+    ordered,
+    regrid,
+    tamed,
+)
 from calibrant.quality.models.kernel import Kernel
 from calibrant.quality.models.whole import whole
 
@@ -21,7 +28,7 @@ LEAST = 1e-4
 """Least curvature that a step relies on, of the information scaled to a diagonal of 1."""
 
 
-def ascend(kernel: Kernel, summit: Summit, tolerance: float, most: int = 60) -> Summit:
+def ascend(kernel: Kernel, summit: Summit, tolerance: float, most: int = 100) -> Summit:
     """Newton steps from a summit, with curvature turned to point uphill and steps cut back.
 
     Args:
@@ -46,7 +53,8 @@ def _step(kernel: Kernel, summit: Summit) -> Summit | None:
     values, vectors = linalg.eigh(found.information * scale[:, None] * scale)
     uphill = vectors.T @ (scale * (found.spread.T @ slope.reshape(-1)))
     move = scale * (vectors @ (uphill / np.maximum(np.abs(values), LEAST)))
-    size = min(1.0, LONGEST / max(float(np.abs(move).max()), 1e-300))
+    # One item that runs away must not hold up the others.
+    move, size = np.clip(move, -LONGEST, LONGEST), 1.0
     whole_move = (found.spread @ move).reshape(summit.xi.shape)
     now = summit.found.log_likelihood + summit.prior.value(summit.xi)
     for _ in range(25):
@@ -73,12 +81,14 @@ def _bounded(kernel: Kernel, summit: Summit) -> Summit:
     if not away.any() and grid is None:
         return summit
     separated, prior = summit.separated, summit.prior
-    if away.any() and not kernel.family.common:
+    xi = summit.xi
+    if away.any():
         separated = separated | away
-        prior = prior.of_separated(separated, kernel.family.steps)
+        prior = prior.of_separated(separated, kernel.family)
+        xi = tamed(xi, away)
     grid = grid or summit.grid
-    found = kernel.evaluate(summit.xi, grid)
-    gradient = largest_derivative(found.gradient + prior.slope(summit.xi), kernel.family)
+    found = kernel.evaluate(xi, grid)
+    gradient = largest_derivative(found.gradient + prior.slope(xi), kernel.family)
     return replace(
-        summit, grid=grid, found=found, prior=prior, separated=separated, gradient=gradient
+        summit, xi=xi, grid=grid, found=found, prior=prior, separated=separated, gradient=gradient
     )

@@ -51,11 +51,13 @@ class Prior:
         found: Floats = -self.precision * (xi - self.centre)
         return found
 
-    def of_separated(self, separated: Flags, steps: int) -> Prior:
+    def of_separated(self, separated: Flags, family: Family) -> Prior:
         """With weak priors on the slopes and intercepts of these items."""
         precision = self.precision.copy()
-        precision[separated, 0] = PRIOR_SLOPE**-2
-        precision[separated, 1 : 1 + steps] = PRIOR_INTERCEPT**-2
+        # A common slope has one prior, of which each item holds a share.
+        shares = separated.size if family.common else 1
+        precision[separated, 0] = PRIOR_SLOPE**-2 / shares
+        precision[separated, 1 : 1 + family.steps] = PRIOR_INTERCEPT**-2
         return replace(self, precision=precision)
 
 
@@ -121,10 +123,10 @@ def climb(
             continue
         best = value
         fresh = _runaway(kernel, xi, found) & ~separated if passes > 8 else np.zeros(0, bool)
-        if fresh.any() and not family.common:
+        if fresh.any():
             separated |= fresh
-            prior = prior.of_separated(separated, family.steps)
-            xi = np.where(fresh[:, None], xi * (0.5 * SUSPECT / np.abs(xi[:, :1])), xi)
+            prior = prior.of_separated(separated, family)
+            xi = tamed(xi, fresh)
             memory.clear()
             pending = False
             continue
@@ -133,6 +135,14 @@ def climb(
         fallback = _step(xi, found, slope, prior, family)
         xi = _tame(memory.extrapolate(xi, fallback, found.information), fallback, family)
         pending = xi is not fallback
+
+
+def tamed(xi: Floats, steep: Flags) -> Floats:
+    """With the curves of some items made less steep, where they are."""
+    size = np.abs(xi[:, :1])
+    factor = 0.5 * SUSPECT / np.maximum(size, 0.5 * SUSPECT)
+    found: Floats = np.where(steep[:, None], xi * factor, xi)
+    return found
 
 
 def largest_derivative(slope: Floats, family: Family) -> float:
@@ -231,7 +241,7 @@ def _runaway(kernel: Kernel, xi: Floats, found: Evaluated) -> Flags:
     """
     slope = np.abs(xi[:, 0])
     out: Flags = slope > STEEPEST
-    if not kernel.linear:
+    if not kernel.linear or kernel.family.common:
         return out
     sd = float(np.sqrt(found.variance.mean()))
     for j in np.flatnonzero((slope > SUSPECT) & (slope * sd < 1.0) & ~out):
@@ -268,7 +278,8 @@ class _Memory:
             self.scale = np.sqrt(np.maximum(information[:, at, at], 1e-6))[self.free]
         self.points.append(xi[self.free])
         self.moves.append((plain - xi)[self.free])
-        self.points, self.moves = self.points[-MEMORY:], self.moves[-MEMORY:]
+        most = min(MEMORY, xi[self.free].size)
+        self.points, self.moves = self.points[-most:], self.moves[-most:]
         if len(self.moves) < 2:
             return plain
         moves, points = np.array(self.moves), np.array(self.points)

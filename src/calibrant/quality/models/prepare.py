@@ -131,7 +131,7 @@ def prepare_arrays(
     answers = data.answered()
     varying = _varying(data, model)
     if not varying.any():
-        raise InputError("fit: every item has the same score for everyone; nothing can be fitted")
+        raise InputError("fit: no item has two different scores; nothing can be fitted")
     kept = np.flatnonzero(varying)
     if kept.size < data.items:
         less = None if trials is None else trials[:, kept]

@@ -86,7 +86,7 @@ class Evidence:
             if watched:
                 late = self.lengths >= min(least, int(self.lengths[-1]))
                 worst = np.max(np.abs(self.ratios[pick][:, late]) / each[late], axis=1)
-                each = each * max(1.0, factor(worst, self.family, level))
+                each = each * max(1.0, largest(worst, self.family, level))
             self._kept[key] = each
         each = self._kept[key]
         return float(np.interp(math.log(max(items, 1)), np.log(self.lengths), each))
@@ -177,6 +177,22 @@ def factor(ratios: Floats, family: Ints, level: float) -> float:
     freedom = 2.0 * scale**2 / variance if variance > 0 else float(size)
     freedom = min(max(freedom, 3.0), float(size))
     return max(conformal, math.sqrt(scale) * float(stdtrit(freedom, 0.5 + level / 2.0)))
+
+
+def largest(worst: Floats, family: Ints, level: float) -> float:
+    """A number that a subject of a new family exceeds at 1 − level.
+
+    The larger of the conformal quantile over subjects and Student's upper bound for one more draw,
+    with degrees of freedom of the families.
+
+    Args:
+        worst: shape (subjects,), positive, such as the largest of a subject's ratios.
+    """
+    rank = min(math.ceil((worst.size + 1) * level), worst.size)
+    conformal = float(np.sort(worst)[rank - 1])
+    groups = len(set(family.tolist()))
+    spread = float(np.std(worst, ddof=1)) * math.sqrt(1.0 + 1.0 / groups)
+    return max(conformal, float(worst.mean()) + spread * float(stdtrit(max(groups - 1, 2), level)))
 
 
 def cluster_half(values: Floats, family: Ints, level: float) -> float:

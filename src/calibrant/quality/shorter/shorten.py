@@ -102,7 +102,8 @@ def shorten(
     return ShortForm(
         tuple(engine.items[j] for j in chosen), formula.weights, intercept,
         scale * formula.error, engine, errors_at(engine.evidence, size, scale), balance,
-        tuple(engine.items[j] for j in wrong), _notes(engine.notes, len(wrong)),
+        tuple(engine.items[j] for j in wrong),
+        (*_notes(engine.notes, len(wrong)), *_baseline_note(engine.evidence, size)),
     )  # fmt: skip
 
 
@@ -136,6 +137,17 @@ def _reaching(evidence: Evidence, error: float, most: int) -> int:
             f"{error:g} of the range on unseen families; the best by {means.min():.3g}"
         )
     return reached[0]
+
+
+def _baseline_note(evidence: Evidence, size: int) -> tuple[str, ...]:
+    """What is to be said where thought does not pay."""
+    mine, drawn = evidence.error_of("form", size), evidence.error_of("random + model", size)
+    if mine.error < drawn.error:
+        return ()
+    return (
+        f"at {mine.items} items, as many random ones scored by the model do as well: draw them at "
+        "random, afresh for each subject",
+    )
 
 
 def _notes(notes: tuple[str, ...], wrong: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FOLDS = 10
-LENGTHS = (*range(1, 26), 30, 35, 40, 45, 50, 60, 70, 80, 90, 100, 120, 140, 170, 200)
+LENGTHS = (*range(1, 13), 14, 16, 18, 20, 22, 25, 30, 40, 50, 70, 100, 140, 200)
 """Where a trial looks; items between two looks are chosen at once."""
 
 

@@ -49,8 +49,8 @@ def cli(
         if as_json:
             click.echo(dumps([p.__dict__ for p in pages], indent=1))
             return
-        print_table("booklet", ["page", "item", "score step", "ability"],
-                    [[str(p.number), p.item, str(p.category), shown(p.location)] for p in pages])  # fmt: skip
+        rows = [[str(p.number), p.item, str(p.category), shown(p.location)] for p in pages]
+        print_table("booklet", ["page", "item", "score step", "ability"], rows)
         return
     if marks is None:
         raise click.UsageError("wanted MARKS, a table of raters' pages, or --booklet")

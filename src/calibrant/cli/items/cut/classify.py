@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from calibrant.quality.cuts.classify import Classification
 
 
+def _whole(_: click.Context, __: click.Parameter, given: str | None) -> int | None:
+    return None if given is None else int(given)
+
+
 @click.command("classify")
 @click.argument("scores", type=click.Path(path_type=Path), required=False)
 @click.option("--cut", required=True, metavar="SCORE|CUT.json")
 @click.option("--items", type=int, help="Number of items, if SCORES is a table of scores.")
 @click.option("--reliability", type=float, help="Of the scores; by default α of the answers.")
 @click.option("--model", type=click.Choice(["livingston-lewis", "binomial", "compound"]))
+@click.option("--moments", type=click.Choice(["2", "4"]), callback=_whole,
+              help="Of true scores; by default 4 from 1,000 subjects on.")  # fmt: skip
 @click.option("--bank", type=click.Path(path_type=Path),
               help="Calibrated items, in place of SCORES: Lee's and Rudner's rules.")  # fmt: skip
 @click.option("--target", type=float, help="Accuracy for which to say how many items it takes.")

@@ -1,0 +1,87 @@
+"""`calibrant items dif RESPONSES`: items that treat groups of equal ability unequally."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.source import responses_of, source_options
+
+if TYPE_CHECKING:
+    from calibrant.quality.dif import Dif
+
+_ADJUSTMENTS = ("benjamini-hochberg", "benjamini-yekutieli", "holm", "bonferroni")
+
+
+@click.command("dif")
+@click.argument("responses")
+@click.option("--group", metavar="COLUMN", required=True,
+              help="A fact about the subjects, such as family or date.")  # fmt: skip
+@click.option("--focal", metavar="LABEL", help="The group that may be treated unequally.")
+@click.option("--reference", metavar="LABEL", help="The group it is compared with.")
+@click.option("--before", metavar="DATE",
+              help="The column is a date: from this one on against before.")  # fmt: skip
+@click.option("--test", type=click.Choice(["logistic", "non-uniform", "mantel-haenszel"]),
+              default="logistic", show_default=True)  # fmt: skip
+@click.option("--purify/--no-purify", default=True, show_default=True,
+              help="Leave flagged items out of the score that others are matched on.")  # fmt: skip
+@click.option("--adjustment", type=click.Choice(_ADJUSTMENTS), default="benjamini-hochberg",
+              show_default=True)  # fmt: skip
+@click.option("--alpha", type=float, default=0.05, show_default=True)
+@click.option("--level", type=float, default=0.95, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@source_options
+@figure_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def cli(responses: str, *, figure: Path | None, as_json: bool, **options: Any) -> None:
+    """Find the items in RESPONSES on which two groups of equal score differ.
+
+    The tests hold their error with a few dozen subjects, also where the groups differ in ability.
+    """
+    from calibrant._text import dumps
+    from calibrant.quality.dif import dif
+
+    found = dif(responses_of(responses, options), **options)
+    if figure is not None:
+        save_figure(found.plot(), figure)
+    if as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+        return
+    _print(found)
+
+
+def _print(found: Dif) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from calibrant._figure import shorten
+    from calibrant._text import one_line
+
+    console = Console(width=max(Console().width, 110))
+    console.print(Text(one_line(repr(found), 600)), soft_wrap=True)
+    tested = [i for i in found.items if i.p is not None]
+    rows = list(found.flagged) or sorted(tested, key=lambda i: i.p or 0.0)[:5]
+    if not found.flagged:
+        console.print(Text("the five with the smallest p-values:"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    heads = ("item", "log odds ratio", f"{found.level:.0%} interval", "ETS", "p", "adjusted",
+             "p non-uniform", "p exact")  # fmt: skip
+    for name in heads:
+        table.add_column(name, justify="left" if name == "item" else "right", no_wrap=True)
+    for i in rows:
+        table.add_row(
+            Text(shorten(i.item, 30)), _number(i.odds, "+.2f"),
+            f"{_number(i.low, '.2f')} to {_number(i.high, '.2f')}", i.ets or "–",
+            *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel)),
+        )  # fmt: skip
+    console.print(table)
+    for note in found.notes:
+        console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
+
+
+def _number(x: float | None, how: str) -> str:
+    return "–" if x is None else format(x, how)
