@@ -122,8 +122,7 @@ def _newton(target: Target, x: Floats, at: Pass) -> tuple[Floats, Pass, int]:
     if inverse is None:
         return x, at, 0
     step = inverse.times(at.gradient.ravel()).reshape(x.shape)
-    if float(np.abs(step).max()) > 2.0:
-        return x, at, 0
+    step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
     for count, length in enumerate((1.0, 0.5, 0.1), 1):
         trial = x + length * step
         target.place(trial)
@@ -185,7 +184,7 @@ class Missing:
         """The covariance of the estimates; None if the information is not positive definite."""
         count, p, _ = self.blocks.shape
         if self.parts.shape[1] < count * p:
-            own = np.linalg.inv(self.blocks)
+            own = np.asarray(np.linalg.inv(self.blocks), np.float64)
             left = np.einsum("jab,jbc->jac", own, self.parts.reshape(count, p, -1))
             left = left.reshape(count * p, -1)
             core = np.eye(self.parts.shape[1]) - self.parts.T @ left

@@ -161,6 +161,12 @@ def usable(responses: Responses) -> tuple[Responses, list[str]]:
             f"subject {responses.subjects[who]!r}: wanted scores on at least {FEWEST_ITEMS} items, "
             f"got {int(count[who])}"
         )
+    apart = int((~_reached(responses.observed)).sum())
+    if apart:
+        raise InputError(
+            f"responses: {apart} subjects share no item, not even through others, with subject "
+            f"{responses.subjects[0]!r}; their scores cannot be compared"
+        )
     same = _twins(responses)
     if same:
         one, other = same
@@ -172,6 +178,17 @@ def usable(responses: Responses) -> tuple[Responses, list[str]]:
     if constant:
         notes.append(f"{constant} items have the same score from every subject")
     return replace(responses, notes=()), notes
+
+
+def _reached(observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Shape (subjects,): who is linked to the first subject by items that both have scores on."""
+    reached = np.zeros(len(observed), np.bool_)
+    reached[0] = True
+    while True:
+        wider: NDArray[np.bool_] = observed[:, observed[reached].any(axis=0)].any(axis=1)
+        if (wider == reached).all():
+            return reached
+        reached = wider
 
 
 def _twins(responses: Responses) -> tuple[int, int] | None:
