@@ -182,13 +182,11 @@ def usable(responses: Responses) -> tuple[Responses, list[str]]:
 
 def _reached(observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Shape (subjects,): who is linked to the first subject by items that both have scores on."""
-    reached = np.zeros(len(observed), np.bool_)
+    reached: NDArray[np.bool_] = np.zeros(len(observed), np.bool_)
     reached[0] = True
-    while True:
-        wider: NDArray[np.bool_] = observed[:, observed[reached].any(axis=0)].any(axis=1)
-        if (wider == reached).all():
-            return reached
-        reached = wider
+    for _ in observed:  # each round but the last reaches one more at least
+        reached = np.asarray(observed[:, observed[reached].any(axis=0)].any(axis=1), np.bool_)
+    return reached
 
 
 def _twins(responses: Responses) -> tuple[int, int] | None:
