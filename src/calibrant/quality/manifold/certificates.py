@@ -250,7 +250,7 @@ CERTIFICATES = (
         "Two abilities are claimed by BIC at most 5 % of the time where there is one.",
         regimes("subjects items spread", (250, 5, 1.0)),
         factor_batch, {"two claimed": Bound(high=0.05), "answered": Bound(low=0.95)},
-        {"chi-square": "the likelihood-ratio test against χ², whose conditions fail here",
+        {"chi-square": "the likelihood-ratio test against χ², whose conditions do not hold",
          "linear": "eigenvalues of the correlations of 0 and 1 above 1"},
         batch_draws=BATCH,
     ),
