@@ -205,12 +205,12 @@ def test_lee_is_the_sum_over_every_pattern_of_answers():
 def test_lee_and_rudner_agree_with_simulation_and_with_each_other():
     rng = np.random.default_rng(1)
     bank = two_pl(rng.lognormal(0, 0.2, 40), rng.normal(0, 0.7, 40))
-    theta = rng.normal(0, 1, 40_000)
+    theta = rng.normal(0, 1, 20_000)
     right = bank.draw(theta, rng).mean(axis=1) >= 0.6
     truly = bank.expected(theta).mean(axis=1) >= 0.6
     found = lee(bank, 0.6)
-    assert found.accuracy == pytest.approx((right == truly).mean(), abs=0.006)
-    assert found.false_pass == pytest.approx((right & ~truly).mean(), abs=0.006)
+    assert found.accuracy == pytest.approx((right == truly).mean(), abs=0.009)
+    assert found.false_pass == pytest.approx((right & ~truly).mean(), abs=0.009)
     ability = float(found.method.rsplit(" ", 1)[1])
     assert rudner(bank, ability).accuracy == pytest.approx(found.accuracy, abs=0.02)
     graded = Bank(
@@ -223,22 +223,22 @@ def test_lee_and_rudner_agree_with_simulation_and_with_each_other():
 
 
 def test_a_sequential_decision_keeps_its_error_rates_and_saves_items():
-    found = sequential_cut(0.6, margin=0.1)
+    found = sequential_cut(0.6, margin=0.15)
     assert found.false_pass <= 0.05
     assert found.false_fail <= 0.05
     assert max(o.items for o in found.operation) < found.fixed_items
     passes = [o.passes for o in found.operation]
     assert passes == sorted(passes)
-    turned = sequential_cut(0.4, margin=0.1, direction="below")
+    turned = sequential_cut(0.4, margin=0.15, direction="below")
     assert turned.at_most == found.at_most
     assert turned.false_pass == pytest.approx(found.false_pass)
     rng = np.random.default_rng(0)
     bank = two_pl(np.ones(50), rng.normal(0, 1, 50))
-    by_ability = sequential_cut(0.6, bank=bank, ability_margin=0.5)
+    by_ability = sequential_cut(0.6, bank=bank, ability_margin=0.8)
     theta = float(np.log(0.6 / 0.4))
     assert by_ability.fails_to < 0.6 < by_ability.passes_from
-    assert by_ability.passes_from == pytest.approx(expit(theta + 0.4), abs=0.1)
-    short = sequential_cut(0.6, margin=0.1, at_most=30)
+    assert by_ability.passes_from == pytest.approx(expit(theta + 0.7), abs=0.1)
+    short = sequential_cut(0.6, margin=0.15, at_most=15)
     assert "more than 0.05" in " ".join(short.notes)
     for args, words in (
         ({"margin": 0.5}, "within 0 to 1"), ({}, "one of margin"), ({"margin": -1.0}, "above 0"),
@@ -272,10 +272,10 @@ def test_the_commands_tell_accuracy_and_sequences(tmp_path, capsys):
     assert 0.5 < told["accuracy"] < 1
     assert run("classify", "--bank", tmp_path / "bank.json", "--cut", "0.6") == 0
     assert "Lee" in capsys.readouterr().out
-    assert run("sequential", "0.6", "--margin", "0.1", "--figure", drawn) == 0
+    assert run("sequential", "0.6", "--margin", "0.15", "--figure", drawn) == 0
     assert "expected items" in capsys.readouterr().out
-    assert run("sequential", "0.6", "--margin", "0.1", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["at_most"] > 20
+    assert run("sequential", "0.6", "--margin", "0.15", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["at_most"] > 15
     assert run("classify", "--cut", "0.6") == 2
     assert "wanted SCORES" in capsys.readouterr().err
 
@@ -289,7 +289,8 @@ def test_a_short_run_of_each_certificate_holds(name):
     from calibrant.stats.certificates import measure_certificate
 
     one = next(c for c in CERTIFICATES if c.name == f"cut-{name}")
-    quick = replace(one, regimes=one.regimes[:2], beyond=(), batch_draws=20)
-    for measured in measure_certificate(quick, draws=20):
+    few = 6 if name == "accuracy" else 12
+    quick = replace(one, regimes=one.regimes[:2], beyond=(), batch_draws=few)
+    for measured in measure_certificate(quick, draws=few):
         assert measured.broken == ()
         assert any(one.peer_of(s) for s in measured.statistics)

@@ -16,7 +16,9 @@ from calibrant.cli import main
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank, two_pl, write_bank
 from calibrant.quality.scoring import kernel, score_bank
+from calibrant.quality.scoring.certificates import CERTIFICATES
 from calibrant.quality.scoring.curves import curves
+from calibrant.stats.certificates import measure_certificate
 
 GRADED = Bank(
     "grm", ("x", "y"), np.array([1.3, -0.7]), np.array([[1.0, 0, -1], [0.5, -0.5, np.nan]]),
@@ -229,3 +231,12 @@ def test_nothing_in_common_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(["items", "score", str(tmp_path / "bank.json"), str(tmp_path / "r.csv")])
     assert end.value.code == 2 and "share no item" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_intervals_keep_their_promise(which):
+    certificate = replace(
+        CERTIFICATES[which], regimes=CERTIFICATES[which].regimes[1:3], beyond=()
+    )  # fmt: skip
+    for measured in measure_certificate(certificate, draws=250):
+        assert not measured.broken

@@ -199,3 +199,16 @@ def test_hard_regimes_are_survived() -> None:
     assert any("same scores everywhere" in n for n in found.notes)
     assert found.verdict == "random only"
     assert np.isfinite(found.session(force=True).estimate().value)
+
+
+def test_disconnected_subjects_are_refused() -> None:
+    scores = planted(20, 20).scores.copy()
+    scores[:10, :10], scores[10:, 10:] = np.nan, np.nan
+    with pytest.raises(InputError, match="10 subjects share no item"):
+        calibrate(of_matrix(scores))
+
+
+def test_balance_wants_categories() -> None:
+    engine = calibrate(of_matrix(planted(20, 20).scores))
+    with pytest.raises(InputError, match="wanted categories"):
+        engine.session(policy=Policy(balance=True), force=True)

@@ -17,7 +17,7 @@ from calibrant.quality.validity.factors import factors, minres, residual_likenes
 from calibrant.quality.validity.measures import reliability_of
 from calibrant.quality.validity.overlap import capability, pairs
 from calibrant.quality.validity.prediction import left_out, predict, unseen_intervals
-from calibrant.quality.validity.redundancy import folds_of, redundancy, ridge
+from calibrant.quality.validity.redundancy import redundancy, ridge
 from calibrant.quality.validity.simulate import (
     correlated,
     factor_scores,
@@ -27,7 +27,7 @@ from calibrant.quality.validity.simulate import (
     normal,
     plain_measures,
 )
-from calibrant.quality.validity.spread import corrected, effective_families, estimates
+from calibrant.quality.validity.spread import corrected, effective_families, estimates, folds_of
 from calibrant.quality.validity.traits import discriminant, mtmm
 from calibrant.stats.certificates import measure_certificate
 

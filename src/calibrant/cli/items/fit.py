@@ -132,10 +132,14 @@ def _print(found: Fit, rows: int) -> None:
     order = sorted(
         found.items, key=lambda i: (i.discrimination is None, not i.flags, i.discrimination or 0.0)
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for name in ("item", "discrimination", "±", "difficulty", "±", "item-rest", "flags"):
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for name in ("item", "slope", "±", "difficulty", "±", "item-rest", "flags"):
         words = name in ("item", "flags")
-        table.add_column(name, justify="left" if words else "right", no_wrap=not words)
+        table.add_column(
+            name,
+            justify="left" if words else "right",
+            no_wrap=name != "flags",
+        )
     for i in order[: rows or None]:
         table.add_row(
             Text(_short(i.item)), _number(i.discrimination),
@@ -153,7 +157,7 @@ def _print(found: Fit, rows: int) -> None:
     interval = found.interval
     for s in best[: rows or None]:
         table.add_row(
-            Text(_short(found.subjects[s])), f"{found.ability[s]:.2f}",
+            Text(one_line(found.subjects[s], 60)), f"{found.ability[s]:.2f}",
             f"{interval[s, 0]:.2f} to {interval[s, 1]:.2f}",
         )  # fmt: skip
     console.print()
@@ -173,7 +177,7 @@ def _short(name: str) -> str:
     from calibrant._text import one_line
 
     name = one_line(name, 200)
-    return name if len(name) <= 24 else name[:23] + "…"
+    return name if len(name) <= 18 else name[:17] + "…"
 
 
 def _number(value: Any) -> str:

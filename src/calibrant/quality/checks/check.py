@@ -36,6 +36,8 @@ CLUSTERS = ("cluster", "task", "category", "instrument")
 """Facts about items that are looked for."""
 FEWEST = 10
 """Subjects below which no model is fitted."""
+MANY = 4000
+"""Items above which their pairs are too many to be drawn again and again."""
 WORK = 3e10
 """Multiplications that the replicates may cost; beyond it, fewer subjects or items are drawn."""
 
@@ -184,6 +186,12 @@ def _residuals(
         notes.append(
             f"item fit and dependence are not looked at: wanted {FEWEST} subjects and 3 items that "
             f"vary, got {unit.shape[0]} and {varied}"
+        )
+        return None, None
+    if unit.shape[1] > MANY:
+        notes.append(
+            f"item fit and dependence are not looked at: wanted at most {MANY:,} items, got "
+            f"{unit.shape[1]:,}; check parts of the benchmark by themselves"
         )
         return None, None
     found = {c: column for c in CLUSTERS if (column := responses.item_column(c)) is not None}

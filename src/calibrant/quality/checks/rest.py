@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtri, stdtr
+from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
 from calibrant.stats.comparisons.multiplicity import adjust
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+BLOCK = 512
+"""Items that are worked on at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,18 +67,45 @@ def item_rest(
         trusted: shape (items,), which items the rest is made of; by default all.
         level: of the interval.
     """
+    total, number = np.zeros((unit.shape[0], 1)), np.zeros((unit.shape[0], 1))
+    parts = [slice(k, k + BLOCK) for k in range(0, unit.shape[1], BLOCK)]
+    for part in parts:
+        seen, _, x = _centred(unit[:, part])
+        used = seen if trusted is None else seen & trusted[part]
+        total += np.where(used, x, 0.0).sum(axis=1, keepdims=True)
+        number += used.sum(axis=1, keepdims=True)
+    found = [
+        _block(unit[:, part], total, number, None if trusted is None else trusted[part],
+               families, level)
+        for part in parts
+    ]  # fmt: skip
+    count, facility, r, low, high, gap, p = (
+        np.concatenate(column) for column in zip(*found, strict=True)
+    )
+    return Rest(
+        count.astype(np.int64), facility, r, low, high, gap, p, adjust(p, "benjamini-hochberg")
+    )
+
+
+def _centred(unit: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
+    """What is seen, means of items, and scores less them, 0 where there is none."""
     seen = ~np.isnan(unit)
+    mean = np.where(seen, unit, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    return seen, mean, np.where(seen, unit - mean, 0.0)
+
+
+def _block(
+    unit: Floats, total: Floats, number: Floats, trusted: NDArray[np.bool_] | None,
+    families: Sequence[str | None] | None, level: float,
+) -> tuple[Floats, ...]:  # fmt: skip
+    """Some of the items, against the sums and counts of each subject over all."""
+    seen, facility, x = _centred(unit)
     count = seen.sum(axis=0)
-    scores = np.where(seen, unit, 0.0)
-    facility = scores.sum(axis=0) / np.maximum(count, 1)
-    x = np.where(seen, scores - facility, 0.0)
     used = seen if trusted is None else seen & trusted
-    kept = np.where(used, x, 0.0)
-    others = used.sum(axis=1, keepdims=True) - used
+    others = number - used
     rest = np.divide(
-        kept.sum(axis=1, keepdims=True) - kept, others, out=np.zeros_like(x),
-        where=seen & (others > 0),
-    )  # fmt: skip
+        total - np.where(used, x, 0.0), others, out=np.zeros_like(x), where=seen & (others > 0)
+    )
     y = np.where(seen, rest - rest.sum(axis=0) / np.maximum(count, 1), 0.0)
     xx, yy, xy = (x * x).sum(axis=0), (y * y).sum(axis=0), (x * y).sum(axis=0)
     usable = (xx > 1e-12) & (yy > 1e-12) & (count >= 4)
@@ -84,16 +114,17 @@ def item_rest(
     r = np.clip(r, -1 + 1e-12, 1 - 1e-12)
     error, free = _error(x, y, yy, xx, r, count, families)
     t = np.divide(r, error, out=np.zeros_like(r), where=usable & (error > 0))
-    p = np.where(usable, stdtr(np.maximum(free, 1.0), t), 1.0)
+    p = np.where(usable, stdtr(free, t), 1.0)
     p = np.maximum(p, _least(unit, seen, count))
-    # On Fisher's scale, with the same relative error as the test's.
-    half = ndtri((1 + level) / 2) / np.sqrt(np.maximum(np.minimum(count, free + 2) - 3.0, 1.0))
+    # Fisher's z, as much wider as the robust error is than the plain one.
+    plain = np.sqrt(np.maximum(1.0 - np.nan_to_num(r) ** 2, 1e-12) / np.maximum(count - 2.0, 1.0))
+    wider = np.where(usable, np.nan_to_num(error) / plain, 1.0)
+    quantile = stdtrit(free, (1 + level) / 2) if families is not None else ndtri((1 + level) / 2)
+    half = quantile * wider / np.sqrt(np.maximum(count - 3.0, 1.0))
     z = np.arctanh(np.where(usable, r, 0.0))
     low, high = (np.where(usable, np.tanh(z + s * half), np.nan) for s in (-1, 1))
-    return Rest(
-        count.astype(np.int64), np.where(count > 0, facility, np.nan), r, low, high,
-        _upper_lower(scores, seen, rest), p, adjust(p, "benjamini-hochberg"),
-    )  # fmt: skip
+    gap = _upper_lower(np.where(seen, unit, 0.0), seen, rest)
+    return count, np.where(count > 0, facility, np.nan), r, low, high, gap, p
 
 
 def _least(unit: Floats, seen: NDArray[np.bool_], count: Ints) -> Floats:

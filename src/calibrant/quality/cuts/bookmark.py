@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
@@ -318,9 +319,7 @@ def _resolution(mark: int, pages: tuple[Page, ...]) -> float:
 
 def score_at(bank: Bank, ability: float) -> float:
     """The expected score of an ability over a bank's items, each from 0 to 1."""
-    low, high = np.nanmin(bank.values, axis=1), np.nanmax(bank.values, axis=1)
-    expected = bank.expected(np.array([ability]))[0]
-    return float(((expected - low) / (high - low)).mean())
+    return float(_unit(bank, ability).mean())
 
 
 def _slope(bank: Bank, ability: float) -> float:
@@ -344,48 +343,46 @@ def _item_error(
     """Delta method over items' parameters: through marked locations, and the expected score."""
     if bank.covariance is None:
         return None
-    slope = _slope(form, ability)
+    slope, step = _slope(form, ability), 1e-4
     at = {name: j for j, name in enumerate(bank.items)}
-    scored = set(form.items)
-    marked: dict[str, list[tuple[int, float]]] = {}
-    for page, w in zip(pages, weights, strict=True):
-        if w:
-            marked.setdefault(page.item, []).append((page.category, float(w)))
-    variance = 0.0
-    for name in dict.fromkeys([*scored, *marked]):
-        j = at[name]
-        one = bank.select([j])
-        covariance = bank.covariance[j]
-        free = np.nonzero(~np.isnan(np.diag(covariance)))[0]
-        gradient = np.zeros(free.size)
-        for g, p in enumerate(free):
-            step = 1e-4
-            up, down = (_moved(one, int(p), s) for s in (step, -step))
-            if name in scored:
-                gradient[g] += (score_at(up, ability) - score_at(down, ability)) / len(form.items)
-            for category, w in marked.get(name, ()):
-                moved = [_location(b, 0, category, rp) for b in (up, down)]
+    scored = np.isin(bank.items, form.items)
+    parameters = int(bank.covariance.shape[1])
+    gradient = np.zeros((len(bank.items), parameters))
+    for p in range(parameters):
+        up, down = (_moved(bank, p, s) for s in (step, -step))
+        change = _unit(up, ability) - _unit(down, ability)
+        gradient[:, p] = np.where(scored, change / len(form.items), 0.0)
+        for page, w in zip(pages, weights, strict=True):
+            if w:
+                j = at[page.item]
+                moved = [_location(b, j, page.category, rp) for b in (up, down)]
                 if moved[0] is not None and moved[1] is not None:
-                    gradient[g] += slope * w * (moved[0] - moved[1])
-            gradient[g] /= 2 * step
-        variance += float(gradient @ covariance[np.ix_(free, free)] @ gradient)
+                    gradient[j, p] += slope * w * (moved[0] - moved[1])
+    gradient /= 2 * step
+    # What is not estimated, and what an item does not have, has no error.
+    covariance = np.where(np.isnan(bank.covariance), 0.0, bank.covariance)
+    variance = float(np.einsum("jp,jpq,jq->", gradient, covariance, gradient))
     return math.sqrt(max(0.0, variance))
 
 
-def _moved(one: Bank, parameter: int, step: float) -> Bank:
-    """One item with one parameter moved: discrimination, intercepts, or the guessing logit."""
-    from dataclasses import replace
+def _unit(bank: Bank, ability: float) -> Floats:
+    """Each item's expected score, from 0 to 1."""
+    low, high = np.nanmin(bank.values, axis=1), np.nanmax(bank.values, axis=1)
+    found: Floats = (bank.expected(np.array([ability]))[0] - low) / (high - low)
+    return found
 
-    steps = one.intercepts.shape[1]
+
+def _moved(bank: Bank, parameter: int, step: float) -> Bank:
+    """All items with one parameter moved: discrimination, intercepts, or the guessing logit."""
+    steps = bank.intercepts.shape[1]
     if parameter == 0:
-        return replace(one, discrimination=one.discrimination + step)
+        return replace(bank, discrimination=bank.discrimination + step)
     if parameter <= steps:
-        moved = one.intercepts.copy()
-        moved[0, parameter - 1] += step
-        return replace(one, intercepts=moved)
-    g = np.clip(one.guessing, 1e-12, 1 - 1e-12)
-    logit = np.log(g / (1 - g)) + step
-    return replace(one, guessing=1 / (1 + np.exp(-logit)))
+        moved = bank.intercepts.copy()
+        moved[:, parameter - 1] += step
+        return replace(bank, intercepts=moved)
+    g = np.clip(bank.guessing, 1e-12, 1 - 1e-12)
+    return replace(bank, guessing=expit(logit(g) + step))
 
 
 def _notes(

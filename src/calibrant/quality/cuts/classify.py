@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit, stdtrit
 
 from calibrant.errors import InputError
 from calibrant.quality.cuts.cut import Cut, check_direction, check_level
@@ -336,8 +337,11 @@ def _model(
 def _intervals(
     x: Floats, plan: _Plan, cut: float, level: float, draws: int, seed: int
 ) -> dict[str, tuple[float, float]] | None:
-    """Percentiles over samples of subjects; None if a tenth or more of them tell nothing."""
-    if not draws:
+    """Student's interval of the logit with the bootstrap's standard error over subjects.
+
+    None if a tenth or more of the samples tell nothing of true scores.
+    """
+    if draws < 2:
         return None
     rng = np.random.default_rng(seed)
     found = []
@@ -350,9 +354,11 @@ def _intervals(
             continue
     if len(found) < 0.9 * draws:
         return None
-    tail = (1 - level) / 2
-    ends = np.quantile(np.array(found), [tail, 1 - tail], axis=0)
-    return {name: (float(ends[0, i]), float(ends[1, i]))
+    at = logit(np.clip(table(*plan(x), cut)[:2], 1e-9, 1 - 1e-9))
+    spread = np.std(logit(np.clip(found, 1e-9, 1 - 1e-9)), axis=0, ddof=1)
+    reach = float(stdtrit(x.size - 1, (1 + level) / 2)) * spread
+    low, high = expit(at - reach), expit(at + reach)
+    return {name: (float(low[i]), float(high[i]))
             for i, name in enumerate(("accuracy", "consistency"))}  # fmt: skip
 
 

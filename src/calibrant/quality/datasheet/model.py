@@ -1,4 +1,4 @@
-"""What stands on a datasheet: parts with sentences, tables and figures, or why a part is missing."""
+"""What stands on a datasheet: parts with sentences, tables and figures, or why one is missing."""
 
 from __future__ import annotations
 

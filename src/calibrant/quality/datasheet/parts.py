@@ -78,9 +78,11 @@ def reliability_part(found: Reliability) -> Part:
             f"Reliability of the order of subjects is {study.coefficient[0]:.3f} (Eρ²), of their "
             f"values {study.dependability[0]:.3f} (Φ), with {study.items:,.4g} items."
         )
-        for n in study.needed:
-            if n.target == 0.9 and n.items is not None:
-                said.append(f"{n.items:,} items like these reach 0.9 in {n.coefficient}.")
+        said += [
+            f"{n.items:,} items like these reach 0.9 in {n.coefficient}."
+            for n in study.needed
+            if n.target == 0.9 and n.items is not None
+        ]
     if found.ranks is not None:
         said.append(
             f"The order of two subjects is right with chance {found.ranks.any_pair:.3f}; of "
@@ -117,9 +119,9 @@ def targeting(found: Reliability, fitted: Any, why: str) -> Part:
         theta = np.asarray(fitted.ability, np.float64)
         error = np.asarray(fitted.standard_error, np.float64)
         spread = float(fitted.bank.sd)
-        # What the items alone say: the posterior has the subjects' own spread in it.
-        own = 1.0 / np.maximum(1.0 / error**2 - 1.0 / spread**2, 1e-12)
-        local = spread**2 / (spread**2 + own)
+        # The share of the spread of abilities that a posterior as wide as this leaves no doubt of;
+        # spread² / (spread² + 1 / information) for a normal one.
+        local = 1.0 - error**2 / spread**2
         grid = fitted.bank.mean + spread * np.linspace(-3.5, 3.5, 141)
         information = fitted.bank.information(grid).sum(axis=1)
         curve = np.sqrt(1.0 / np.maximum(information, 1e-9))
@@ -161,12 +163,11 @@ def _shares(local: np.ndarray[Any, Any], by: str) -> str:
 
 def _by_place(place: Any, local: Any, what: str) -> Grid:
     order = np.argsort(place)
-    rows = []
-    for part in np.array_split(order, min(5, len(order))):
-        rows.append((
-            f"{place[part].min():.3g} to {place[part].max():.3g}", f"{part.size:,}",
-            f"{float(local[part].mean()):.3f}", f"{float(local[part].min()):.3f}",
-        ))  # fmt: skip
+    rows = [
+        (f"{place[part].min():.3g} to {place[part].max():.3g}", f"{part.size:,}",
+         f"{float(local[part].mean()):.3f}", f"{float(local[part].min()):.3f}")
+        for part in np.array_split(order, min(5, len(order)))
+    ]  # fmt: skip
     return Grid("Reliability at the subjects' places",
                 (what.capitalize(), "Subjects", "Mean reliability", "Least"), tuple(rows),
                 (1, 2, 3))  # fmt: skip
@@ -242,9 +243,10 @@ def bank_part(fitted: Any) -> Part:
         for f in known["findings"]
     )
     said = [f"As a bank of calibrated items ({fitted.model}): {known['verdict']}."]
-    adequacy = fitted.adequacy
-    said.append(f"The calibration is {adequacy.verdict}"
-                + ("." if not adequacy.reasons else f": {'; '.join(adequacy.reasons)}."))  # fmt: skip
+    reasons = "; ".join(fitted.adequacy.reasons)
+    said.append(
+        f"The calibration is {fitted.adequacy.verdict}" + (f": {reasons}." if reasons else ".")
+    )
     grid = Grid("What was looked at", ("What", "Weight", "Finding"), rows)
     return Part("bank", "May tests adapt on its items?", tuple(said), (grid,), (), None,
                 dict(known))  # fmt: skip

@@ -42,7 +42,8 @@ class Link:
     Attributes:
         method, level: how it was found, and the level of its intervals.
         slope, shift: the constants.
-        slope_error, shift_error: standard errors over the choice of anchors.
+        slope_error, shift_error: standard errors, the larger of those over the choice of anchors
+            and those from the errors of the items.
         slope_interval, shift_interval: from them, by Student's t.
         item_errors: standard errors of both constants from the errors of the items alone; None if
             a bank does not know them.
@@ -168,6 +169,9 @@ def link_banks(
     spread, df = jackknife(*pair, method, found, slope, points)
     errors = np.sqrt(np.diag(spread))
     items = by_item_errors(*pair, method, found, slope, points)
+    if items is not None:
+        # Few anchors may agree by chance: never surer than their own errors allow.
+        errors = np.maximum(errors, items / [found[0], 1.0])
     every = _constants(one, other, same_way, method, points) if purify else found
     effect = ((found[0] - every[0]) * new.mean + found[1] - every[1]) / old.sd
     moved = on_scale(new, *found)

@@ -13,7 +13,7 @@ from calibrant.quality.bank import Bank, Floats
 
 Method = Literal["stocking-lord", "haebara", "mean-sigma", "mean-mean"]
 METHODS: tuple[Method, ...] = ("stocking-lord", "haebara", "mean-sigma", "mean-mean")
-_NODES = 41
+_NODES = 31
 _STEPS = 100
 
 
@@ -56,7 +56,7 @@ def on_scale(bank: Bank, slope: float, shift: float) -> Bank:
 def fixed_slope(old: Bank, new: Bank) -> float | None:
     """The slope, where the model tells it: both banks have one discrimination for all items."""
     a, b = np.abs(old.discrimination), np.abs(new.discrimination)
-    if np.ptp(a) <= 1e-9 * a.max() and np.ptp(b) <= 1e-9 * b.max():
+    if a.min() > 0 < b.min() and np.ptp(a) <= 1e-9 * a.max() and np.ptp(b) <= 1e-9 * b.max():
         return float(b[0] / a[0])
     return None
 
@@ -100,6 +100,8 @@ def _moments(old: Bank, new: Bank, method: str, slope: float | None) -> tuple[fl
     b_old, b_new = b_old[both], b_new[both]
     if slope is not None:
         a = slope
+    elif not (np.abs(old.discrimination).sum() > 0 < np.abs(new.discrimination).sum()):
+        raise InputError("anchors: wanted items with a discrimination that is not 0")
     elif method == "mean-mean":
         a = float(np.abs(new.discrimination).mean() / np.abs(old.discrimination).mean())
     else:

@@ -13,7 +13,7 @@ from calibrant.quality.bank import Bank, read_bank
 from calibrant.quality.linking.link import ALPHA, Link, link_banks
 from calibrant.quality.linking.scale import Method
 
-_FIT = "calibrant.quality.models"
+_FIT = "calibrant.quality.models.fit"
 
 
 def link(

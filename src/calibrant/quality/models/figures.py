@@ -25,7 +25,7 @@ def information_figure(fit: Fit) -> Figure:
         information += part.information(theta).sum(axis=1)
     count, edges = np.histogram(fit.ability, bins=30, range=(low, high))
     bars = [
-        {"left": float(a), "right": float(b), "subjects": int(c)}
+        {"left": float(a), "right": float(b), "subjects": int(c), "none": 0}
         for a, b, c in zip(edges[:-1], edges[1:], count, strict=True)
     ]
     line = [{"ability": float(t), "information": float(i)} for t, i in
@@ -41,9 +41,10 @@ def information_figure(fit: Fit) -> Figure:
         "layer": [
             {
                 "data": {"values": bars},
-                "mark": {"type": "bar", "color": INK["support-area"]},
+                "mark": {"type": "rect", "color": INK["support-area"], "stroke": INK["page"]},
                 "encoding": {
                     "x": x, "x2": {"field": "right"},
+                    "y2": {"field": "none"},
                     "y": {"field": "subjects", "type": "quantitative", "title": "subjects (bars)",
                           "scale": {"domain": [0, most * 1.05], "nice": False},
                           "axis": {"values": _whole(most), "grid": False}},

@@ -161,6 +161,12 @@ def usable(responses: Responses) -> tuple[Responses, list[str]]:
             f"subject {responses.subjects[who]!r}: wanted scores on at least {FEWEST_ITEMS} items, "
             f"got {int(count[who])}"
         )
+    apart = int((~_reached(responses.observed)).sum())
+    if apart:
+        raise InputError(
+            f"responses: {apart} subjects share no item, not even through others, with subject "
+            f"{responses.subjects[0]!r}; their scores cannot be compared"
+        )
     same = _twins(responses)
     if same:
         one, other = same
@@ -172,6 +178,15 @@ def usable(responses: Responses) -> tuple[Responses, list[str]]:
     if constant:
         notes.append(f"{constant} items have the same score from every subject")
     return replace(responses, notes=()), notes
+
+
+def _reached(observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Shape (subjects,): who is linked to the first subject by items that both have scores on."""
+    reached: NDArray[np.bool_] = np.zeros(len(observed), np.bool_)
+    reached[0] = True
+    for _ in observed:  # each round but the last reaches one more at least
+        reached = np.asarray(observed[:, observed[reached].any(axis=0)].any(axis=1), np.bool_)
+    return reached
 
 
 def _twins(responses: Responses) -> tuple[int, int] | None:

@@ -113,6 +113,8 @@ class Engine:
         if self.verdict == "unusable" and not force:
             raise InputError(f"engine: unusable ({one_line('; '.join(self.reasons), 160)})")
         agreed = Stop() if stop is None else stop
+        if policy.balance and self.categories is None:
+            raise InputError("balance: wanted categories of the items, got none")
         return Session.of(self, answers or {}, seed, policy, agreed, tuple(absent))
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from calibrant.quality.validity.correlations import kendall, pearson
 from calibrant.quality.validity.factors import factors
 from calibrant.quality.validity.overlap import pairs
 from calibrant.quality.validity.prediction import predict, unseen_intervals
-from calibrant.quality.validity.redundancy import folds_of, predicted_by_others
+from calibrant.quality.validity.redundancy import MOST_FOLDS, predicted_by_others
 from calibrant.quality.validity.simulate import (
     correlated,
     factor_scores,
@@ -25,7 +25,7 @@ from calibrant.quality.validity.simulate import (
     percentile,
     plain_measures,
 )
-from calibrant.quality.validity.spread import Estimate, corrected, estimates
+from calibrant.quality.validity.spread import Estimate, corrected, estimates, folds_of
 from calibrant.quality.validity.traits import htmt_ratio
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 
@@ -177,7 +177,7 @@ def _nothing(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[st
         made, k = plain_measures(values, family), values.shape[1] - 1
         first = predict(made, y, only=["m0"])[0]
         sums["gain claimed"] += (first.gain.low or -1.0) > 0
-        last = predicted_by_others(made, k, folds_of(family), 0.95)
+        last = predicted_by_others(made, k, folds_of(family, MOST_FOLDS), 0.95)
         sums["redundant claimed"] += (last.r_squared.low or -1.0) > 0
         rest = np.delete(values, 0, axis=1)
         ability = ((rest - rest.mean(0)) / rest.std(0)).mean(axis=1)

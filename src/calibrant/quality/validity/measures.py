@@ -25,6 +25,9 @@ Ints = NDArray[np.int64]
 LEAST_SUBJECTS = 10
 """Subjects below which nothing is said about what scores mean."""
 
+LEAST_ALIKE = 20
+"""Right-or-wrong items below which two subjects may have the same scores by chance."""
+
 LEAST_SHARE = 0.5
 """The share of a measure's items that a subject must have for a score on it."""
 
@@ -311,15 +314,22 @@ def _against(names: tuple[str, ...], values: Floats) -> list[str]:
 def _with_copies(responses: Responses, family: Ints, notes: list[str]) -> Ints:
     """Families with subjects whose every score is the same put together: one model, two names."""
     scores = np.where(np.isnan(responses.scores), -1e300, responses.scores)
+    if responses.binary and scores.shape[1] < LEAST_ALIKE:
+        return family
     _, which = np.unique(scores, axis=0, return_inverse=True)
     which = which.ravel()
-    family = family.copy()
-    for row in np.unique(which):
+    family, said = family.copy(), []
+    for row in np.flatnonzero(np.bincount(which) > 1):
         same = np.flatnonzero(which == row)
-        if same.size > 1:
-            who = one_line(", ".join(responses.subjects[i] for i in same[:4]), 160)
-            notes.append(f"the same scores throughout, so counted as one family: {who}")
-            family[np.isin(family, family[same])] = family[same[0]]
+        if np.ptp(scores[same[0]]) == 0:
+            continue  # all right, or all wrong: two models may well be
+        said.append(one_line(", ".join(responses.subjects[i] for i in same[:4]), 160))
+        family[np.isin(family, family[same])] = family[same[0]]
+    if said:
+        notes.append(
+            f"the same scores throughout, so counted as one family: {'; '.join(said[:4])}"
+            f"{'; …' if len(said) > 4 else ''}"
+        )
     return np.asarray(np.unique(family, return_inverse=True)[1], np.int64)
 
 

@@ -12,7 +12,7 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.validity.correlations import kendall, standard
 from calibrant.quality.validity.measures import Measures
-from calibrant.quality.validity.spread import Estimate, estimates
+from calibrant.quality.validity.spread import Estimate, estimates, folds_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -123,7 +123,7 @@ def redundancy(
             "redundancy: wanted at least 3 measures and 4 families, "
             f"got {k} and {measures.families}"
         )
-    folds = folds_of(measures.family)
+    folds = folds_of(measures.family, MOST_FOLDS)
     return Redundancy(
         tuple(predicted_by_others(measures, j, folds, level) for j in range(k)),
         _steps(measures, standardize, seed),
@@ -151,18 +151,6 @@ def predicted_by_others(measures: Measures, j: int, folds: Ints, level: float) -
         float(np.sqrt(loss.mean())),
         float(np.sqrt(max(1 - reliability, 0.0) * y.var(ddof=1))) if known else None, own,
     )  # fmt: skip
-
-
-def folds_of(family: Ints, most: int = MOST_FOLDS) -> Ints:
-    """A fold for each subject; families stay together, large ones are spread first."""
-    sizes = np.bincount(family)
-    if (sizes > 0).sum() <= most:
-        return np.asarray(np.unique(family, return_inverse=True)[1].ravel(), np.int64)
-    fold, load = np.zeros(sizes.size, np.int64), np.zeros(most)
-    for g in np.argsort(-sizes, kind="stable"):
-        fold[g] = int(np.argmin(load))
-        load[fold[g]] += sizes[g]
-    return fold[family]
 
 
 def ridge(x: Floats, y: Floats, new: Floats) -> Floats:

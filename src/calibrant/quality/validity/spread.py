@@ -26,6 +26,9 @@ Scale = Literal["z", "log", "plain"]
 LEAST_FAMILIES = 4
 """Families below which no interval is given."""
 
+MOST_GROUPS = 200
+"""Families beyond which several are left out together."""
+
 _EDGE = 1 - 1e-12
 
 ABOVE_ONE = "above 1: the same up to error, or the reliabilities are too low"
@@ -74,6 +77,23 @@ def effective_families(family: Ints) -> float:
     return float(family.size**2 / (sizes.astype(np.float64) ** 2).sum())
 
 
+def folds_of(family: Ints, most: int) -> Ints:
+    """A fold for each subject; families stay together, large ones are spread first.
+
+    Families of one size fall into folds by a fixed shuffle: tables are often sorted by score, and
+    every so-many-th row would make folds too much alike.
+    """
+    sizes = np.bincount(family)
+    if (sizes > 0).sum() <= most:
+        return np.asarray(np.unique(family, return_inverse=True)[1].ravel(), np.int64)
+    fold, load = np.zeros(sizes.size, np.int64), np.zeros(most)
+    order = np.random.default_rng(0).permutation(sizes.size)
+    for g in order[np.argsort(-sizes[order], kind="stable")]:
+        fold[g] = int(np.argmin(load))
+        load[fold[g]] += sizes[g]
+    return fold[family]
+
+
 def estimates(
     statistic: Statistic,
     family: Ints,
@@ -93,9 +113,11 @@ def estimates(
         level: of each interval by itself.
         bounds: where intervals end at most, such as -1 and 1.
 
-    The degrees of freedom are `effective_families` less one.
+    The degrees of freedom are `effective_families` less one. With more than 200 families, several
+    are left out together.
     """
     check_level(level)
+    family = folds_of(family, MOST_GROUPS)
     groups = np.unique(family)
     rows = np.arange(family.size)
     whole = np.asarray(statistic(rows), np.float64)
@@ -106,7 +128,7 @@ def estimates(
     with np.errstate(invalid="ignore", divide="ignore"):
         centre, moved = _forward(whole, scale), _forward(without, scale)
     g = groups.size
-    free = max(effective_families(np.unique(family, return_inverse=True)[1].ravel()) - 1, 1.0)
+    free = max(effective_families(family) - 1, 1.0)
     t = float(stdtrit(free, 0.5 + level / 2))
     found = []
     for j, value in enumerate(whole):
@@ -142,6 +164,7 @@ def corrected(statistic: Statistic, family: Ints, *, level: float = 0.95) -> lis
         The values are not clipped: one above 1 has a note.
     """
     check_level(level)
+    family = folds_of(family, MOST_GROUPS)
     groups = np.unique(family)
     rows = np.arange(family.size)
     whole = np.asarray(statistic(rows), np.float64)
@@ -154,7 +177,7 @@ def corrected(statistic: Statistic, family: Ints, *, level: float = 0.95) -> lis
     bad = ~np.isfinite(every).all(axis=2) | (every[..., 1] <= 0)
     fine: Bools = np.asarray(~bad.any(axis=0), np.bool_)
     g = groups.size
-    free = max(effective_families(np.unique(family, return_inverse=True)[1].ravel()) - 1, 1.0)
+    free = max(effective_families(family) - 1, 1.0)
     t = float(stdtrit(free, 0.5 + level / 2))
 
     def inside(rho: Floats) -> Bools:

@@ -100,7 +100,7 @@ def validity(
         except InputError as e:
             if parts is not None:
                 raise
-            notes.append(f"no {name}: {e}")
+            notes.append(f"left out: {e}")
             return empty
 
     nothing: Factors | None = None
