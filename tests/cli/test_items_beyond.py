@@ -62,7 +62,7 @@ def test_each_model_prints_a_table_and_a_document(capsys, wide, model, more, sai
         (["--model", "testlet"], "nothing known about items is called 'cluster'"),
         (["--model", "facets", "--robust"], "does not belong"),
         (["--model", "facets", "--figure", "f.svg"], "--figure: there is none"),
-        (["--model", "continuous", "--save", "b.json"], "makes no bank"),
+        (["--model", "continuous", "--out", "b.json"], "makes no bank"),
     ],
 )
 def test_mistakes_are_one_line(capsys, wide, tmp_path, monkeypatch, args, said):

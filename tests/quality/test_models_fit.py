@@ -52,7 +52,7 @@ def test_programs_get_one_document(
 ) -> None:
     bank, figure = tmp_path / "bank.json", tmp_path / "f.svg"
     code, out, err = run(
-        capsys, table, "--model", "2pl", "--json", "--save", bank, "--figure", figure
+        capsys, table, "--model", "2pl", "--json", "--out", bank, "--figure", figure
     )
     assert code == 0, err
     found = json.loads(out)
@@ -84,7 +84,7 @@ def test_people_get_a_table_without_escapes(
         (("--model", "3pl"), "a 3pl needs at least 500 subjects, got 120"),
         (("--prior", "guessing"), "prior: wanted guessing, with a 3pl"),
         (("--model", "grm", "--fractional"), "fractional scores are for rasch and 2pl"),
-        (("--model", "continuous", "--save", "x.json"), "this model makes no bank"),
+        (("--model", "continuous", "--out", "x.json"), "this model makes no bank"),
     ],
 )
 def test_mistakes_are_one_line(

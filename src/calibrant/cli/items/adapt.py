@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import json_option
+from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.bench.adaptive.result import Adapted
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The run folder.")
 @click.option("--fresh", is_flag=True, help="Begin anew even if an unfinished run is there.")
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def cli(file: Path, *, figure: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Predict a subject's score on a whole benchmark from the items that tell most of it.
@@ -61,7 +63,6 @@ def _watch(now: Progress) -> None:
 
 def _print(found: Adapted) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from calibrant._text import one_line
@@ -73,16 +74,16 @@ def _print(found: Adapted) -> None:
 
     say(repr(found))
     say(f"standard error {found.standard_error:.3g}; ended: {found.stopped}")
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for name in ("  method", "items", "mean error", f"{found.level:.0%} interval"):
-        table.add_column(name, justify="left" if name.startswith(" ") else "right")
-    for row in found.baselines:
-        table.add_row(
-            Text(f"  {one_line(str(row['method']), 40)}"), f"{row['items']:,}",
-            f"{row['error']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}",
-        )  # fmt: skip
     say("\non subjects of families that were not used in calibration:")
-    console.print(table)
+    print_table(
+        ["method", "items", "mean error", f"{found.level:.0%} interval"],
+        [
+            [str(row["method"]), f"{row['items']:,}", f"{row['error']:.3f}",
+             f"{row['low']:.3f} to {row['high']:.3f}"]
+            for row in found.baselines
+        ],
+        indent=2,
+    )  # fmt: skip
     if found.cost is not None:
         say(f"cost: ${found.cost:.4f}")
     for warning in found.warnings:

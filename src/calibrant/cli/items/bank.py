@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.items.options import family_options, json_option, seed_option
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import name_of, print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.banks import BankCheck
@@ -17,11 +19,9 @@ if TYPE_CHECKING:
 @click.argument("bank", type=click.Path(path_type=Path))
 @click.argument("responses", required=False)
 @source_options
-@click.option("--family", metavar="COLUMN", help="Which subjects are versions of one model.")
-@click.option("--family-pattern", metavar="REGEX",
-              help="The same by name: the first group of the pattern.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@family_options
+@seed_option
+@json_option
 def cli(
     bank: Path,
     responses: str | None,
@@ -53,22 +53,17 @@ def cli(
 
 def _print(found: BankCheck) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
-
-    from calibrant._text import one_line
 
     console = Console()
     console.print(Text(found.verdict, style="bold"))
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for name in ("finding", "weight", "why"):
-        table.add_column(name)
-    for f in found.findings:
-        weight = "" if f.weight == "ok" else f.weight
-        table.add_row(Text(f.name), Text(weight), Text(one_line(f.reason, 400)))
-    console.print(table)
+    print_table(
+        ["finding", "weight", "why"],
+        [[f.name, "" if f.weight == "ok" else f.weight, f.reason] for f in found.findings],
+        names=(), words=(0, 1), prose=True,
+    )  # fmt: skip
     if found.reversed_items:
-        names = ", ".join(one_line(i, 40) for i in found.reversed_items[:10])
+        names = ", ".join(name_of(i, 40) for i in found.reversed_items[:10])
         more = len(found.reversed_items) - 10
         console.print(Text(
             f"check the keys of, or drop: {names}{f' and {more} more' if more > 0 else ''}"

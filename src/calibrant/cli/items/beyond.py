@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calibrant.cli.items.tables import print_table
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -111,18 +113,12 @@ def _rows(entries: Iterable[dict[str, Any]], first: str, names: list[str]) -> li
 def _table(
     console: Any, name: str, columns: list[str], entries: list[list[Any]], rows: int
 ) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from calibrant._text import one_line
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column(name)
-    for column in columns:
-        table.add_column(Text(one_line(column, 30)), justify="right")
-    for entry in entries[: rows or None]:
-        table.add_row(Text(one_line(str(entry[0]), 40)), *(_number(v) for v in entry[1:]))
-    console.print(table)
+    print_table(
+        [name, *columns],
+        [[str(e[0]), *(_number(v) for v in e[1:])] for e in entries[: rows or None]],
+    )
     if rows and len(entries) > rows:
         console.print(Text(f"… and {len(entries) - rows:,} more (--rows 0 shows all)"))
     console.print()

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import family_options, json_option, level_option, seed_option
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import name_of
 
 if TYPE_CHECKING:
     from calibrant.quality.checks import ItemCheck
@@ -25,12 +27,7 @@ SHOWN = 12
     type=click.Path(path_type=Path),
     help="Calibrated items to judge fit and dependence by; by default they are fitted.",
 )
-@click.option("--family", metavar="COLUMN", help="Which subjects are versions of one model.")
-@click.option(
-    "--family-pattern",
-    metavar="REGEX",
-    help="The same by name: the first group of the pattern, such as '^([a-z]+)'.",
-)
+@family_options
 @click.option(
     "--date",
     default="date",
@@ -52,7 +49,7 @@ SHOWN = 12
     show_default=True,
     help="False discovery rate of what is listed.",
 )
-@click.option("--level", type=float, default=0.95, show_default=True)
+@level_option
 @click.option(
     "--replicates",
     type=click.IntRange(0),
@@ -60,9 +57,9 @@ SHOWN = 12
     show_default=True,
     help="Data sets drawn for item fit and dependence; 0 for neither.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(
     responses: str, *, bank: Path | None, figure: Path | None, as_json: bool, **options: Any
 ) -> None:
@@ -95,7 +92,7 @@ def _print(found: ItemCheck) -> None:
         for a in found.actions[:SHOWN]:
             responses = found.responses
             names = responses.subjects if a.what == "merge subjects" else responses.items
-            about = ", ".join(_short(names[j]) for j in a.items[:4])
+            about = ", ".join(name_of(names[j], 24) for j in a.items[:4])
             more = f" and {len(a.items) - 4} more" if len(a.items) > 4 else ""
             effect = "" if a.reliability != a.reliability else (
                 f" [without: alpha {a.reliability:+.4f}, {a.swaps:,} pairs of subjects swap]"
@@ -107,12 +104,6 @@ def _print(found: ItemCheck) -> None:
     _print_more(found, console)
 
 
-def _short(name: str) -> str:
-    from calibrant._text import one_line
-
-    return one_line(name if len(name) <= 24 else f"{name[:23]}…", 40)
-
-
 def _print_more(found: ItemCheck, console: Any) -> None:
     from rich.text import Text
 
@@ -122,7 +113,7 @@ def _print_more(found: ItemCheck, console: Any) -> None:
         console.print(Text(one_line(line, 500)), soft_wrap=True)
 
     sat = found.saturation
-    leader = one_line(found.responses.subjects[sat.leader], 60)
+    leader = name_of(found.responses.subjects[sat.leader])
     say("")
     say(
         f"frontier: {leader} scores {sat.best:.1%}; the best {sat.top} all get {sat.solved:.1%} of "

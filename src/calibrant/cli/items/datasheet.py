@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from calibrant.cli.items.options import family_options, level_option, seed_option
 from calibrant.cli.items.source import responses_of, source_options
 
 
@@ -19,18 +20,16 @@ from calibrant.cli.items.source import responses_of, source_options
               help="A threshold from 'calibrant items cut'; may be repeated.")  # fmt: skip
 @click.option("--model", default="auto", show_default=True,
               help="Of the item responses, as for 'items fit'; 'none' for none.")  # fmt: skip
-@click.option("--family", metavar="COLUMN", help="Which subjects are relatives.")
-@click.option("--family-pattern", metavar="REGEX",
-              help="Its first group in a subject's name is its family.")  # fmt: skip
+@family_options
 @click.option("--groups", metavar="COLUMN",
               help="What items measure; by default 'category'.")  # fmt: skip
-@click.option("--level", type=float, default=0.95, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="HTML",
+@level_option
+@seed_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="HTML",
               help="Where the page goes; by default datasheet.html.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Print one JSON document on stdout; no page unless -o is given.")  # fmt: skip
-def cli(source: str, *, output: Path | None, as_json: bool, **options: Any) -> None:
+def cli(source: str, *, out: Path | None, as_json: bool, **options: Any) -> None:
     """Write the datasheet of the benchmark in RESPONSES: one HTML page that opens offline."""
     from calibrant._text import dumps, one_line
     from calibrant.quality.datasheet import datasheet
@@ -40,8 +39,8 @@ def cli(source: str, *, output: Path | None, as_json: bool, **options: Any) -> N
     sheet = datasheet(
         responses_of(source, options), provenance={"source": source, **tables}, **options
     )
-    if output is not None or not as_json:
-        path = write_datasheet(sheet, output or Path("datasheet.html"))
+    if out is not None or not as_json:
+        path = write_datasheet(sheet, out or Path("datasheet.html"))
         click.echo(one_line(f"page written to {path}", 1000), err=True)
     if as_json:
         click.echo(dumps(sheet.to_dict(), indent=1))

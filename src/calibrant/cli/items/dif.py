@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import json_option, level_option, seed_option, share
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.dif import Dif
@@ -30,12 +32,12 @@ _ADJUSTMENTS = ("benjamini-hochberg", "benjamini-yekutieli", "holm", "bonferroni
               help="Leave flagged items out of the score that others are matched on.")  # fmt: skip
 @click.option("--adjustment", type=click.Choice(_ADJUSTMENTS), default="benjamini-hochberg",
               show_default=True)  # fmt: skip
-@click.option("--alpha", type=float, default=0.05, show_default=True)
-@click.option("--level", type=float, default=0.95, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--alpha", type=share, default=0.05, show_default=True)
+@level_option
+@seed_option
 @source_options
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(responses: str, *, figure: Path | None, as_json: bool, **options: Any) -> None:
     """Find the items in RESPONSES on which two groups of equal score differ.
 
@@ -55,30 +57,24 @@ def cli(responses: str, *, figure: Path | None, as_json: bool, **options: Any) -
 
 def _print(found: Dif) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    from calibrant._figure import shorten
     from calibrant._text import one_line
 
-    console = Console(width=max(Console().width, 110))
+    console = Console()
     console.print(Text(one_line(repr(found), 600)), soft_wrap=True)
     tested = [i for i in found.items if i.p is not None]
     rows = list(found.flagged) or sorted(tested, key=lambda i: i.p or 0.0)[:5]
     if not found.flagged:
         console.print(Text("the five with the smallest p-values:"))
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
     heads = ("item", "log odds ratio", f"{found.level:.0%} interval", "ETS", "p", "adjusted",
              "p non-uniform", "p exact")  # fmt: skip
-    for name in heads:
-        table.add_column(name, justify="left" if name == "item" else "right", no_wrap=True)
-    for i in rows:
-        table.add_row(
-            Text(shorten(i.item, 30)), _number(i.odds, "+.2f"),
-            f"{_number(i.low, '.2f')} to {_number(i.high, '.2f')}", i.ets or "–",
-            *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel)),
-        )  # fmt: skip
-    console.print(table)
+    print_table(heads, [
+        [i.item, _number(i.odds, "+.2f"), f"{_number(i.low, '.2f')} to {_number(i.high, '.2f')}",
+         i.ets or "–",
+         *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel))]
+        for i in rows
+    ])  # fmt: skip
     for note in found.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import json_option, level_option, seed_option
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.models.fit import Progress
@@ -27,8 +29,7 @@ MODELS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm", "continuous",
 @click.option("--fractional", is_flag=True,
               help="Scores between 0 and 1 count as that share of a success.")  # fmt: skip
 @click.option("--robust", is_flag=True, help="Sandwich standard errors.")
-@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95,
-              show_default=True)  # fmt: skip
+@level_option
 @click.option("--dimensions", type=click.IntRange(1, 4),
               help="Abilities of an m2pl; 2 if not said.")  # fmt: skip
 @click.option("--rotation", type=click.Choice(["none", "varimax", "promax", "oblimin"]),
@@ -36,19 +37,19 @@ MODELS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm", "continuous",
 @click.option("--cluster", metavar="COLUMN",
               help="Of a testlet model: which items belong together.")  # fmt: skip
 @click.option("--no-check", is_flag=True, help="Do not check the bank for adaptive use.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @source_options
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="BANK.json",
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="BANK.json",
               help="Write the calibrated items.")  # fmt: skip
 @click.option("--rows", type=click.IntRange(0), default=20, show_default=True,
               help="Items and subjects to print; 0 for all.")  # fmt: skip
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(
     source: str,
     *,
     no_check: bool,
-    save: Path | None,
+    out: Path | None,
     rows: int,
     figure: Path | None,
     as_json: bool,
@@ -74,8 +75,8 @@ def cli(
     else:
         own = {name: value for name, value in options.items() if name not in OWN}
         found = fit(responses, check=not no_check, progress=_progress(), **own)
-    if save is not None:
-        _save(found, save)
+    if out is not None:
+        _save(found, out)
     if figure is not None:
         if not hasattr(found, "plot"):
             raise InputError("--figure: there is none of this model")
@@ -111,7 +112,7 @@ def _save(found: Any, path: Path) -> None:
 
     bank = getattr(found, "bank", None)
     if not isinstance(bank, Bank):
-        raise InputError("--save: this model makes no bank of items")
+        raise InputError("--out: this model makes no bank of items")
     try:
         write_bank(bank, path)
     except OSError as e:
@@ -121,7 +122,6 @@ def _save(found: Any, path: Path) -> None:
 
 def _print(found: Fit, rows: int) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from calibrant._text import one_line
@@ -132,36 +132,29 @@ def _print(found: Fit, rows: int) -> None:
     order = sorted(
         found.items, key=lambda i: (i.discrimination is None, not i.flags, i.discrimination or 0.0)
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
-    for name in ("item", "slope", "±", "difficulty", "±", "item-rest", "flags"):
-        words = name in ("item", "flags")
-        table.add_column(
-            name,
-            justify="left" if words else "right",
-            no_wrap=name != "flags",
-        )
-    for i in order[: rows or None]:
-        table.add_row(
-            Text(_short(i.item)), _number(i.discrimination),
-            _number(i.standard_errors["discrimination"]), _number(i.difficulty),
-            _number(i.standard_errors["difficulty"]), _number(i.item_rest),
-            Text(", ".join(i.flags)),
-        )  # fmt: skip
-    console.print(table)
+    print_table(
+        ["item", "slope", "±", "difficulty", "±", "item-rest", "flags"],
+        [
+            [i.item, _number(i.discrimination), _number(i.standard_errors["discrimination"]),
+             _number(i.difficulty), _number(i.standard_errors["difficulty"]),
+             _number(i.item_rest), ", ".join(i.flags)]
+            for i in order[: rows or None]
+        ],
+        words=(6,),
+    )  # fmt: skip
     if rows and len(order) > rows:
         console.print(Text(f"… and {len(order) - rows:,} more items (--rows 0 shows all)"))
     best = sorted(range(len(found.subjects)), key=lambda i: -found.ability[i])
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for name in ("subject", "ability", f"{found.level:.0%} interval"):
-        table.add_column(name, justify="left" if name == "subject" else "right")
     interval = found.interval
-    for s in best[: rows or None]:
-        table.add_row(
-            Text(one_line(found.subjects[s], 60)), f"{found.ability[s]:.2f}",
-            f"{interval[s, 0]:.2f} to {interval[s, 1]:.2f}",
-        )  # fmt: skip
     console.print()
-    console.print(table)
+    print_table(
+        ["subject", "ability", f"{found.level:.0%} interval"],
+        [
+            [found.subjects[s], f"{found.ability[s]:.2f}",
+             f"{interval[s, 0]:.2f} to {interval[s, 1]:.2f}"]
+            for s in best[: rows or None]
+        ],
+    )  # fmt: skip
     if rows and len(best) > rows:
         console.print(Text(f"… and {len(best) - rows:,} more subjects"))
     console.print()
@@ -171,13 +164,6 @@ def _print(found: Fit, rows: int) -> None:
         console.print(Text(one_line(said, 500)), soft_wrap=True)
     for line in (*found.adequacy.reasons, *found.notes):
         console.print(Text(f"note: {one_line(line, 300)}"), soft_wrap=True)
-
-
-def _short(name: str) -> str:
-    from calibrant._text import one_line
-
-    name = one_line(name, 200)
-    return name if len(name) <= 18 else name[:17] + "…"
 
 
 def _number(value: Any) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import json_option, level_option, share
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.linking import Link
@@ -24,24 +26,24 @@ _METHODS = ("stocking-lord", "haebara", "mean-sigma", "mean-mean")
               help="Only this shared item; may be repeated. By default all.")  # fmt: skip
 @click.option("--purify/--no-purify", default=True, show_default=True,
               help="Drop anchors that drift, and link again.")  # fmt: skip
-@click.option("--alpha", type=float, default=0.05, show_default=True,
+@click.option("--alpha", type=share, default=0.05, show_default=True,
               help="False ones among the anchors said to drift.")  # fmt: skip
-@click.option("--level", type=float, default=0.95, show_default=True)
+@level_option
 @click.option("--model", default="auto", show_default=True, help="Where responses are fitted.")
-@click.option("-o", "--output", type=click.Path(path_type=Path),
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="BANK.json",
               help="Write the new bank on the old scale.")  # fmt: skip
 @source_options
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(
-    old: str, new: str, *, figure: Path | None, output: Path | None, as_json: bool, **options: Any
+    old: str, new: str, *, figure: Path | None, out: Path | None, as_json: bool, **options: Any
 ) -> None:
     """Put the release NEW on the scale of OLD by the items that they share.
 
     Each is a bank (.json) or a table of responses, which is first fitted. Says which shared items
     have become harder or easier, or turned round, and how much they would move the link.
     """
-    from calibrant._text import dumps
+    from calibrant._text import dumps, one_line
     from calibrant.quality.bank import write_bank
     from calibrant.quality.linking import link
 
@@ -51,8 +53,9 @@ def cli(
     ]
     chosen = {k: options[k] for k in ("method", "purify", "alpha", "level", "model")}
     found = link(*sources, anchors=options["anchors"] or None, **chosen)
-    if output is not None:
-        write_bank(found.bank, output)
+    if out is not None:
+        write_bank(found.bank, out)
+        click.echo(one_line(f"bank written to {out}", 1000), err=True)
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:
@@ -63,13 +66,11 @@ def cli(
 
 def _print(found: Link) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    from calibrant._figure import shorten
     from calibrant._text import one_line
 
-    console = Console(width=max(Console().width, 100))
+    console = Console()
     console.print(Text(one_line(repr(found), 600)), soft_wrap=True)
     low, high = found.slope_interval
     console.print(Text(f"slope {found.slope:.3f} ({low:.3f} to {high:.3f})"))
@@ -80,16 +81,15 @@ def _print(found: Link) -> None:
         )
         console.print(Text(f"{said}new subject by {found.effect:+.3f} sd"), soft_wrap=True)
     rows = sorted(found.anchors, key=lambda a: (a.used, a.p if a.p is not None else -1.0))[:12]
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for name in ("shared item", "harder by", "error", "p", "adjusted", ""):
-        table.add_column(name, no_wrap=True,
-                         justify="left" if name in ("shared item", "") else "right")  # fmt: skip
-    for a in rows:
-        table.add_row(
-            Text(shorten(a.item, 40)), _number(a.shift, "+.2f"), _number(a.standard_error, ".2f"),
-            _number(a.p, ".2g"), _number(a.adjusted, ".2g"), a.reason,
-        )  # fmt: skip
-    console.print(table)
+    print_table(
+        ["shared item", "harder by", "error", "p", "adjusted", ""],
+        [
+            [a.item, _number(a.shift, "+.2f"), _number(a.standard_error, ".2f"),
+             _number(a.p, ".2g"), _number(a.adjusted, ".2g"), a.reason]
+            for a in rows
+        ],
+        words=(5,),
+    )  # fmt: skip
     for note in found.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import family_options, json_option, level_option, seed_option
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.reliability import Reliability
@@ -23,22 +25,20 @@ SHOWN = 12
               help="Which items belong together; by default 'cluster' if it is known.")  # fmt: skip
 @click.option("--groups", metavar="COLUMN",
               help="What items measure, for hierarchical ω; by default 'category'.")  # fmt: skip
-@click.option("--family", metavar="COLUMN", help="Which subjects are relatives.")
-@click.option("--family-pattern", metavar="REGEX",
-              help="Its first group in a subject's name is its family.")  # fmt: skip
+@family_options
 @click.option("--bank", type=click.Path(path_type=Path), help="Calibrated items, for their errors.")
 @click.option("--cut", type=float, metavar="SCORE", help="A threshold, for the reliability of it.")
 @click.option("--target", "targets", type=float, multiple=True, default=(0.8, 0.9, 0.95),
               show_default=True, help="A reliability to plan for; may be repeated.")  # fmt: skip
-@click.option("--level", type=float, default=0.95, show_default=True)
+@level_option
 @click.option("--draws", type=click.IntRange(100), default=2000, show_default=True,
               help="Of the bootstrap.")  # fmt: skip
 @click.option("--splits", type=click.IntRange(1), default=1000, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @figure_option
 @click.option("--draw", type=click.Choice(["items", "error", "variants"]), default="items",
               show_default=True, help="What the figure shows.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(source: str, *, figure: Path | None, draw: str, as_json: bool, **options: Any) -> None:
     """Find how far scores on RESPONSES would repeat, and how many items are enough.
 
@@ -59,26 +59,24 @@ def cli(source: str, *, figure: Path | None, draw: str, as_json: bool, **options
 def _print(found: Reliability) -> None:
     from rich.console import Console
 
-    from calibrant._figure import shorten
-
     console = Console()
     say = _say(console)
     say(repr(found))
-    _table(console, ["coefficient", "value", f"{found.level:.0%} interval", "how"], [
+    _table(["coefficient", "value", f"{found.level:.0%} interval", "how"], [
         [c.name, _number(c.value), _ends(c.low, c.high), c.method or c.note]
         for c in found.coefficients
-    ], left=(0, 3))  # fmt: skip
+    ], words=(3,))  # fmt: skip
     if found.halves is not None:
         say(f"{found.halves!r}; Spearman–Brown {found.halves.spearman_brown:.4f}")
-    _study(found, console)
+    _study(found)
     _errors(found, console)
     if found.ranks is not None:
         unsure = [n for n in found.ranks.neighbours if n.right < 0.95]
         say(f"ranks: {found.ranks!r}")
-        _table(console, ["above", "below", "difference", "error", "chance"], [
-            [shorten(n.above, 24), shorten(n.below, 24), f"{n.difference:.4f}",
+        _table(["above", "below", "difference", "error", "chance"], [
+            [n.above, n.below, f"{n.difference:.4f}",
              f"{n.error:.4f}", f"{n.right:.3f}"] for n in unsure[:SHOWN]
-        ], left=(0, 1))  # fmt: skip
+        ], names=(0, 1))  # fmt: skip
         if len(unsure) > SHOWN:
             say(f"  … and {len(unsure) - SHOWN} more pairs of neighbours that are not told apart")
     _variants(found, console)
@@ -88,19 +86,19 @@ def _print(found: Reliability) -> None:
         say(f"note: {note}")
 
 
-def _study(found: Reliability, console: Any) -> None:
+def _study(found: Reliability) -> None:
     study = found.study
     if study is None:
         return
-    _table(console, ["source", "variance", f"{found.level:.0%} interval", "share"], [
+    _table(["source", "variance", f"{found.level:.0%} interval", "share"], [
         [c.term.replace(":", " × "), f"{c.variance:.5g}", _ends(c.low, c.high), f"{c.share:.0%}"]
         for c in study.components
     ])  # fmt: skip
     rows = [["Eρ², order", *_three(study.coefficient)], ["Φ, value", *_three(study.dependability)]]
     if study.cut_dependability is not None:
         rows.append(["Φ(λ), decisions at the cut", *_three(study.cut_dependability)])
-    _table(console, ["of a mean", "value", f"{found.level:.0%} interval"], rows)
-    _table(console, ["to reach", "items", f"{found.level:.0%} interval"], [
+    _table(["of a mean", "value", f"{found.level:.0%} interval"], rows)
+    _table(["to reach", "items", f"{found.level:.0%} interval"], [
         [f"{n.coefficient} {n.target:g}", "no number" if n.items is None else f"{n.items:,}",
          "" if n.low is None or n.high is None else f"{n.low:,} to {n.high:,}"]
         for n in study.needed
@@ -108,19 +106,17 @@ def _study(found: Reliability, console: Any) -> None:
 
 
 def _errors(found: Reliability, console: Any) -> None:
-    from calibrant._figure import shorten
-
     if found.conditional is not None:
         known = sorted(found.conditional.subjects, key=lambda s: -s.score)
         step = max(1, len(known) // SHOWN)
-        _table(console, ["error at a score", "score", "absolute", "order only",
+        _table(["error at a score", "score", "absolute", "order only",
                          f"{found.level:.0%} interval"], [
-            [shorten(s.subject, 30), f"{s.score:.4f}", f"{s.absolute:.4f}", f"{s.relative:.4f}",
+            [s.subject, f"{s.score:.4f}", f"{s.absolute:.4f}", f"{s.relative:.4f}",
              _ends(s.low, s.high)] for s in known[::step]
         ])  # fmt: skip
     if found.bank is not None:
         _say(console)(f"by the bank: marginal reliability {found.bank.marginal:.4f}")
-        _table(console, ["ability", "error", "true score", "error"], [
+        _table(["ability", "error", "true score", "error"], [
             [f"{a:.2f}", "∞" if e is None else f"{e:.3f}", f"{s:.3f}", f"{o:.4f}"]
             for a, e, s, o in list(zip(found.bank.abilities, found.bank.of_ability,
                                        found.bank.scores, found.bank.of_score,
@@ -129,8 +125,6 @@ def _errors(found: Reliability, console: Any) -> None:
 
 
 def _variants(found: Reliability, console: Any) -> None:
-    from calibrant._figure import shorten
-
     known = found.variants
     if known is None:
         return
@@ -143,8 +137,8 @@ def _variants(found: Reliability, console: Any) -> None:
         text += f", {known.share:.1%} of the variance of a trial"
     _say(console)(text)
     best = sorted(known.subjects, key=lambda s: -s.mean.value)[:SHOWN]
-    _table(console, ["subject", "run", "mean", "worst", "5 %", "median", "best", "ranks"], [
-        [shorten(s.subject, 30), f"{s.seen:.0%}", _spread(s.mean), _spread(s.worst),
+    _table(["subject", "run", "mean", "worst", "5 %", "median", "best", "ranks"], [
+        [s.subject, f"{s.seen:.0%}", _spread(s.mean), _spread(s.worst),
          _spread(dict(s.quantiles)[0.05]), _spread(dict(s.quantiles)[0.5]), _spread(s.best),
          f"{s.ranks[0]}–{s.ranks[1]}"] for s in best
     ])  # fmt: skip
@@ -176,16 +170,9 @@ def _say(console: Any) -> Any:
     return lambda text: console.print(Text(one_line(text, 600)), soft_wrap=True)
 
 
-def _table(console: Any, columns: list[str], rows: list[list[str]], left: Any = (0,)) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    if not rows:
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for i, name in enumerate(columns):
-        table.add_column(name, justify="left" if i in left else "right")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print()
-    console.print(table)
+def _table(
+    columns: list[str], rows: list[list[str]], names: tuple[int, ...] = (0,), words: Any = ()
+) -> None:
+    if rows:
+        click.echo()
+    print_table(columns, rows, names=names, words=words)

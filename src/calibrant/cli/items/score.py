@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import json_option, level_option
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.scoring import Scores
@@ -21,14 +23,14 @@ _METHODS = ("eap", "map", "wle")
 @click.argument("responses")
 @click.option("--method", type=click.Choice(_METHODS), default="eap", show_default=True,
               help="Mean or mode of the posterior, or Warm's weighted likelihood.")  # fmt: skip
-@click.option("--level", type=float, default=0.95, show_default=True)
+@level_option
 @click.option("--uncertainty/--no-uncertainty", default=True, show_default=True,
               help="Carry the error of the items' parameters.")  # fmt: skip
 @click.option("--fractional", type=click.Choice(["refuse", "share", "round"]), default="refuse",
               show_default=True, help="Scores between two that an item can have.")  # fmt: skip
 @source_options
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(bank: Path, responses: str, *, figure: Path | None, as_json: bool, **options: Any) -> None:
     """Find how able the subjects in RESPONSES are, on the scale of BANK (a JSON file).
 
@@ -52,29 +54,28 @@ def cli(bank: Path, responses: str, *, figure: Path | None, as_json: bool, **opt
 def _print(found: Scores) -> None:
     import numpy as np
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    from calibrant._figure import shorten
     from calibrant._text import one_line
 
-    console = Console(width=max(Console().width, 130))
+    console = Console()
     console.print(Text(one_line(repr(found), 400)), soft_wrap=True)
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    heads = ("subject", "answered", "ability", f"{found.level:.0%} interval", "mean",
-             "whole bank", "interval", "fit", "p")  # fmt: skip
-    for name in heads:
-        table.add_column(name, justify="left" if name == "subject" else "right", no_wrap=True)
-    for i in np.argsort(-np.nan_to_num(found.ability, nan=-np.inf), kind="stable"):
-        odd = "  ← answers do not go together" if found.aberrant[i] else ""
-        table.add_row(
-            Text(shorten(found.subjects[i], 36)), f"{found.answered[i]:,}",
-            _number(found.ability[i]), f"{_number(found.low[i])} to {_number(found.high[i])}",
-            _number(found.mean[i], 3), _number(found.whole[i], 3),
-            f"{_number(found.whole_low[i], 3)} to {_number(found.whole_high[i], 3)}",
-            _number(found.fit[i]), _number(found.fit_p[i], 3) + odd,
-        )  # fmt: skip
-    console.print(table)
+    order = np.argsort(-np.nan_to_num(found.ability, nan=-np.inf), kind="stable")
+    print_table(
+        ["subject", "items", "ability", f"{found.level:.0%} interval", "mean", "whole bank",
+         "interval", "fit", "p", ""],
+        [
+            [found.subjects[i], f"{found.answered[i]:,}", _number(found.ability[i]),
+             f"{_number(found.low[i])} to {_number(found.high[i])}", _number(found.mean[i], 3),
+             _number(found.whole[i], 3),
+             f"{_number(found.whole_low[i], 3)} to {_number(found.whole_high[i], 3)}",
+             _number(found.fit[i]), _number(found.fit_p[i], 3), "*" if found.aberrant[i] else ""]
+            for i in order
+        ],
+        words=(9,),
+    )  # fmt: skip
+    if found.aberrant.any():
+        console.print(Text("* answers do not go together"))
     for note in found.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import family_options, json_option, seed_option, share
 from calibrant.cli.items.source import responses_of, source_options
+from calibrant.cli.items.tables import name_of, print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.responses import Responses
@@ -32,12 +34,7 @@ def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str]
     metavar="E",
     help="Instead: the mean error of the full score to be reached on unseen families.",
 )
-@click.option("--family", metavar="COLUMN", help="Subjects' families; 'family' if it is known.")
-@click.option(
-    "--family-pattern",
-    metavar="REGEX",
-    help="The family is the first group of this in a subject's name.",
-)
+@family_options
 @click.option("--category", metavar="COLUMN", help="Items' categories; 'category' if known.")
 @click.option(
     "--weights",
@@ -48,9 +45,13 @@ def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str]
 )
 @click.option("--balance", is_flag=True, help="Give each category its part of the form.")
 @click.option("--exclude", callback=_list, metavar="A,B,…", help="Items not to use.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write the form, for --apply: .json."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FORM.json",
+    help="Write the form, for --apply.",
 )
 @click.option(
     "--engine",
@@ -66,14 +67,14 @@ def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str]
 )
 @click.option("--by-hand", is_flag=True, help="With --apply: by the linear formula.")
 @click.option(
-    "--level", type=float, default=0.95, show_default=True, help="With --apply: of intervals."
+    "--level", type=share, default=0.95, show_default=True, help="With --apply: of intervals."
 )
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(
     responses: str,
     *,
-    output: Path | None,
+    out: Path | None,
     engine_file: Path | None,
     form_file: Path | None,
     by_hand: bool,
@@ -94,11 +95,11 @@ def cli(
                as_json)  # fmt: skip
         return
     form = _shortened(responses_of(responses, options), options)
-    if output is not None:
+    if out is not None:
         from calibrant.quality.shorter import write_form
 
-        write_form(form, output)
-        _wrote("form", output)
+        write_form(form, out)
+        _wrote("form", out)
     if engine_file is not None:
         from calibrant.quality.shorter import write_engine
 
@@ -146,7 +147,6 @@ def _wrote(what: str, path: Path) -> None:
 
 def _print(form: ShortForm) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from calibrant._text import one_line
@@ -159,19 +159,16 @@ def _print(form: ShortForm) -> None:
     )
     errors = {(e.method, e.items): e for e in form.errors}
     lengths = sorted({e.items for e in form.errors if e.items in (*_TABLE, form.size)})
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("  items")
-    for n in lengths:
-        table.add_column(f"{n}", justify="right")
+    rows = []
     for method in _ROWS:
         cells = (errors.get((method, n)) for n in lengths)
-        table.add_row(f"  {method}", *("" if e is None else f"{e.error:.4f}" for e in cells))
-    console.print(table)
+        rows.append([method, *("" if e is None else f"{e.error:.4f}" for e in cells)])
+    print_table(["items", *(f"{n}" for n in lengths)], rows, names=(), words=(0,), indent=2)
     click.echo(f"\nBy hand: full score = {form.intercept:.4f} + the sum of weight × score")
     engine = form.engine
     kinds = engine.categories
     for name, weight in zip(form.items, form.weights, strict=True):
-        kind = "" if kinds is None else f"{one_line(kinds[engine.number[name]], 22):22}  "
+        kind = "" if kinds is None else f"{name_of(kinds[engine.number[name]] or '', 22):22}  "
         # The name is last and whole, as it is to be copied.
         click.echo(f"  {weight:7.4f}  {kind}{one_line(name, 200)}")
     for note in (*form.notes, *engine.reasons):
@@ -181,11 +178,7 @@ def _print(form: ShortForm) -> None:
 def _apply(
     form_file: Path, responses: Responses, by_hand: bool, level: float, as_json: bool
 ) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from calibrant._text import dumps, one_line
+    from calibrant._text import dumps
     from calibrant.quality.shorter import read_form
 
     form = read_form(form_file)
@@ -194,14 +187,9 @@ def _apply(
         click.echo(dumps({"form": form.size, "subjects": [p.to_dict() for p in found]}, indent=1))
         return
     click.echo(f"Full scores from {form.size} of {len(form.engine.items):,} items")
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("  subject")
-    for name in ("full score", f"{level:.0%} interval", "items"):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    for p in found:
-        table.add_row(
-            Text(f"  {one_line(p.subject, 60)}"), f"{p.value:.3f}", f"{p.low:.3f} to {p.high:.3f}",
-            f"{p.items}", p.note,
-        )  # fmt: skip
-    Console().print(table)
+    print_table(
+        ["subject", "full score", f"{level:.0%} interval", "items", ""],
+        [[p.subject, f"{p.value:.3f}", f"{p.low:.3f} to {p.high:.3f}", f"{p.items}", p.note]
+         for p in found],
+        words=(4,), indent=2,
+    )  # fmt: skip

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items.options import (
+    family_options,
+    json_option,
+    level_option,
+    seed_option,
+    share,
+)
 from calibrant.cli.items.source import source_options
+from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.quality.validity import Validity
@@ -35,9 +43,7 @@ def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str]
               help="Columns of a plain table that are scores; the rest are facts.")  # fmt: skip
 @click.option("--reverse", callback=_list, metavar="A,B,…",
               help="Measures on which less is better: turned round.")  # fmt: skip
-@click.option("--family", metavar="COLUMN", help="Who is related: a fact about subjects.")
-@click.option("--family-pattern", metavar="REGEX",
-              help="Or the first group of this in their names.")  # fmt: skip
+@family_options
 @click.option("--ability", callback=_list, metavar="A,B,…",
               help="What general ability is taken from; all others by default.")  # fmt: skip
 @click.option("--reference", metavar="MEASURE",
@@ -51,15 +57,15 @@ def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str]
               help="Only this part; may be repeated.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Means of measures as they are, not standardised.")
 @source_options
-@click.option("--level", type=float, default=0.95, show_default=True)
-@click.option("--cover", type=float, default=0.9, show_default=True,
+@level_option
+@click.option("--cover", type=share, default=0.9, show_default=True,
               help="Of intervals of predictions.")  # fmt: skip
 @click.option("--draws", type=click.IntRange(20), default=200, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @figure_option
 @click.option("--plot", type=click.Choice(["correlations", "scree", "capability", "agreement"]),
               default="correlations", show_default=True, help="What --figure draws.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(
     responses: tuple[str, ...],
     *,
@@ -93,12 +99,11 @@ def cli(
 
 def _print(found: Validity) -> None:
     from calibrant._text import one_line
-    from calibrant.quality.validity.shown import lines_of, tables_of
+    from calibrant.quality.validity.shown import tables_of
 
     click.echo(one_line(repr(found), 600))
     for shown in tables_of(found):
         click.echo(f"\n{shown.heading}")
-        for line in lines_of(shown):
-            click.echo(line)
+        print_table(shown.columns, shown.rows, names=range(shown.names), indent=2)
     for note in found.notes:
         click.echo(f"note: {one_line(note, 400)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calibrant._figure import shorten
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank, Floats
@@ -88,7 +89,7 @@ class Link:
         low, high = self.shift_interval
         lost = ""
         if self.dropped:
-            said = ", ".join(one_line(i, 40) for i in self.dropped[:3])
+            said = ", ".join(shorten(i, 40) for i in self.dropped[:3])
             more = f" and {len(self.dropped) - 3} more" if len(self.dropped) > 3 else ""
             lost = f"; not as anchors: {said}{more}"
         return (
@@ -253,7 +254,7 @@ def _notes(old: Bank, new: Bank, anchors: tuple[Anchor, ...]) -> tuple[str, ...]
     notes = []
     round_ = [a.item for a in anchors if a.reason == "turned round"]
     if round_:
-        said = ", ".join(one_line(i, 40) for i in round_[:5])
+        said = ", ".join(shorten(i, 40) for i in round_[:5])
         notes.append(
             f"able subjects fail in one release and succeed in the other on {said}"
             f"{f' and {len(round_) - 5} more' if len(round_) > 5 else ''}: look for a changed key"

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from calibrant._figure import shorten
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.manifold.sift import FEWEST
@@ -160,7 +161,7 @@ def _concerns(
     said = []
     if aside:
         said.append(f"{len(aside)} items with one end of the scale only are set aside, "
-                    f"such as {one_line(aside[0], 60)}")  # fmt: skip
+                    f"such as {shorten(aside[0], 60)}")  # fmt: skip
     if "grader" in facets and "item" in table.columns:
         keys = ["subject", "item"] + (["variant"] if "variant" in facets else [])
         again = table.group_by(keys).agg(pl.col("grader").n_unique())["grader"].mean()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant._text import one_line
+from calibrant._figure import shorten
 from calibrant.errors import InputError
 from calibrant.quality.responses import Floats, Ints, Responses
 
@@ -56,7 +56,7 @@ def sift(responses: Responses, *, what: str, items: int = 3) -> Sifted:
     if aside:
         concerns.append(
             f"{len(aside)} items on which all have the same score are set aside, "
-            f"such as {one_line(aside[0], 60)}"
+            f"such as {shorten(aside[0], 60)}"
         )
     if rows.size < len(responses.subjects):
         concerns.append(
@@ -76,7 +76,7 @@ def sift(responses: Responses, *, what: str, items: int = 3) -> Sifted:
         twin = next(i for i in range(rows.size) if i not in set(first.tolist()))
         concerns.append(
             f"{rows.size - first.size} subjects have the very scores of another, "
-            f"such as {one_line(responses.subjects[rows[twin]], 60)}: "
+            f"such as {shorten(responses.subjects[rows[twin]], 60)}: "
             "duplicates make standard errors too small"
         )
     return Sifted(unit, kept.astype(np.int64), rows.astype(np.int64), aside, tuple(concerns))
@@ -93,7 +93,7 @@ def check_connected(unit: Floats, subjects: list[str], what: str) -> None:
         other = int(np.argmax(group > 0))
         raise InputError(
             f"{what}: the design falls into {group.max() + 1} parts that share no item: "
-            f"{one_line(subjects[0], 60)} and {one_line(subjects[other], 60)} "
+            f"{shorten(subjects[0], 60)} and {shorten(subjects[other], 60)} "
             "cannot be compared"
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant._text import one_line
+from calibrant._figure import shorten
 from calibrant.quality.models.climb import PRIOR_INTERCEPT, PRIOR_SLOPE, Summit
 from calibrant.quality.models.data import Data
 from calibrant.quality.models.prepare import GUESSING_PRIOR, Prepared
@@ -85,7 +85,7 @@ def design_notes(prepared: Prepared, subjects: tuple[str, ...], back: Ints) -> l
         )
     twice = doubles(data)
     if twice:
-        first, second = (one_line(subjects[place[i]], 40) for i in twice[0])
+        first, second = (shorten(subjects[place[i]], 40) for i in twice[0])
         notes.append(
             f"{len(twice)} subjects have the same answers as another, such as {first!r} and "
             f"{second!r}: if they are one, they count twice and errors are too small"

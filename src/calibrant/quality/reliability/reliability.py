@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
+from calibrant._figure import shorten
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank, read_bank
@@ -322,7 +323,7 @@ def _warnings(
         other = responses.subjects[first[again.ravel()[twice[0]]]]
         notes.append(
             f"{len(twice)} subjects have the scores of another one throughout, such as "
-            f"{one_line(responses.subjects[twice[0]], 40)} and {one_line(other, 40)}: if it is one "
+            f"{shorten(responses.subjects[twice[0]], 40)} and {shorten(other, 40)}: if it is one "
             "under two names, intervals are too narrow"
         )
     failed = int(responses.failed.sum())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant._text import one_line
+from calibrant._figure import shorten
 from calibrant.quality.bank import Floats, Ints
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Scores:
         if known.size:
             best = int(known[self.ability[known].argmax()])
             lead = (
-                f"; the highest is {one_line(self.subjects[best], 60)} with "
+                f"; the highest is {shorten(self.subjects[best], 60)} with "
                 f"{self.ability[best]:.2f} ({self.level:.0%} interval {self.low[best]:.2f} to "
                 f"{self.high[best]:.2f})"
             )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant._text import one_line
+from calibrant._figure import shorten
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank, Floats
 from calibrant.quality.scoring.fit import person_fit
@@ -141,7 +141,7 @@ def _notes(bank: Bank, weights: Floats, names: tuple[str, ...], method: Method) 
 
 
 def _named(names: tuple[str, ...], which: NDArray[np.int64]) -> str:
-    said = ", ".join(one_line(names[int(i)], 60) for i in which[:3])
+    said = ", ".join(shorten(names[int(i)], 60) for i in which[:3])
     return said if which.size <= 3 else f"{said} and {which.size - 3} more"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from calibrant._figure import shorten
 from calibrant._text import one_line
 from calibrant.quality.validity.result import Validity
 from calibrant.quality.validity.spread import Estimate
@@ -17,11 +18,15 @@ MOST = 30
 
 @dataclass(frozen=True)
 class Shown:
-    """One table: a heading, names of columns, and rows of texts that are safe to print."""
+    """One table: a heading, names of columns, and rows of texts that are safe to print.
+
+    The first `names` columns are of names.
+    """
 
     heading: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    names: int = 1
 
 
 def tables_of(found: Validity) -> list[Shown]:
@@ -44,17 +49,6 @@ def html(found: Validity) -> str:
     return "".join(parts)
 
 
-def lines_of(t: Shown) -> list[str]:
-    """A table as lines of text in columns, names to the left and numbers to the right."""
-    rows = [t.columns, *t.rows]
-    widths = [max(len(r[i]) for r in rows) for i in range(len(t.columns))]
-    return [
-        "  " + "  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in
-                         enumerate(zip(row, widths, strict=True))).rstrip()
-        for row in rows
-    ]  # fmt: skip
-
-
 def number(value: float | None, digits: int = 2) -> str:
     """A number, or a dash."""
     return "–" if value is None else f"{value:.{digits}f}"
@@ -74,15 +68,16 @@ def _table(
     columns: Sequence[str],
     things: Sequence[Any],
     row: Callable[[Any], tuple[str, ...]],
+    names: int = 1,
 ) -> Shown:
     rows = [row(x) for x in things[:MOST]]
     if len(things) > MOST:
         rows.append((f"… and {len(things) - MOST:,} more", *[""] * (len(columns) - 1)))
-    return Shown(heading, tuple(columns), tuple(rows))
+    return Shown(heading, tuple(columns), tuple(rows), names)
 
 
 def _name(text: str) -> str:
-    return one_line(text, 40)
+    return shorten(text, 40)
 
 
 def _measures(found: Validity) -> Shown:
@@ -97,20 +92,23 @@ def _traits(found: Validity) -> Shown:
     words = {True: "yes", False: "no", None: "–"}
     return _table(
         "Are traits told apart? (HTMT 1: one thing)",
-        ("traits", f"HTMT, {found.level:.0%}", "HTMT2", "told apart", "Fornell–Larcker"),
+        ("trait", "and", f"HTMT, {found.level:.0%}", "HTMT2", "told apart", "Fornell–Larcker"),
         sorted(found.discriminant, key=lambda d: -(d.htmt.value or 0.0)),
-        lambda d: (f"{_name(d.one)}, {_name(d.two)}", interval(d.htmt), interval(d.htmt2),
+        lambda d: (_name(d.one), _name(d.two), interval(d.htmt), interval(d.htmt2),
                    words[d.told_apart], words[d.fornell_larcker]),
+        names=2,
     )  # fmt: skip
 
 
 def _pairs(found: Validity) -> Shown:
     return _table(
         "What measures share, closest first",
-        ("measures", f"Pearson, {found.level:.0%}", "Spearman", "without error", "beside ability"),
+        ("measure", "and", f"Pearson, {found.level:.0%}", "Spearman", "without error",
+         "beside ability"),
         sorted(found.pairs, key=lambda p: -abs(p.pearson.value or 0.0)),
-        lambda p: (f"{_name(p.one)}, {_name(p.two)}", interval(p.pearson),
+        lambda p: (_name(p.one), _name(p.two), interval(p.pearson),
                    number(p.spearman.value), interval(p.true), interval(p.partial)),
+        names=2,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.cut.common import number_or_cut, print_notes, print_table, shown
+from calibrant.cli.items.options import json_option, level_option, seed_option, share
 
 if TYPE_CHECKING:
     from calibrant.quality.cuts.classify import Classification
@@ -28,12 +29,12 @@ def _whole(_: click.Context, __: click.Parameter, given: str | None) -> int | No
               help="Of true scores; by default 4 from 1,000 subjects on.")  # fmt: skip
 @click.option("--bank", type=click.Path(path_type=Path),
               help="Calibrated items, in place of SCORES: Lee's and Rudner's rules.")  # fmt: skip
-@click.option("--target", type=float, help="Accuracy for which to say how many items it takes.")
-@click.option("--level", type=float, default=0.95, show_default=True)
+@click.option("--target", type=share, help="Accuracy for which to say how many items it takes.")
+@level_option
 @click.option("--draws", type=int, default=200, show_default=True, help="Of the bootstrap.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(
     scores: Path | None,
     *,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.items import tables
+from calibrant.cli.items.options import json_option, level_option
 
 if TYPE_CHECKING:
     from calibrant.quality.cuts.cut import Cut
@@ -19,14 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 def cut_options(command: F) -> F:
     """Options of every command that makes a cut."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+        json_option,
         figure_option,
         click.option("-o", "--out", type=click.Path(path_type=Path), metavar="CUT.json",
                      help="Write the cut, for below: or above: in a suite."),
         click.option("--direction", type=click.Choice(["above", "below"]), default="above",
                      show_default=True, help="On which side of the cut a subject is acceptable."),
-        click.option("--level", type=float, default=0.95, show_default=True,
-                     help="Of the interval."),
+        level_option,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -48,22 +49,9 @@ def finish(found: Any, cut: Cut, out: Path | None, figure: Path | None, *, as_js
 
 
 def print_table(heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; the first column is text, the others numbers."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from calibrant._text import one_line
-
-    console = Console()
+    """Print a table under a heading; the first column is names, the others numbers."""
     click.echo(f"\n{heading}")
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for i, name in enumerate(columns):
-        table.add_column(("  " if i == 0 else "") + name, justify="left" if i == 0 else "right")
-    for row in rows:
-        cells = [one_line(c, 60) for c in row]
-        table.add_row(Text("  " + cells[0]), *(Text(c) for c in cells[1:]))
-    console.print(table)
+    tables.print_table(columns, rows, indent=2)
 
 
 def print_notes(notes: Iterable[str]) -> None:

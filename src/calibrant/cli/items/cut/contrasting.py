@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from calibrant.cli.items.cut.common import cut_options, finish, print_notes
+from calibrant.cli.items.options import seed_option
 
 
 @click.command("contrasting")
@@ -21,7 +22,7 @@ from calibrant.cli.items.cut.common import cut_options, finish, print_notes
 @click.option("--cost-false-fail", type=float, default=1.0, show_default=True)
 @click.option("--base-rate", type=float,
               help="Share of acceptable subjects where the cut will be used.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @cut_options
 def cli(
     subjects: Path,

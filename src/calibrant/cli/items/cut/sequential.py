@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.cut.common import number_or_cut, print_notes, print_table, shown
+from calibrant.cli.items.options import json_option
 
 
 @click.command("sequential")
@@ -33,7 +34,7 @@ from calibrant.cli.items.cut.common import number_or_cut, print_notes, print_tab
     help="On which side a subject is acceptable; by default as the cut says, or above.",
 )
 @figure_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def cli(
     cut: str, *, bank: Path | None, figure: Path | None, as_json: bool, **options: Any
 ) -> None:  # fmt: skip
