@@ -434,7 +434,7 @@ def test_hard_inputs_are_survived_and_named():
     found = reliability(of_matrix(x))
     assert found["α"].low is None and "at least 8" in found["α"].note
     assert any("5 subjects" in n for n in found.notes)
-    x = rasch(30, 12)
+    x = rasch(30, 24)
     x[:, 3] = 1.0
     x[4] = 1.0
     x[7] = x[8]

@@ -198,3 +198,61 @@ def test_livebench_and_alpacaeval_are_read():
     assert live.scores.shape == (93, 1136) and live.item_facts.columns[0] == "item"
     assert read_responses(DATA / "livebench_complete_block.csv").complete
     assert read_responses(DATA / "alpacaeval2_pref.csv").scores.shape == (58, 805)
+
+
+@pytest.mark.parametrize(
+    ("text", "scores"),
+    [
+        ("model;i0;i1\na;0,5;1\nb;1;0\n", [[0.5, 1], [1, 0]]),
+        ("model\ti0\ti1\na\t0\t1\nb\t1\t\n", [[0, 1], [1, np.nan]]),
+        ('"i0","i1"\n"a",0,1\n"b",1,0\n', [[0, 1], [1, 0]]),
+        ('"","i0","i1"\r\n"a","0","1"\r\n"b","1","0"\r\n', [[0, 1], [1, 0]]),
+        ("\ufeffmodel,i0,i1\na,true,FALSE\nb,1,0\n", [[1, 0], [1, 0]]),
+    ],
+)
+def test_tables_of_spreadsheets_and_of_r(tmp_path, text, scores):
+    path = tmp_path / "x.csv"
+    path.write_bytes(text.encode())
+    found = read_responses(path)
+    assert found.subjects == ("a", "b") and found.items == ("i0", "i1")
+    assert np.array_equal(found.scores, np.array(scores), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        ("model,a,a\nx,1,0\n", {}, "two columns are called 'a'"),
+        ("model,a,b\nx,1,0\ny,1,0,1\n", {}, "row 2: wanted 3 fields as in the first line, got 4"),
+        ("model,a,b\nx,1,0\n", {"grader": "g"}, "no column grader"),
+        (
+            "subject,item,score,grader\ns,a,1,g\n",
+            {"grader": "h"},
+            "grader: wanted one of g, got 'h'",
+        ),
+        ("model,a,b\nx,1,0\n", {"limits": (0.0, float("inf"))}, "limits: wanted a lower"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(tmp_path, text, more, said):
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_responses(path, **more)
+    (tmp_path / "d.csv").mkdir()
+    with pytest.raises(InputError, match="got a folder"):
+        read_responses(tmp_path / "d.csv")
+
+
+def test_a_grader_is_chosen_and_infinite_scores_fail_in_a_long_table(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("subject,item,score,grader\ns,a,1,g\ns,a,0,h\nt,a,inf,g\nt,a,0,h\n")
+    both = read_responses(path)
+    assert both.scores.ravel().tolist() == [0.5, 0.0] and both.failed.ravel().tolist() == [0, 1]
+    assert any("1 infinite" in n for n in both.notes) and any("2 graders" in n for n in both.notes)
+    assert read_responses(path, grader="h").scores.ravel().tolist() == [0.0, 0.0]
+
+
+def test_negative_scores_end_at_nought(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("model,a,b\nx,-1,-0\ny,-0,-1\n")
+    found = read_responses(path)
+    assert "-1 to 0" in found.notes[0] and str(found.high) == "0.0"

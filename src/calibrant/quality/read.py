@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.responses import Floats, Responses
 from calibrant.records import SCHEMA, Reading, read, validate
-from calibrant.records.frames import table_of
+from calibrant.records.frames import csv_options, table_of
 
 SUBJECTS = (
     "subject", "model", "subject_id", "model_id", "model_name", "name", "id", "user", "person",
@@ -76,6 +77,7 @@ def read_responses(
                 "responses: wanted columns for subject, item and score, "
                 f"got {one_line(', '.join(table.columns[:8]), 120)}"
             )
+        table = _of_grader(table, grader)
         found = _of_long(table, *named) if long and named else _of_wide(table, subject)
     return _finished(found, items, subjects, limits)
 
@@ -99,10 +101,16 @@ def _plain_table(source: Any) -> pl.DataFrame | None:
 def _typed(path: Path) -> pl.DataFrame:
     """A table of numbers and names; as text, which takes many times as long, where that fails."""
     try:
-        names = pl.read_csv(path, n_rows=0, infer_schema_length=0).columns
+        options = csv_options(path)
+        if "new_columns" in options:
+            return table_of(path, "responses")
+        comma = options.get("separator") == ";"
+        names = pl.read_csv(path, n_rows=0, infer_schema_length=0, **options).columns
         known = {*SUBJECTS, *ITEMS}
         texts = {c: pl.String for i, c in enumerate(names) if i == 0 or c.lower() in known}
-        return pl.read_csv(path, infer_schema_length=50, schema_overrides=texts)
+        # Where semicolons separate, commas may be decimal ones, in any row.
+        return pl.read_csv(path, infer_schema_length=None if comma else 50, decimal_comma=comma,
+                           schema_overrides=texts, **options)  # fmt: skip
     except (OSError, pl.exceptions.PolarsError):
         return table_of(path, "responses")
 
@@ -144,13 +152,7 @@ def _named(
 def _of_trials(trials: pl.DataFrame, grader: str | None) -> Responses:
     if trials.is_empty():
         raise InputError("responses: wanted at least one trial, got none")
-    if grader is not None:
-        known = sorted(set(trials["grader"].to_list()))
-        trials = trials.filter(pl.col("grader") == grader)
-        if trials.is_empty():
-            raise InputError(
-                f"grader: wanted one of {one_line(', '.join(known), 120)}, got {grader!r}"
-            )
+    trials = _of_grader(trials, grader)
     notes = []
     several = trials["instrument"].n_unique() > 1
     if several:
@@ -158,12 +160,22 @@ def _of_trials(trials: pl.DataFrame, grader: str | None) -> Responses:
         name = pl.col("instrument") + "/" + pl.col("item")
         trials = trials.with_columns(item=name)
         notes.append(f"{trials['instrument'].n_unique()} instruments: items are INSTRUMENT/ITEM")
-    if trials["grader"].n_unique() > 1:
-        notes.append(f"scores are means over {trials['grader'].n_unique()} graders")
     facts = trials.group_by("item", maintain_order=True).agg(
         pl.col("cluster").first(), pl.col("instrument").first()
     )
     return _matrix(trials, facts, tuple(notes))
+
+
+def _of_grader(table: pl.DataFrame, grader: str | None) -> pl.DataFrame:
+    if grader is None:
+        return table
+    if "grader" not in table.columns:
+        raise InputError(f"grader: the responses have no column grader, wanted for {grader!r}")
+    kept = table.filter(pl.col("grader").cast(pl.String) == grader)
+    if kept.is_empty():
+        known = sorted(set(table["grader"].cast(pl.String).drop_nulls().to_list()))
+        raise InputError(f"grader: wanted one of {one_line(', '.join(known), 120)}, got {grader!r}")
+    return kept
 
 
 def _of_long(table: pl.DataFrame, subject: str, item: str, score: str) -> Responses:
@@ -206,6 +218,12 @@ def _matrix(trials: pl.DataFrame, facts: pl.DataFrame, notes: tuple[str, ...]) -
     shape = (subjects.len(), items.len())
     cell = row * shape[1] + column
     score = trials["score"].to_numpy().astype(np.float64)
+    infinite = np.isinf(score)
+    if infinite.any():
+        notes = (*notes, f"{int(infinite.sum())} infinite scores count as failed")
+        score = np.where(infinite, np.nan, score)
+    if "grader" in trials.columns and trials["grader"].n_unique() > 1:
+        notes = (*notes, f"scores are means over {trials['grader'].n_unique()} graders")
     there = ~np.isnan(score)
     size = shape[0] * shape[1]
     count = np.bincount(cell[there], minlength=size)
@@ -226,6 +244,13 @@ def _of_wide(table: pl.DataFrame, subject: str | None) -> Responses:
     """One row a subject; the first column names them, unless all columns are scores."""
     if table.is_empty():
         raise InputError("responses: wanted at least one row, got none")
+    for name in table.columns:
+        first = name.rpartition("_duplicated_")[0]
+        if first and first in table.columns:
+            raise InputError(
+                f"responses: two columns are called {one_line(first, 60)!r}; wanted a first line "
+                "with another name for each item"
+            )
     column = subject or next((c for c in table.columns if c.lower() in SUBJECTS), None)
     if column is None and (not _scores(table[table.columns[0]]) or _numbering(table)):
         column = table.columns[0]
@@ -318,7 +343,8 @@ def _limits(scores: Floats, limits: tuple[float, float] | None) -> tuple[float, 
     seen: NDArray[np.float64] = scores[~np.isnan(scores)]
     if not seen.size:
         raise InputError("responses: wanted at least one score, got none")
-    least, most = float(seen.min()), float(seen.max())
+    # Adding nothing makes a negative nought a plain one.
+    least, most = float(seen.min()) + 0.0, float(seen.max()) + 0.0
     if limits is None:
         if least >= 0.0 and most <= 1.0:
             return 0.0, 1.0, ""
@@ -327,7 +353,7 @@ def _limits(scores: Floats, limits: tuple[float, float] | None) -> tuple[float, 
             f"{min(least, 0.0):g} to {most:g}"
         )  # fmt: skip
     low, high = limits
-    if not low < high:
+    if not (low < high and math.isfinite(high - low)):
         raise InputError(f"limits: wanted a lower and a higher score, got {low:g} and {high:g}")
     if least < low or most > high:
         wrong = least if least < low else most

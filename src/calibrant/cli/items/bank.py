@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.items.options import family_options, json_option, seed_option
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import name_of, print_table
 
@@ -42,9 +43,10 @@ def cli(
     from calibrant.quality.banks import check_bank
 
     given = None if responses is None else responses_of(responses, options)
-    found = check_bank(
-        read_bank(bank), given, family=family, family_pattern=family_pattern, seed=seed
-    )
+    with working("checking the bank"):
+        found = check_bank(
+            read_bank(bank), given, family=family, family_pattern=family_pattern, seed=seed
+        )
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return

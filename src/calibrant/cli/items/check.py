@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.options import family_options, json_option, level_option, seed_option
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import name_of
 
@@ -72,7 +73,8 @@ def cli(
     from calibrant.quality.checks import check
 
     given = responses_of(responses, options)
-    found = check(given, None if bank is None else read_bank(bank), **options)
+    with working("checking items"):
+        found = check(given, None if bank is None else read_bank(bank), **options)
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from calibrant.cli.items.options import family_options, level_option, seed_option
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 
 
@@ -36,9 +37,10 @@ def cli(source: str, *, out: Path | None, as_json: bool, **options: Any) -> None
     from calibrant.report.datasheet import write_datasheet
 
     tables = {"items": options["items_table"], "subjects": options["subjects_table"]}
-    sheet = datasheet(
-        responses_of(source, options), provenance={"source": source, **tables}, **options
-    )
+    with working("datasheet"):
+        sheet = datasheet(
+            responses_of(source, options), provenance={"source": source, **tables}, **options
+        )
     if out is not None or not as_json:
         path = write_datasheet(sheet, out or Path("datasheet.html"))
         click.echo(one_line(f"page written to {path}", 1000), err=True)

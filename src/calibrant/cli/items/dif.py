@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.options import json_option, level_option, seed_option, share
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import print_table
 
@@ -46,7 +47,8 @@ def cli(responses: str, *, figure: Path | None, as_json: bool, **options: Any) -
     from calibrant._text import dumps
     from calibrant.quality.dif import dif
 
-    found = dif(responses_of(responses, options), **options)
+    with working("comparing groups"):
+        found = dif(responses_of(responses, options), **options)
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:

@@ -10,6 +10,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.options import json_option, level_option, seed_option
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import print_table
 
@@ -72,6 +73,8 @@ def cli(
     found: Any
     if options["model"] in BEYOND:
         found = fit_beyond(responses, options, check=not no_check)
+        with working(f"fitting a {options['model']}"):
+            found = fit_beyond(responses, options)
     else:
         own = {name: value for name, value in options.items() if name not in OWN}
         found = fit(responses, check=not no_check, progress=_progress(), **own)

@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.options import json_option, level_option, share
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import print_table
 
@@ -52,7 +53,8 @@ def cli(
         for path in (old, new)
     ]
     chosen = {k: options[k] for k in ("method", "purify", "alpha", "level", "model")}
-    found = link(*sources, anchors=options["anchors"] or None, **chosen)
+    with working("linking"):
+        found = link(*sources, anchors=options["anchors"] or None, **chosen)
     if out is not None:
         write_bank(found.bank, out)
         click.echo(one_line(f"bank written to {out}", 1000), err=True)

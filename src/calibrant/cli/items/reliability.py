@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.options import family_options, json_option, level_option, seed_option
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import print_table
 
@@ -47,7 +48,8 @@ def cli(source: str, *, figure: Path | None, draw: str, as_json: bool, **options
     from calibrant._text import dumps
     from calibrant.quality.reliability import reliability
 
-    found = reliability(responses_of(source, options), **options)
+    with working("reliability"):
+        found = reliability(responses_of(source, options), **options)
     if figure is not None:
         save_figure(found.plot(draw), figure)  # type: ignore[arg-type]
     if as_json:

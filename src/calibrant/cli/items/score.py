@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.options import json_option, level_option
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import print_table
 
@@ -42,7 +43,8 @@ def cli(bank: Path, responses: str, *, figure: Path | None, as_json: bool, **opt
     from calibrant.quality.scoring import score
 
     known = read_bank(bank)
-    found = score(known, responses_of(responses, options), **options)
+    with working("scoring"):
+        found = score(known, responses_of(responses, options), **options)
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:

@@ -9,6 +9,7 @@ import click
 
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.options import family_options, json_option, seed_option, share
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import name_of, print_table
 
@@ -127,16 +128,10 @@ def _limited(form_file: Path, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shortened(responses: Responses, options: dict[str, Any]) -> ShortForm:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from calibrant.quality.shorter import shorten
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("calibrating, each family held out in turn", total=1.0)
-        return shorten(
-            responses, tick=lambda done: progress.update(task, completed=done), **options
-        )
+    with working("calibrating, each family held out in turn") as tick:
+        return shorten(responses, tick=tick, **options)
 
 
 def _wrote(what: str, path: Path) -> None:

@@ -15,6 +15,7 @@ from calibrant.cli.items.options import (
     seed_option,
     share,
 )
+from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import source_options
 from calibrant.cli.items.tables import print_table
 
@@ -88,7 +89,8 @@ def cli(
     for name, flag in _READING.items():
         options[name] = options.pop(flag)
     source = responses[0] if len(responses) == 1 else list(responses)
-    found = validity(source, parts=parts or None, standardize=not raw, **options)
+    with working("validity"):
+        found = validity(source, parts=parts or None, standardize=not raw, **options)
     if figure is not None:
         save_figure(found.plot(plot), figure)
     if as_json:

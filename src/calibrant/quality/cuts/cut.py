@@ -78,7 +78,7 @@ class Cut:
         error = "" if self.standard_error is None else f"standard error {self.standard_error:.3g}, "
         return (
             f"Acceptable {self.direction} {self.value:.4g} ({error}{self.level:.0%} interval "
-            f"{self.low:.4g} to {self.high:.4g}): {self.origin}"
+            f"{round(self.low, 9):.4g} to {round(self.high, 9):.4g}): {self.origin}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,15 +41,18 @@ def link(
     Raises:
         InputError: as `link_banks`, and as reading and fitting do.
     """
-    one, other = (_bank(source, model, reading) for source in (old, new))
-    return link_banks(one, other, method, anchors=anchors, purify=purify, alpha=alpha, level=level)
+    (one, why), (other, more) = (_bank(source, model, reading) for source in (old, new))
+    found = link_banks(one, other, method, anchors=anchors, purify=purify, alpha=alpha, level=level)
+    said = (*(f"old: {n}" for n in why), *(f"new: {n}" for n in more))
+    return replace(found, notes=(*found.notes, *said))
 
 
-def _bank(source: Any, model: str, reading: dict[str, Any]) -> Bank:
+def _bank(source: Any, model: str, reading: dict[str, Any]) -> tuple[Bank, tuple[str, ...]]:
+    """The items of a source, and what its fit says of them."""
     if isinstance(source, Bank):
-        return source
+        return source, ()
     if isinstance(source, str | Path) and Path(source).suffix.lower() == ".json":
-        return read_bank(Path(source))
+        return read_bank(Path(source)), ()
     if find_spec(_FIT) is None:
         raise InputError("link: wanted banks of items (.json)")
     fitted = import_module(_FIT).fit(source, model=model, check=False, **reading)
@@ -57,4 +61,4 @@ def _bank(source: Any, model: str, reading: dict[str, Any]) -> Bank:
         raise InputError(
             "link: these scores are fitted as continuous, which has no curves to link; name a model"
         )
-    return bank
+    return bank, tuple(fitted.notes)

@@ -11,6 +11,8 @@ from calibrant.quality.models.data import Data
 from calibrant.quality.models.prepare import GUESSING_PRIOR, Prepared
 
 Ints = NDArray[np.int64]
+FEW = 10
+"""Subjects below which a fit says so."""
 
 
 def components(data: Data) -> Ints:
@@ -62,11 +64,36 @@ def doubles(data: Data) -> list[tuple[int, int]]:
     return found
 
 
+def _ends(data: Data) -> list[str]:
+    """Subjects with the highest, or the lowest, score on each item that they answered."""
+    best = worst = 0
+    for rows in data.blocks():
+        hits, trials = data.block(rows)
+        full = np.broadcast_to(data.categories - 1.0, hits.shape) * (
+            1.0 if trials is None else trials
+        )
+        answered = full.max(axis=1) > 0
+        best += int((answered & (hits >= full).all(axis=1)).sum())
+        worst += int((answered & (hits <= 0).all(axis=1)).sum())
+    if not best + worst:
+        return []
+    return [
+        f"{best} of {data.subjects} subjects have the highest score on all items, {worst} the "
+        "lowest: only the spread of the other subjects bounds their abilities"
+    ]
+
+
 def design_notes(prepared: Prepared, subjects: tuple[str, ...], back: Ints) -> list[str]:
     """About the responses."""
     data = prepared.data
     place = np.argsort(back)
     notes = []
+    if data.subjects < FEW:
+        notes.append(
+            f"{data.subjects} subjects: fewer than {FEW}; another few may give quite other "
+            "estimates"
+        )
+    notes += _ends(data)
     silent = 0
     if data.trials is not None:
         silent = int(sum((data.trials[r].max(axis=1) == 0).sum() for r in data.blocks()))
@@ -91,7 +118,7 @@ def design_notes(prepared: Prepared, subjects: tuple[str, ...], back: Ints) -> l
             f"{second!r}: if they are one, they count twice and errors are too small"
         )
     if silent:
-        notes.append(f"{silent} subjects answered no item that varies")
+        notes.append(f"{silent} subject{'s' * (silent > 1)} answered no item that varies")
     if prepared.fractional:
         notes.append(
             "scores between failure and success count as that share of a success: a "

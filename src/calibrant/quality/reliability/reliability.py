@@ -299,6 +299,15 @@ def _share(study: Generalizability | None) -> float | None:
     return sum(parts) if parts else None
 
 
+def _alike(x: Floats) -> float:
+    """The chance that two subjects score alike throughout, if items were answered independently."""
+    chance = 1.0
+    for column in x.T:
+        count = np.unique(column[~np.isnan(column)], return_counts=True)[1]
+        chance *= float(np.square(count / max(count.sum(), 1)).sum()) if count.size else 1.0
+    return chance
+
+
 def _warnings(
     responses: Responses, study: Generalizability | None, clusters: Ints | None
 ) -> tuple[str, ...]:
@@ -319,7 +328,7 @@ def _warnings(
         np.nan_to_num(x, nan=-1.0), axis=0, return_index=True, return_inverse=True
     )
     twice = [i for i in range(n) if first[again.ravel()[i]] != i]
-    if twice:
+    if twice and _alike(x) * n * (n - 1) / 2 < 0.05:
         other = responses.subjects[first[again.ravel()[twice[0]]]]
         notes.append(
             f"{len(twice)} subjects have the scores of another one throughout, such as "

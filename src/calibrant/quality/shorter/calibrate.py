@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant._figure import shorten
 from calibrant.errors import InputError
 from calibrant.quality.families import codes, families, family_notes
 from calibrant.quality.read import read_responses
@@ -171,10 +172,13 @@ def usable(responses: Responses) -> tuple[Responses, list[str]]:
     if same:
         one, other = same
         notes.append(
-            f"subjects {responses.subjects[one]} and {responses.subjects[other]} have the same "
-            "scores everywhere; put them into one family"
+            f"subjects {shorten(responses.subjects[one], 60)} and "
+            f"{shorten(responses.subjects[other], 60)} have the same scores everywhere; put them "
+            "into one family"
         )
     constant = int((np.nanmax(responses.scores, 0) == np.nanmin(responses.scores, 0)).sum())
+    if constant == len(responses.items):
+        raise InputError("responses: no item tells two subjects apart; there is nothing to predict")
     if constant:
         notes.append(f"{constant} items have the same score from every subject")
     return replace(responses, notes=()), notes

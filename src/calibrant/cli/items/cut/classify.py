@@ -52,6 +52,7 @@ def cli(
     SCORES are answers of subjects, or a table with a column of scores from 0 to 1.
     """
     from calibrant._text import dumps
+    from calibrant.errors import InputError
     from calibrant.quality.bank import read_bank
     from calibrant.quality.cuts.classify import classify, items_needed
     from calibrant.quality.cuts.curves import lee, rudner
@@ -68,8 +69,13 @@ def cli(
             found.append(rudner(known, ability, direction=at.direction))
     elif scores is not None:
         given = scored(scores)
-        if options["model"] != "binomial":
-            reliability = reliability or given.reliability
+        if options["model"] != "binomial" and reliability is None:
+            reliability = given.reliability
+            if reliability is not None and reliability <= 0:
+                raise InputError(
+                    f"{scores}: α of these answers is not above 0: their scores do not tell "
+                    "subjects apart; give --reliability, or --model binomial"
+                )
         found = [classify(given.scores, at, items=items or given.steps, reliability=reliability,
                           **options)]  # fmt: skip
         if target is not None:
