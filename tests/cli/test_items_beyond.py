@@ -49,7 +49,8 @@ def test_each_model_prints_a_table_and_a_document(capsys, wide, model, more, sai
     assert code == 0 and said in out and "subject" in out and "\x1b[31m" not in out
     code, out, _ = run(capsys, *args, "--json")
     document = json.loads(out)
-    assert code == 0 and document["model"] == model and document["adequacy"]["verdict"] == "adequate"
+    assert code == 0 and document["model"] == model
+    assert document["adequacy"]["verdict"] == "adequate"
     assert {"log_likelihood", "items", "subjects", "reliability"} <= set(document)
     assert document["bank_check"]["verdict"] and document["reliability"]["empirical"]
     wanted = {"item", "discrimination", "difficulty", "standard_errors", "item_rest", "flags"}

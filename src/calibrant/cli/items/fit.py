@@ -72,9 +72,8 @@ def cli(
     check_own(options)
     found: Any
     if options["model"] in BEYOND:
-        found = fit_beyond(responses, options, check=not no_check)
         with working(f"fitting a {options['model']}"):
-            found = fit_beyond(responses, options)
+            found = fit_beyond(responses, options, check=not no_check)
     else:
         own = {name: value for name, value in options.items() if name not in OWN}
         found = fit(responses, check=not no_check, progress=_progress(), **own)
