@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank
-from calibrant.quality.banks.result import ORDER, BankCheck, Finding, Verdict, Weight
+from calibrant.quality.banks.result import ORDER, TRIAL, BankCheck, Finding, Verdict, Weight
 from calibrant.quality.banks.trial import Trial, held_out, simulated
 from calibrant.quality.checks.rest import item_rest
 from calibrant.quality.checks.working import NODES, WEIGHTS, Working, work
@@ -116,7 +116,7 @@ def _from_bank(
         trial = simulated(a, bank.intercepts[:, 0], covariance, rng, mean=bank.mean, sd=bank.sd)
     else:
         findings.append(Finding(
-            "adaptive against random", "random only", None, None,
+            TRIAL, "random only", None, None,
             f"a {bank.model} bank is tried on responses only, and none came with it",
         ))  # fmt: skip
     return findings, flipped, trial
@@ -320,7 +320,7 @@ def _paid(trial: Trial) -> Finding:
     saved = trial.saved
     weight: Weight = "ok" if trial.p <= 0.05 and trial.ratio < 1 else "random only"
     return Finding(
-        "adaptive against random", weight, trial.ratio, 1.0,
+        TRIAL, weight, trial.ratio, 1.0,
         f"with {trial.length} items, adaptive tests of {trial.adaptive.size} {trial.source} "
         f"subjects had {trial.ratio:.2f} of the squared error of random ones (95 % interval "
         f"{1 - saved.high:.2f} to {1 - saved.low:.2f}), p {trial.p:.2g}",
