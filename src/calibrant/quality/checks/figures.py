@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calibrant._figure import INK, Figure
+from calibrant._figure import INK, Figure, config
 from calibrant._text import one_line
 
 if TYPE_CHECKING:
@@ -33,11 +33,9 @@ def items_figure(found: ItemCheck) -> Figure:
     ]
     # Marked items are drawn last, above the others.
     rows.sort(key=lambda r: r["kind"] != "sound")
-    axis = {"labelColor": INK["soft"], "titleColor": INK["soft"], "domainColor": INK["line"],
-            "tickColor": INK["line"], "gridColor": INK["grid"]}  # fmt: skip
     spec: dict[str, Any] = {
-        "width": 560, "height": 360,
-        "config": {"view": {"stroke": None}, "axis": axis,
+        "width": 560, "height": 360, "background": None,
+        "config": {**config(),
                    "legend": {"labelColor": INK["text"], "orient": "top", "title": None}},
         "layer": [
             {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calibrant._figure import shorten
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.cuts.cut import Cut
@@ -90,17 +91,17 @@ def reliability_part(found: Reliability) -> Part:
         )
     said += [f"Not computed: {what}: {why}." for what, why in found.cannot]
     rows = [
-        (c.name, "—" if c.value is None else f"{c.value:.4f}", _ends(c.low, c.high),
+        (c.name, "—" if c.value is None else f"{c.value:.4f}", _ends(c.low, c.high, ".4f"),
          c.method or c.note) for c in found.coefficients
     ]  # fmt: skip
     head = ("Coefficient", "Value", f"{found.level:.0%} interval", "How")
-    grids = [Grid("Coefficients of the mean score", head, tuple(rows), (1,))]
+    grids = [Grid("Coefficients of the mean score", head, tuple(rows), (1, 2))]
     if study is not None:
         grids.append(Grid(
             "Where the spread of single scores comes from",
             ("Source", "Variance", f"{found.level:.0%} interval", "Share"),
             tuple((c.term.replace(":", " × "), f"{c.variance:.4g}", _ends(c.low, c.high),
-                   f"{c.share:.0%}") for c in study.components), (1, 3),
+                   f"{c.share:.0%}") for c in study.components), (1, 2, 3),
         ))  # fmt: skip
     figures = [] if study is None else [found.plot("items")]
     if found.variants is not None:
@@ -220,7 +221,7 @@ def bad_items(found: ItemCheck) -> Part:
     ]
     rows = tuple(
         (_names(a["items"]), str(a["what"]), one_line(str(a["reason"]), 300),
-         "—" if a["reliability"] is None else f"{a['reliability']:+.4f}", f"{a['swaps']:,}")
+         "—" if a["reliability"] is None else _change(a["reliability"]), f"{a['swaps']:,}")
         for a in actions[: 2 * SHORT]
     )  # fmt: skip
     grids = () if not rows else (Grid(
@@ -301,7 +302,7 @@ def item_table(responses: Responses, found: ItemCheck | None, fitted: Any) -> Pa
     bounds = [""] * len(responses.items)
     if found is not None:
         for j, row in enumerate(found.to_dict()["items"]):
-            rest[j], bounds[j] = row["correlation"], _ends(row["low"], row["high"])
+            rest[j], bounds[j] = row["correlation"], _ends(row["low"], row["high"], ".3f")
     slopes: dict[str, Any] = {}
     if fitted is not None and hasattr(fitted, "standard_error"):
         slopes = {i.item: i for i in fitted.items}
@@ -317,7 +318,7 @@ def item_table(responses: Responses, found: ItemCheck | None, fitted: Any) -> Pa
         slope = None if fit is None else fit.discrimination
         r = rest[j]
         rows.append((
-            one_line(name, 80), "" if groups is None else one_line(groups[j] or "", 60),
+            shorten(name, 24), "" if groups is None else one_line(groups[j] or "", 60),
             f"{int(responses.observed[:, j].sum()):,}",
             "—" if np.isnan(mean[j]) else f"{mean[j]:.3f}",
             "—" if r is None else f"{r:.3f}", bounds[j],
@@ -327,7 +328,7 @@ def item_table(responses: Responses, found: ItemCheck | None, fitted: Any) -> Pa
     head = ("Item", "Category", "Answers", "Mean", "Item–rest correlation", "Interval", "Slope",
             "Flags")  # fmt: skip
     keep = [i for i in range(len(head)) if i == 0 or any(r[i] not in ("", "—") for r in rows)]
-    numbers = tuple(at for at, i in enumerate(keep) if i in (2, 3, 4, 6))
+    numbers = tuple(at for at, i in enumerate(keep) if i in (2, 3, 4, 5, 6))
     grid = Grid("Items", tuple(head[i] for i in keep),
                 tuple(tuple(r[i] for i in keep) for r in rows), numbers,
                 max(len(order) - MOST, 0))  # fmt: skip
@@ -341,14 +342,18 @@ def item_table(responses: Responses, found: ItemCheck | None, fitted: Any) -> Pa
 
 
 def _names(items: Sequence[str]) -> str:
-    shown = ", ".join(one_line(i, 40) for i in items[:3])
+    shown = ", ".join(shorten(i, 20) for i in items[:3])
     return shown + (f" and {len(items) - 3:,} more" if len(items) > 3 else "")
 
 
-def _ends(low: float | None, high: float | None) -> str:
+def _change(x: float) -> str:
+    return f"{x:+.4f}" if round(x, 4) else "0"
+
+
+def _ends(low: float | None, high: float | None, form: str = ".4g") -> str:
     if low is None or high is None:
         return ""
-    return f"{low:.4g} to {high:.4g}"
+    return f"{low:{form}} to {high:{form}}"
 
 
 def _sentence(text: str) -> str:
