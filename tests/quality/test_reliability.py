@@ -393,11 +393,7 @@ def test_alpacaeval_means_are_the_published_win_rates():
     found = conditional(responses.unit, responses.subjects)
     board = pl.read_csv(DATA / "alpacaeval2_leaderboard.csv")
     published = dict(zip(board[board.columns[0]], board["win_rate"] / 100, strict=True))
-    near = [
-        abs(published[s.subject] - s.score)
-        for s in found.subjects
-        if s.subject in published
-    ]
+    near = [abs(published[s.subject] - s.score) for s in found.subjects if s.subject in published]
     assert len(near) == 57 and max(near) < 2e-6
 
 
