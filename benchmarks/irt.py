@@ -98,14 +98,21 @@ def ran(python: str, script: str, file: Path, limit: float) -> dict | str:
 
 
 def errors(found: dict, ability: np.ndarray, a: np.ndarray, b: np.ndarray) -> str:
-    """Root mean square errors; difficulty of items whose true slope and place are usual."""
+    """Root mean square errors, and those on a scale on which the drawn abilities have mean 0 and
+    standard deviation 1: without the error of drawing the subjects, which no method can avoid."""
+    mean, sd = float(ability.mean()), float(ability.std())
+    own = _errors(found, (ability - mean) / sd, a * sd, (b - mean) / sd)
+    return f"errors: {_errors(found, ability, a, b)} (on the subjects' own scale: {own})"
+
+
+def _errors(found: dict, ability: np.ndarray, a: np.ndarray, b: np.ndarray) -> str:
     kept = np.array(found["items"])
     said = []
     for name, est, true in (("difficulty", found["b"], b[kept]), ("slope", found["a"], a[kept])):
         said.append(f"{name} {np.sqrt(np.mean((np.array(est) - true) ** 2)):.3f}")
     if found["ability"] is not None:
         said.append(f"ability {np.sqrt(np.mean((np.array(found['ability']) - ability) ** 2)):.3f}")
-    return "errors: " + ", ".join(said)
+    return ", ".join(said)
 
 
 def main() -> None:

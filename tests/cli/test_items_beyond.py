@@ -35,7 +35,7 @@ def wide(tmp_path):
 @pytest.mark.parametrize(
     ("model", "more", "said"),
     [
-        ("continuous", [], "discrimination se"),
+        ("continuous", [], "item rest"),
         ("m2pl", ["--dimensions", 2], "communality"),
         ("testlet", ["--cluster", "topic"], "clusters"),
         ("facets", [], "infit"),
@@ -49,8 +49,13 @@ def test_each_model_prints_a_table_and_a_document(capsys, wide, model, more, sai
     assert code == 0 and said in out and "subject" in out and "\x1b[31m" not in out
     code, out, _ = run(capsys, *args, "--json")
     document = json.loads(out)
-    assert code == 0 and document["model"] == model and document["adequacy"]["adequate"]
+    assert code == 0 and document["model"] == model
+    assert document["adequacy"]["verdict"] == "adequate"
     assert {"log_likelihood", "items", "subjects", "reliability"} <= set(document)
+    assert document["bank_check"]["verdict"] and document["reliability"]["empirical"]
+    wanted = {"item", "discrimination", "difficulty", "standard_errors", "item_rest", "flags"}
+    assert all(wanted <= set(item) for item in document["items"])
+    assert all({"subject", "ability", "standard_error"} <= set(s) for s in document["subjects"])
     assert len(document["subjects"]) == 60
 
 

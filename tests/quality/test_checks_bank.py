@@ -79,6 +79,30 @@ def test_what_is_too_little_is_refused_with_its_number():
     assert any("no standard errors" in r for r in check_bank(unsure).reasons)
 
 
+@pytest.mark.parametrize("items", [5, 9])
+def test_a_bank_too_short_to_adapt_on_is_random_only_in_words(items):
+    rng = np.random.default_rng(3)
+    x = (rng.random((400, items)) < 1 / (1 + np.exp(-1.5 * rng.normal(size=(400, 1))))).astype(
+        float
+    )
+    for found in (check_bank(fitted(x), of_matrix(x)), check_bank(fitted(x))):
+        assert found.verdict == "random only" and found.length is None
+        told = [f for f in found.findings if f.name == "adaptive against random"]
+        assert len(told) == 1 and told[0].value == items and told[0].limit == 10
+        assert f"the bank has {items} items, too few to adapt on" in told[0].reason
+        assert "squared error" not in repr(found) + json.dumps(found.to_dict())
+
+
+def test_subjects_with_few_answers_each_leave_nothing_to_adapt_on():
+    rng = np.random.default_rng(4)
+    x = (rng.random((200, 30)) < 1 / (1 + np.exp(-1.5 * rng.normal(size=(200, 1))))).astype(float)
+    bank = fitted(x)
+    x[rng.permuted(np.tile(np.arange(30) >= 5, (200, 1)), axis=1)] = np.nan
+    found = check_bank(bank, of_matrix(x))
+    assert found.verdict != "adaptive: fine" and found.length is None
+    assert any("half of the subjects answered at most 5 items" in r for r in found.reasons)
+
+
 def test_holes_empty_subjects_and_families_are_survived():
     rng = np.random.default_rng(4)
     x, _ = drawn(rng, 120, 50)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from calibrant.errors import InputError
+from calibrant.quality.bank import two_pl
 from calibrant.quality.responses import Responses, of_matrix
 from calibrant.quality.shorter import (
     Engine,
@@ -197,7 +198,7 @@ def test_hard_regimes_are_survived() -> None:
     found = calibrate(of_matrix(scores))
     assert len(found.items) == 29
     assert any("same scores everywhere" in n for n in found.notes)
-    assert found.verdict == "random only"
+    assert not found.fine
     assert np.isfinite(found.session(force=True).estimate().value)
 
 
@@ -212,3 +213,24 @@ def test_balance_wants_categories() -> None:
     engine = calibrate(of_matrix(planted(20, 20).scores))
     with pytest.raises(InputError, match="wanted categories"):
         engine.session(policy=Policy(balance=True), force=True)
+
+
+def test_a_bank_with_a_quarter_turned_round_is_not_adapted_on():
+    rng = np.random.default_rng(7)
+    bank = two_pl(rng.lognormal(0.2, 0.3, 60), rng.normal(0, 1.5, 60))
+    scores = bank.draw(rng.normal(0, 1.4, 60), rng)
+    names = [f"{i % 12}-{i}" for i in range(60)]
+    fair = calibrate(of_matrix(scores, subjects=names), family_pattern="^([0-9]+)-")
+    turned = scores.copy()
+    turned[:, ::4] = 1 - turned[:, ::4]
+    found = calibrate(of_matrix(turned, subjects=names), family_pattern="^([0-9]+)-")
+    assert fair.fine and found.verdict == "random only"
+    assert any(
+        "negative slope" in reason or "weaker subjects" in reason for reason in found.reasons
+    )
+    unchecked = calibrate(
+        of_matrix(turned, subjects=names), family_pattern="^([0-9]+)-", check=False
+    )
+    assert unchecked.fine
+    with pytest.raises(InputError, match="random only"):
+        found.session()

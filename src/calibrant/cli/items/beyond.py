@@ -22,29 +22,35 @@ OWN = {"dimensions": "m2pl", "rotation": "m2pl", "cluster": "testlet"}
 _NOT_HERE = {"prior": None, "fractional": False, "robust": False}
 
 
-def fit_beyond(responses: Responses, options: dict[str, Any]) -> Beyond:
+def fit_beyond(responses: Responses, options: dict[str, Any], *, check: bool) -> Beyond:
     """Fit what the options of `calibrant items fit` say.
 
     Raises:
         InputError: for an option that does not belong to the model, or as the model's verb.
     """
+    from dataclasses import replace
+
     from calibrant.errors import InputError
     from calibrant.quality import manifold
+    from calibrant.quality.manifold.beside import beside
 
     model = options["model"]
     for name, usual in _NOT_HERE.items():
         if options.get(name, usual) != usual:
             raise InputError(f"--{name}: does not belong to --model {model}")
+    found: Beyond
     if model == "m2pl":
-        return manifold.fit_m2pl(
+        found = manifold.fit_m2pl(
             responses, dimensions=options["dimensions"] or 2,
             rotation=options["rotation"] or "oblimin", seed=options["seed"],
         )  # fmt: skip
-    if model == "testlet":
-        return manifold.fit_testlets(
+    elif model == "testlet":
+        found = manifold.fit_testlets(
             responses, cluster=options["cluster"] or "cluster", level=options["level"]
         )
-    return manifold.fit_facets(responses, level=options["level"])
+    else:
+        found = manifold.fit_facets(responses, level=options["level"])
+    return replace(found, beside=beside(responses, check=check, seed=options["seed"]))
 
 
 def check_own(options: dict[str, Any]) -> None:
@@ -74,14 +80,14 @@ def print_beyond(found: Beyond, rows: int) -> None:
     plain = found.to_dict()
     for name, columns, entries in _tables(plain):
         _table(console, name, columns, entries, rows)
-    for line in plain["adequacy"]["concerns"]:
+    for line in plain["adequacy"]["reasons"]:
         console.print(Text(f"note: {one_line(line, 300)}"), soft_wrap=True)
 
 
 def _tables(plain: dict[str, Any]) -> Iterable[tuple[str, list[str], list[list[Any]]]]:
     model = plain["model"]
     if model == "continuous":
-        names = ["discrimination", "discrimination_se", "intercept", "precision"]
+        names = ["discrimination", "difficulty", "precision", "item_rest"]
         order = sorted(plain["items"], key=lambda i: i["discrimination"])
         yield "item", [n.replace("_", " ") for n in names], _rows(order, "item", names)
     elif model == "m2pl":
@@ -101,7 +107,7 @@ def _tables(plain: dict[str, Any]) -> Iterable[tuple[str, list[str], list[list[A
         for facet in plain["facets"]:
             order = sorted(facet["levels"], key=lambda v: -v["effect"])
             yield facet["facet"], names, _rows(order, "level", names)
-    names = ["ability", "ability_sd"] + (["ability_se"] if model != "m2pl" else [])
+    names = ["ability", "standard_error"]
     order = sorted(plain["subjects"], key=lambda s: -float(np.ravel(s["ability"])[0]))
     yield "subject", [n.replace("_", " ") for n in names], _rows(order, "subject", names)
 
@@ -125,6 +131,8 @@ def _table(
 
 
 def _number(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, list):
         return ", ".join(f"{v:.2f}" for v in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"

@@ -30,6 +30,18 @@ SHOWN = 12
 )
 @family_options
 @click.option(
+    "--group",
+    metavar="COLUMN",
+    help="Two groups of subjects, such as open and closed weights: find items unfair to one.",
+)
+@click.option("--focal", metavar="LABEL", help="The group that may be treated unfairly.")
+@click.option("--reference", metavar="LABEL", help="The group it is compared with.")
+@click.option(
+    "--before",
+    metavar="DATE",
+    help="The group's column is a date: from this one on against before.",
+)
+@click.option(
     "--date",
     default="date",
     show_default=True,
@@ -64,7 +76,7 @@ SHOWN = 12
 def cli(
     responses: str, *, bank: Path | None, figure: Path | None, as_json: bool, **options: Any
 ) -> None:
-    """Find items in RESPONSES that are mis-keyed, alike, dependent or spent, and what to do.
+    """Find items in RESPONSES that are mis-keyed, alike, dependent, spent or unfair; what to do.
 
     RESPONSES is a matrix with one row a subject, a table with one row a score, trials, or logs.
     """
@@ -137,5 +149,7 @@ def _print_more(found: ItemCheck, console: Any) -> None:
             )
     if found.fit is not None:
         say(f"item fit: {int((found.fit.q <= found.rate).sum())} items misfit")
+    if found.unfair is not None:
+        say(f"groups: {found.unfair!r}")
     for note in found.notes:
         say(f"note: {note}")

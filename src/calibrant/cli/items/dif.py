@@ -14,7 +14,9 @@ from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
-    from calibrant.quality.dif import Dif
+    from rich.console import Console
+
+    from calibrant.quality.dif import Dif, ItemDif
 
 _ADJUSTMENTS = ("benjamini-hochberg", "benjamini-yekutieli", "holm", "bonferroni")
 
@@ -27,7 +29,7 @@ _ADJUSTMENTS = ("benjamini-hochberg", "benjamini-yekutieli", "holm", "bonferroni
 @click.option("--reference", metavar="LABEL", help="The group it is compared with.")
 @click.option("--before", metavar="DATE",
               help="The column is a date: from this one on against before.")  # fmt: skip
-@click.option("--test", type=click.Choice(["logistic", "non-uniform", "mantel-haenszel"]),
+@click.option("--test", type=click.Choice(["logistic", "non-uniform", "mantel-haenszel", "irt-lr"]),
               default="logistic", show_default=True)  # fmt: skip
 @click.option("--purify/--no-purify", default=True, show_default=True,
               help="Leave flagged items out of the score that others are matched on.")  # fmt: skip
@@ -77,6 +79,63 @@ def _print(found: Dif) -> None:
          *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel))]
         for i in rows
     ])  # fmt: skip
+    if found.irt is not None:
+        _print_curves(found, rows, console)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    heads = ("item", "log odds ratio", f"{found.level:.0%} interval", "ETS", "p", "adjusted",
+             "p non-uniform", "p exact")  # fmt: skip
+    for name in heads:
+        table.add_column(name, justify="left" if name == "item" else "right", no_wrap=True)
+    for i in rows:
+        table.add_row(
+            Text(shorten(i.item, 30)), _number(i.odds, "+.2f"),
+            f"{_number(i.low, '.2f')} to {_number(i.high, '.2f')}", i.ets or "–",
+            *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel)),
+        )  # fmt: skip
+    console.print(table)
+    _print_notes(found, console)
+
+
+def _print_curves(found: Dif, rows: list[ItemDif], console: Console) -> None:
+    """The items' curves in the two groups."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from calibrant._figure import shorten
+    from calibrant._text import one_line
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    heads = ("item", "easier by", f"{found.level:.0%} interval", "slopes", "score by", "p",
+             "adjusted", "p difficulty", "p slope")  # fmt: skip
+    for name in heads:
+        table.add_column(name, justify="left" if name == "item" else "right", no_wrap=True)
+    for i in rows:
+        curve = i.irt
+        if curve is not None:
+            table.add_row(
+                Text(shorten(i.item, 30)), _number(curve.easier, "+.2f"),
+                f"{_number(curve.low, '.2f')} to {_number(curve.high, '.2f')}",
+                f"{curve.slope_reference:.2f}, {curve.slope_focal:.2f}",
+                f"{curve.score_difference:+.2f}",
+                *(_number(p, ".2g") for p in (i.p, i.adjusted, curve.p_difficulty, curve.p_slope)),
+            )  # fmt: skip
+    console.print(table)
+    ability = found.irt
+    if ability is not None:
+        console.print(Text(
+            f"ability of {one_line(found.focal, 40)}: mean {ability.mean:+.2f} "
+            f"± {ability.mean_error:.2f}, sd {ability.sd:.2f} ± {ability.sd_error:.2f}, where "
+            f"{one_line(found.reference, 40)} has 0 and 1"
+        ), soft_wrap=True)  # fmt: skip
+    _print_notes(found, console)
+
+
+def _print_notes(found: Dif, console: Console) -> None:
+    from rich.text import Text
+
+    from calibrant._text import one_line
+
     for note in found.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
 

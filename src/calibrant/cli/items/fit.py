@@ -73,7 +73,7 @@ def cli(
     found: Any
     if options["model"] in BEYOND:
         with working(f"fitting a {options['model']}"):
-            found = fit_beyond(responses, options)
+            found = fit_beyond(responses, options, check=not no_check)
     else:
         own = {name: value for name, value in options.items() if name not in OWN}
         found = fit(responses, check=not no_check, progress=_progress(), **own)

@@ -14,8 +14,10 @@ from scipy.special import ndtr
 
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank
-from calibrant.quality.banks.result import ORDER, BankCheck, Finding, Verdict, Weight
+from calibrant.quality.banks.result import ORDER, TRIAL, BankCheck, Finding, Verdict, Weight
 from calibrant.quality.banks.trial import Trial, held_out, simulated
+from calibrant.quality.banks.result import ORDER, BankCheck, Finding, Verdict, Weight
+from calibrant.quality.banks.trial import SHORTEST, Trial, held_out, simulated
 from calibrant.quality.checks.rest import item_rest
 from calibrant.quality.checks.working import NODES, WEIGHTS, Working, work
 from calibrant.quality.families import codes, families
@@ -111,12 +113,15 @@ def _from_bank(
     flipped = np.flatnonzero(adjust(p, "benjamini-hochberg") <= 0.05)
     findings = [*_reversed(bank, flipped), _sure(a, error), _reach(bank)]
     trial = None
-    if bank.intercepts.shape[1] == 1 and bank.covariance.shape[1] >= 2:
+    short = _short(len(bank.items))
+    if short is not None:
+        findings.append(short)
+    elif bank.intercepts.shape[1] == 1 and bank.covariance.shape[1] >= 2:
         covariance = np.nan_to_num(bank.covariance[:, :2, :2])
         trial = simulated(a, bank.intercepts[:, 0], covariance, rng, mean=bank.mean, sd=bank.sd)
     else:
         findings.append(Finding(
-            "adaptive against random", "random only", None, None,
+            TRIAL, "random only", None, None,
             f"a {bank.model} bank is tried on responses only, and none came with it",
         ))  # fmt: skip
     return findings, flipped, trial
@@ -145,7 +150,10 @@ def _from_responses(
         *_one_ability(unit, fit, rng), _curse(unit, rng),
     ]  # fmt: skip
     groups = codes(names)
-    if int(groups.max()) < 2:
+    short = _short(len(bank.items), float(np.median((~np.isnan(unit)).sum(axis=1))))
+    if short is not None:
+        findings.append(short)
+    if short is not None or int(groups.max()) < 2:
         return findings, flipped, None
     return findings, flipped, held_out(unit, groups, rng)
 
@@ -316,11 +324,26 @@ def _curse(unit: Floats, rng: np.random.Generator) -> Finding:
     )  # fmt: skip
 
 
+def _short(items: int, answered: float | None = None) -> Finding | None:
+    """Said where a test of the shortest length takes most of what there is; else None."""
+    least = 2 * SHORTEST
+    if items >= least and (answered is None or answered >= least):
+        return None
+    have, said = items, f"the bank has {items} items"
+    if items >= least and answered is not None:
+        have, said = int(answered), f"half of the subjects answered at most {answered:.0f} items"
+    return Finding(
+        "adaptive against random", "random only", have, least,
+        f"{said}, too few to adapt on: tests have at least {SHORTEST}, and with fewer than {least} "
+        "to choose from an adaptive test is hardly another than a random one",
+    )  # fmt: skip
+
+
 def _paid(trial: Trial) -> Finding:
     saved = trial.saved
     weight: Weight = "ok" if trial.p <= 0.05 and trial.ratio < 1 else "random only"
     return Finding(
-        "adaptive against random", weight, trial.ratio, 1.0,
+        TRIAL, weight, trial.ratio, 1.0,
         f"with {trial.length} items, adaptive tests of {trial.adaptive.size} {trial.source} "
         f"subjects had {trial.ratio:.2f} of the squared error of random ones (95 % interval "
         f"{1 - saved.high:.2f} to {1 - saved.low:.2f}), p {trial.p:.2g}",

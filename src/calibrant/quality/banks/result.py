@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Verdict = Literal["adaptive: fine", "random only", "unusable"]
 Weight = Literal["ok", "caution", "random only", "unusable"]
 
 ORDER: tuple[Weight, ...] = ("ok", "caution", "random only", "unusable")
+
+
+TRIAL = "adaptive against random"
+"""The name of the finding of adaptive tests tried on subjects held out."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,15 @@ class BankCheck:
         """Why the verdict is what it is: the findings that weigh, or all if nothing does."""
         heavy = tuple(f.reason for f in self.findings if ORDER.index(f.weight) >= 2)
         return heavy or tuple(f.reason for f in self.findings)
+
+    def without(self, name: str) -> BankCheck:
+        """The verdict that the other findings give."""
+        kept = tuple(f for f in self.findings if f.name != name)
+        worst = max((ORDER.index(f.weight) for f in kept), default=0)
+        verdict: Verdict = (
+            "unusable" if worst == 3 else "random only" if worst == 2 else "adaptive: fine"
+        )
+        return replace(self, findings=kept, verdict=verdict)
 
     def __repr__(self) -> str:
         first = "; ".join(self.reasons[:3])

@@ -14,6 +14,9 @@ from calibrant.stats.estimates.intervals import Interval
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+SHORTEST = 5
+"""Items of the shortest test that is tried; a bank of less than twice as many leaves no choice."""
+
 RANDOM_DRAWS = 8
 """Random tests a subject, averaged."""
 
@@ -67,7 +70,7 @@ class Trial:
 
 def length_of(items: int) -> int:
     """A fifth of the items, at least 5 and at most 25."""
-    return int(np.clip(items // 5, min(5, items), 25))
+    return int(np.clip(items // 5, min(SHORTEST, items), 25))
 
 
 def held_out(

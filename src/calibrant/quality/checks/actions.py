@@ -8,8 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant._text import one_line
+from calibrant.quality.dif.result import Dif, ItemDif
+
 Floats = NDArray[np.float64]
-What = Literal["review key", "keep one of these", "drop", "merge subjects"]
+What = Literal["review key", "look at", "keep one of these", "drop", "merge subjects"]
 
 MOST = 1000
 """Subjects among whom changes of order are counted, the best."""
@@ -51,6 +54,40 @@ def effect(unit: Floats, dropped: list[int]) -> tuple[float, int]:
         return float("nan"), 0
     before, after = alpha(unit), alpha(unit[:, kept])
     return after - before, swaps(_means(unit), _means(unit[:, kept]))
+
+
+def unfair_actions(found: Dif, items: tuple[str, ...], unit: Floats) -> list[Action]:
+    """A look at each item that treats subjects of equal score unequally, the largest class first.
+
+    Args:
+        items: names, in the order of the columns of `unit`.
+    """
+    where = {name: j for j, name in enumerate(items)}
+
+    def rank(item: ItemDif) -> tuple[str, float]:
+        return {"C": "0", "B": "1", "A": "2"}.get(item.ets or "", "1"), -abs(item.odds or 0.0)
+
+    return [
+        Action("look at", (where[i.item],), _unfair(found, i), *effect(unit, [where[i.item]]))
+        for i in sorted(found.flagged, key=rank)
+    ]
+
+
+def _unfair(found: Dif, item: ItemDif) -> str:
+    odds = item.odds or 0.0
+    worse, better = (found.focal, found.reference)[:: 1 if odds < 0 else -1]
+    sign = 1.0 if odds < 0 else -1.0
+    low, high = sorted(sign * (end or 0.0) for end in (item.low, item.high))
+    known = "" if item.ets is None else f", class {item.ets}"
+    return (
+        f"unfair to {one_line(worse, 40)}: at equal score its odds of success are "
+        f"{_times(sign * odds)} times those of {one_line(better, 40)} ({found.level:.0%} interval "
+        f"{_times(low)} to {_times(high)}){known}, adjusted p {item.adjusted or 0.0:.2g}"
+    )
+
+
+def _times(log: float) -> str:
+    return f"{np.exp(np.clip(log, -300.0, 300.0)):.2g}"
 
 
 def alpha(unit: Floats) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank
-from calibrant.quality.checks.actions import Action, alpha, effect
+from calibrant.quality.checks.actions import Action, alpha, effect, unfair_actions
 from calibrant.quality.checks.duplicates import (
     AGREEMENT,
     PHI,
@@ -25,6 +25,8 @@ from calibrant.quality.checks.residuals import Dependence, Fit, connected, resid
 from calibrant.quality.checks.result import ItemCheck
 from calibrant.quality.checks.saturation import saturation
 from calibrant.quality.checks.working import Working, posterior_of, slope_errors, work
+from calibrant.quality.dif import Dif, dif
+from calibrant.quality.dif.groups import Group
 from calibrant.quality.families import codes, families, family_notes
 from calibrant.quality.read import read_responses
 from calibrant.quality.responses import Responses
@@ -48,6 +50,10 @@ def check(
     *,
     family: str | None = None,
     family_pattern: str | None = None,
+    group: Group | None = None,
+    focal: str | None = None,
+    reference: str | None = None,
+    before: str | None = None,
     date: str = "date",
     target: float = 0.95,
     rate: float = 0.05,
@@ -56,7 +62,7 @@ def check(
     seed: int = 0,
     **reading: Any,
 ) -> ItemCheck:
-    """Find the items that are wrong, alike, dependent or spent.
+    """Find the items that are wrong, alike, dependent, spent or unfair.
 
     Args:
         source: responses, or what `read_responses` takes, with its options in `reading`.
@@ -65,18 +71,28 @@ def check(
         family, family_pattern: which subjects are versions of one, as in `families`; tests of
             correlations are robust to their resemblance. Subjects with identical scores are taken
             for one family in any case.
+        group, focal, reference, before: two groups of subjects whose items are compared at equal
+            score, as in `calibrant.quality.dif.groups.two_groups`; by default none are.
         date: the column of subjects' facts with their dates.
         target: the score at which the benchmark counts as saturated.
-        rate: false discovery rate of suspect keys and of misfit; family-wise rate of pairs.
+        rate: false discovery rate of suspect keys, misfit and unfair items; family-wise rate of
+            pairs.
         level: of intervals.
         replicates: data sets drawn for fit and dependence; 0 for neither.
         seed: of everything random.
 
     Raises:
-        InputError: for fewer than 3 subjects or 2 items, or options that are out of range.
+        InputError: for fewer than 3 subjects or 2 items, options that are out of range, or groups
+            that cannot be compared.
     """
     responses = read_responses(source, **reading)
     _refuse(responses, rate, level, replicates)
+    if group is None and (focal, reference, before) != (None, None, None):
+        raise InputError("group: wanted a column of groups with focal, reference or before")
+    unfair = None if group is None else dif(
+        responses, group=group, focal=focal, reference=reference, before=before, alpha=rate,
+        level=level, seed=seed,
+    )  # fmt: skip
     unit = responses.unit
     rng = np.random.default_rng(seed)
     notes = list(responses.notes)
@@ -92,12 +108,14 @@ def check(
         known = {(t.first, t.second) for t in pairs}
         pairs += tuple(t for t in twin_texts(texts, unit) if (t.first, t.second) not in known)
     fits, dependence = _residuals(responses, unit, fit, bank, replicates, rng, notes)
+    if unfair is not None:
+        notes.extend(f"groups: {n}" for n in unfair.notes if n not in responses.notes)
     spent = saturation(unit, [s.item for s in suspect])
     return ItemCheck(
         responses, rest, alpha(unit), suspect, always, never, pairs, twin_subjects, fits,
         dependence, spent, _forecast(responses, unit, date, target, rng, notes),
-        _actions(unit, suspect, never, pairs, twin_subjects, dependence),
-        rate, level, tuple(notes),
+        _actions(responses, suspect, never, pairs, twin_subjects, dependence, unfair),
+        rate, level, tuple(notes), unfair,
     )  # fmt: skip
 
 
@@ -233,10 +251,12 @@ def _forecast(
 
 
 def _actions(
-    unit: Floats, suspect: tuple[Suspect, ...], never: tuple[int, ...],
+    responses: Responses, suspect: tuple[Suspect, ...], never: tuple[int, ...],
     pairs: tuple[Twin, ...], same: tuple[Twin, ...], dependence: Dependence | None,
+    unfair: Dif | None,
 ) -> tuple[Action, ...]:  # fmt: skip
     """What to do, the surest kind first, and within a kind by what it changes."""
+    unit = responses.unit
     found = [Action("review key", (s.item,), s.why, *effect(unit, [s.item])) for s in suspect[:200]]
     by_items = {(t.first, t.second): t for t in pairs}
     for group in connected(list(by_items)):
@@ -266,4 +286,7 @@ def _actions(
         )
         found.append(Action("merge subjects", (t.first, t.second), reason, float("nan"), 0))
     order = ("review key", "keep one of these", "drop", "merge subjects")
-    return tuple(sorted(found, key=lambda a: (order.index(a.what), -a.swaps, -abs(a.reliability))))
+    found.sort(key=lambda a: (order.index(a.what), -a.swaps, -abs(a.reliability)))
+    keys = sum(a.what == "review key" for a in found)
+    looks = [] if unfair is None else unfair_actions(unfair, responses.items, unit)
+    return tuple(found[:keys] + looks + found[keys:])

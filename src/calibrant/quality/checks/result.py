@@ -14,6 +14,7 @@ from calibrant.quality.checks.keys import Suspect
 from calibrant.quality.checks.residuals import Dependence, Fit
 from calibrant.quality.checks.rest import Rest
 from calibrant.quality.checks.saturation import Saturation
+from calibrant.quality.dif.result import Dif
 from calibrant.quality.responses import Responses
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class ItemCheck:
         actions: what to do, the largest effect first.
         rate, level: false discovery rate of lists, and level of intervals.
         notes: what a reader should know.
+        unfair: items compared between two groups of subjects; None if no groups were named.
     """
 
     responses: Responses
@@ -59,14 +61,16 @@ class ItemCheck:
     rate: float
     level: float
     notes: tuple[str, ...]
+    unfair: Dif | None = None
 
     def __repr__(self) -> str:
         sat = self.saturation
         pairs = 0 if self.dependence is None else len(self.dependence.pairs)
+        unfair = "" if self.unfair is None else f"{len(self.unfair.flagged)} unfair to a group, "
         return (
             f"{len(self.responses.items)} items, {len(self.responses.subjects)} subjects: "
             f"{len(self.suspects)} suspect keys, {len(self.twins)} twin pairs, {pairs} dependent "
-            f"pairs, {len(self.always)} always and {len(self.never)} never right; "
+            f"pairs, {unfair}{len(self.always)} always and {len(self.never)} never right; "
             f"the best subject scores {sat.best:.1%}, {sat.room:.1%} of sound items are left to it"
         )
 
@@ -121,6 +125,9 @@ class ItemCheck:
                 }
                 for a in self.actions
             ],
+            "unfair": None if self.unfair is None else self.unfair.to_dict() | {
+                "items": [i.to_dict() for i in self.unfair.flagged],
+            },
             "notes": list(self.notes),
         }  # fmt: skip
 

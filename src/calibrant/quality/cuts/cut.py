@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from scipy.special import ndtri, stdtrit
-
 from calibrant._text import dumps, one_line
 from calibrant.errors import InputError
 
@@ -228,6 +226,9 @@ def check_direction(direction: str) -> Direction:
 
 def around(value: float, error: float, freedom: float, level: float) -> tuple[float, float]:
     """Student's interval around a value, kept in 0–1; normal for infinite freedom."""
+    # Suites read cuts, and need none of this.
+    from scipy.special import ndtri, stdtrit
+
     tail = (1 + level) / 2
     factor = float(ndtri(tail) if math.isinf(freedom) else stdtrit(freedom, tail))
     return max(0.0, min(value, value - factor * error)), min(

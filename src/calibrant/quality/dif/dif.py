@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from calibrant.quality.bank import Floats
 from calibrant.quality.dif.firth import firth, log_likelihood
 from calibrant.quality.dif.groups import Group, two_groups
 from calibrant.quality.dif.mantel import Mantel, mantel_haenszel, strata_of
+from calibrant.quality.dif.ratio import Ratios
 from calibrant.quality.dif.result import TESTS, Dif, ItemDif, Test
 from calibrant.quality.read import read_responses
 from calibrant.stats.comparisons.multiplicity import Adjustment, adjust
@@ -50,6 +51,10 @@ def dif(
       freedom).
     - "mantel-haenszel": within thin strata of the score, exact given each stratum's numbers; for
       graded scores Mantel's statistic, by permutation.
+    - "irt-lr": likelihood ratios of item response models (Thissen, Steinberg and Wainer 1993), a
+      2pl or, for a few grades, a grm: each item with a slope and difficulty of the focal group's
+      own against common ones, flagged items having their own throughout, and the focal group a
+      mean and sd of ability of its own.
 
     Args:
         responses: whatever `read_responses` takes.
@@ -74,7 +79,7 @@ def dif(
         found, group, focal=focal, reference=reference, before=before
     )
     chosen = np.flatnonzero(code >= 0)
-    y, is_focal = found.unit[chosen], code[chosen] == 1
+    y, is_focal = found.unit[chosen].round(9), code[chosen] == 1
     usable = _usable(y, is_focal)
     if usable.sum() < _LEAST_ITEMS:
         raise InputError(
@@ -83,9 +88,18 @@ def dif(
         )
     clean, rounds = usable.copy(), 0
     seen: set[bytes] = set()
+    ratios, compared = None, None
+    if test == "irt-lr":
+        if purify:
+            clean = _begun(y, is_focal, usable, adjustment, alpha)
+        ratios = Ratios(y[:, usable], is_focal, clean[usable])
     while True:
-        compared = _compared(y, is_focal, usable, clean, level, permutations, seed)
-        p = compared.p_of(test)
+        if ratios is None:
+            compared = _compared(y, is_focal, usable, clean, level, permutations, seed)
+            p = compared.p_of(test)
+        else:
+            p = np.full(usable.size, np.nan)
+            p[usable] = ratios.p(clean[usable])
         adjusted = np.full(p.size, np.nan)
         adjusted[usable] = adjust(p[usable], adjustment)
         flagged = usable & (adjusted <= alpha)
@@ -96,15 +110,36 @@ def dif(
             break
         seen.add(left.tobytes())
         clean, rounds = left, rounds + 1
-    items = compared.told(found.items, p, adjusted, flagged)
+    if compared is None:
+        compared = _compared(y, is_focal, usable, clean, level, permutations, seed)
+    items, groups = list(compared.told(found.items, p, adjusted, flagged)), None
+    if ratios is not None:
+        curves, groups = ratios.told(clean[usable], level)
+        for j, curve in zip(np.flatnonzero(usable), curves, strict=True):
+            items[j] = replace(items[j], irt=curve)
     one, many = _detectable(compared.score, is_focal, int(usable.sum()))
     rest = _rest(y, clean)[0]
     impact = float((rest[is_focal].mean() - rest[~is_focal].mean()) / max(rest.std(), 1e-12))
     notes = (*found.notes, *_notes(usable, flagged, clean, impact, is_focal))
     return Dif(
         focal_name, reference_name, int(is_focal.sum()), int((~is_focal).sum()), test, adjustment,
-        alpha, level, impact, items, rounds, one, many, notes,
+        alpha, level, impact, tuple(items), rounds, one, many, notes, groups,
     )  # fmt: skip
+
+
+def _begun(
+    y: Floats, focal: NDArray[np.bool_], usable: NDArray[np.bool_], adjustment: Adjustment,
+    alpha: float,
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Anchors to begin with: items that a regression does not flag.
+
+    An item that all but names the group would otherwise have ability be the group.
+    """
+    chosen = np.flatnonzero(usable)
+    p = _regressed(y[:, chosen].T, _scores(y, usable)[chosen], focal)[3]
+    clean = usable.copy()
+    clean[chosen[adjust(p, adjustment) <= alpha]] = False
+    return clean if clean.sum() >= _LEAST_ITEMS else usable.copy()
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,6 +55,9 @@ def two_groups(
                 f"group: wanted two groups, or one named as focal; got {len(counts)}: {said}"
             )
         (reference, _), (focal, _) = counts.most_common(2)
+    elif len(counts) == 2 and (focal is None or reference is None):
+        other = next(v for v in counts if v not in (focal, reference))
+        focal, reference = focal or other, reference or other
     if focal is not None and focal == reference:
         raise InputError(f"group: wanted two groups, got {one_line(focal, 40)!r} twice")
     code = np.array([

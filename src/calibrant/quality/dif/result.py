@@ -10,8 +10,49 @@ from calibrant._text import one_line
 if TYPE_CHECKING:
     from calibrant._figure import Figure
 
-Test = Literal["logistic", "non-uniform", "mantel-haenszel"]
-TESTS: tuple[Test, ...] = ("logistic", "non-uniform", "mantel-haenszel")
+Test = Literal["logistic", "non-uniform", "mantel-haenszel", "irt-lr"]
+TESTS: tuple[Test, ...] = ("logistic", "non-uniform", "mantel-haenszel", "irt-lr")
+
+
+@dataclass(frozen=True)
+class IrtDif:
+    """One item's curves in the two groups; positive numbers favour the focal group.
+
+    Attributes:
+        statistic: twice the gain in log likelihood by a slope and a difficulty of the focal
+            group's own; p: of that (2 degrees of freedom).
+        p_difficulty: of a difficulty of its own at one slope; p_slope: of a slope besides (1 each).
+        easier: by how much the item is easier for the focal group, in sds of the reference group's
+            ability, at one slope; standard_error, low, high: its error and interval. None where
+            the slope is within two errors of 0, so that the item has no difficulty.
+        slope_reference, slope_focal: with curves of their own.
+        score_difference: mean over the focal group's abilities of its expected score less the one
+            it would have by the reference group's curve (signed); score_distance: the same of the
+            absolute difference (unsigned).
+    """
+
+    statistic: float
+    p: float
+    p_difficulty: float
+    p_slope: float
+    easier: float | None
+    standard_error: float | None
+    low: float | None
+    high: float | None
+    slope_reference: float
+    slope_focal: float
+    score_difference: float
+    score_distance: float
+
+
+@dataclass(frozen=True)
+class IrtGroups:
+    """Ability of the focal group, where the reference group has mean 0 and sd 1, with errors."""
+
+    mean: float
+    mean_error: float
+    sd: float
+    sd_error: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +73,7 @@ class ItemDif:
         p_mantel: of Mantel and Haenszel, exact (by permutation for graded scores).
         p, adjusted: of the test that decides, alone and among all items.
         flagged: whether adjusted is at most alpha.
+        irt: its curves in the two groups; None unless test is "irt-lr".
     """
 
     item: str
@@ -50,6 +92,7 @@ class ItemDif:
     p: float | None
     adjusted: float | None
     flagged: bool
+    irt: IrtDif | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -69,6 +112,7 @@ class Dif:
         detectable: the odds ratio at which a single item would be found with a chance of 80 % by a
             test at 5 %; detectable_among: when judged among all items (Bonferroni).
         notes: what a reader should know, one sentence each.
+        irt: ability of the focal group; None unless test is "irt-lr".
     """
 
     focal: str
@@ -85,6 +129,7 @@ class Dif:
     detectable: float
     detectable_among: float
     notes: tuple[str, ...] = ()
+    irt: IrtGroups | None = None
 
     @property
     def flagged(self) -> tuple[ItemDif, ...]:
@@ -112,7 +157,7 @@ class Dif:
             "alpha": self.alpha, "level": self.level, "impact": self.impact,
             "items": [i.to_dict() for i in self.items], "rounds": self.rounds,
             "detectable": self.detectable, "detectable_among": self.detectable_among,
-            "notes": list(self.notes),
+            "notes": list(self.notes), "irt": None if self.irt is None else asdict(self.irt),
         }  # fmt: skip
 
     def plot(self) -> Figure:

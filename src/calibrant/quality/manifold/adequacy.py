@@ -42,7 +42,10 @@ class Adequacy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return asdict(self) | {"adequate": self.adequate, "concerns": list(self.concerns)}
+        plain = asdict(self)
+        del plain["concerns"]
+        verdict = "adequate" if self.adequate else "inadequate"
+        return {"verdict": verdict, "reasons": list(self.concerns)} | plain
 
     def require(self, what: str) -> Adequacy:
         """Itself.

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.manifold.adequacy import Adequacy
+from calibrant.quality.manifold.beside import NOTHING, Beside
 from calibrant.quality.manifold.bounded import BoundedItems
 from calibrant.quality.manifold.climb import Peak, climb
 from calibrant.quality.manifold.limited import FIXED, Limited
@@ -38,6 +39,8 @@ class ContinuousFit:
             for comparing subjects of this calibration.
         ability_se: shape (subjects,), with the error of the calibration, such as where its zero is.
         errors: shape (items, 3), standard errors of discrimination, intercept and precision.
+        difficulty_se: shape (items,), of the ability at which the latent response is in the middle
+            of the range.
         leaning: shape (items,), share of the slope's information that is the prior's, 0–1.
         between: shape (items,), how many scores lie between the ends.
         log_likelihood: of the scores, by density between the ends and probability at them.
@@ -45,6 +48,7 @@ class ContinuousFit:
         reliability: variance of abilities' means over that plus their mean squared error.
         aside: constant items, which are not fitted.
         adequacy: whether the numbers may be used.
+        beside: what is asked of every model.
     """
 
     bank: BoundedItems
@@ -53,6 +57,7 @@ class ContinuousFit:
     ability_sd: Floats
     ability_se: Floats
     errors: Floats
+    difficulty_se: Floats
     leaning: Floats
     between: NDArray[np.int64]
     log_likelihood: float
@@ -61,6 +66,7 @@ class ContinuousFit:
     aside: tuple[str, ...]
     adequacy: Adequacy
     level: float = 0.95
+    beside: Beside = NOTHING
 
     def __repr__(self) -> str:
         return (
@@ -81,25 +87,31 @@ class ContinuousFit:
         items = [
             {
                 "item": name, "discrimination": float(bank.discrimination[j]),
-                "discrimination_se": float(e[j, 0]), "discrimination_low": float(low[j]),
-                "discrimination_high": float(high[j]), "intercept": float(bank.intercepts[j]),
-                "intercept_se": float(e[j, 1]), "precision": float(bank.precision[j]),
-                "precision_se": float(e[j, 2]), "between": int(self.between[j]),
-                "prior_share": float(self.leaning[j]),
+                "difficulty": _ratio(-bank.intercepts[j], bank.discrimination[j]),
+                "standard_errors": {
+                    "discrimination": float(e[j, 0]), "difficulty": float(self.difficulty_se[j]),
+                    "intercept": float(e[j, 1]), "precision": float(e[j, 2]),
+                },
+                "intervals": {"discrimination": [float(low[j]), float(high[j])]},
+                "intercept": float(bank.intercepts[j]), "precision": float(bank.precision[j]),
+                "between": int(self.between[j]), "prior_share": float(self.leaning[j]),
+                **self.beside.of_item(name),
             }
             for j, name in enumerate(bank.items)
         ]  # fmt: skip
         subjects = [
             {
                 "subject": name, "ability": float(self.ability[i]),
-                "ability_sd": float(self.ability_sd[i]), "ability_se": float(self.ability_se[i]),
+                "standard_error": float(self.ability_se[i]),
+                "posterior_sd": float(self.ability_sd[i]),
             }
             for i, name in enumerate(self.subjects)
         ]  # fmt: skip
         return {
             "model": "continuous", "log_likelihood": self.log_likelihood,
             "adequacy": self.adequacy.to_dict(), "items": items, "subjects": subjects,
-            "reliability": self.reliability, "aside": list(self.aside), "edge": bank.edge,
+            "reliability": {"empirical": self.reliability},
+            "bank_check": self.beside.bank_check, "aside": list(self.aside), "edge": bank.edge,
             "edges": [{"edge": k, "log_likelihood": v} for k, v in self.edges.items()],
             "low": bank.low, "high": bank.high, "level": self.level,
         }  # fmt: skip
@@ -178,7 +190,8 @@ def _finished(
     assert inverse is not None
     variance = (w * (theta - mean[:, None]) ** 2).sum(axis=1)
     whole = variance + inverse.variance(moves)
-    errors = np.sqrt(np.einsum("jaa->ja", inverse.blocks()))
+    blocks = inverse.blocks()
+    errors = np.sqrt(np.einsum("jaa->ja", blocks))
     tau = np.where(x[:, 2] > FIXED, np.exp(x[:, 2]), 0.0)
     errors[:, 2] *= tau
     bank = BoundedItems(
@@ -189,10 +202,26 @@ def _finished(
     jacobian = float(np.log(responses.high - responses.low)) * int(target.counts.sum())
     return ContinuousFit(
         bank, tuple(responses.subjects[i] for i in sifted.rows), mean, np.sqrt(variance),
-        np.sqrt(whole), errors, np.minimum(1.0, target.penalty * errors[:, 0] ** 2),
+        np.sqrt(whole), errors, _of_ratio(x, blocks),
+        np.minimum(1.0, target.penalty * errors[:, 0] ** 2),
         target.counts.astype(np.int64), float(log.sum()) - jacobian, edges,
         spread / (spread + float(variance.mean())), sifted.aside, adequacy, level,
     )  # fmt: skip
+
+
+def _ratio(over: float, under: float) -> float | None:
+    """A quotient; None where the divisor is 0."""
+    return None if under == 0 else float(over / under)
+
+
+def _of_ratio(x: Floats, covariance: Floats) -> Floats:
+    """Shape (items,): standard errors of −d / a by the delta method; infinite at slope 0."""
+    a, place = x[:, 0], np.divide(-x[:, 1], x[:, 0], out=np.zeros(len(x)), where=x[:, 0] != 0)
+    spread = covariance[:, 1, 1] + place**2 * covariance[:, 0, 0] + 2 * place * covariance[:, 0, 1]
+    found: Floats = np.divide(
+        np.sqrt(np.maximum(spread, 0.0)), np.abs(a), out=np.full(len(x), np.inf), where=a != 0
+    )
+    return found
 
 
 def _adequacy(

@@ -11,6 +11,7 @@ from scipy.special import chdtrc, fdtrc, ndtri
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.manifold.adequacy import Adequacy
+from calibrant.quality.manifold.beside import NOTHING, Beside
 from calibrant.quality.manifold.climb import Inverse, Peak, climb
 from calibrant.quality.manifold.facets_data import Ratings, ratings_of
 from calibrant.quality.manifold.facets_model import Facets, Floats, fit_statistics
@@ -95,6 +96,7 @@ class FacetsFit:
         reliability: variance of abilities' means over that plus their mean squared error.
         aside: items with one end of the scale only.
         adequacy: whether the numbers may be used.
+        beside: what is asked of every model.
     """
 
     facets: tuple[Facet, ...]
@@ -113,6 +115,7 @@ class FacetsFit:
     aside: tuple[str, ...]
     adequacy: Adequacy
     level: float = 0.95
+    beside: Beside = NOTHING
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{len(f.levels)} {f.name}s (spread {f.spread:.2f})" for f in self.facets)
@@ -139,16 +142,20 @@ class FacetsFit:
             "model": "facets", "log_likelihood": self.log_likelihood,
             "adequacy": self.adequacy.to_dict(),
             "items": [] if items is None else [
-                {"item": v.level, "difficulty": v.effect, "difficulty_se": v.se,
-                 "infit": v.infit, "outfit": v.outfit} for v in items.levels
+                {"item": v.level, "discrimination": 1.0, "difficulty": v.effect,
+                 "standard_errors": {"discrimination": None, "difficulty": v.se},
+                 "infit": v.infit, "outfit": v.outfit, **self.beside.of_item(v.level)}
+                for v in items.levels
             ],
             "subjects": [
                 {"subject": s, "ability": float(self.ability[i]),
-                 "ability_sd": float(self.ability_sd[i]), "ability_se": float(self.ability_se[i]),
+                 "standard_error": float(self.ability_se[i]),
+                 "posterior_sd": float(self.ability_sd[i]),
                  "infit": float(self.infit[i]), "outfit": float(self.outfit[i])}
                 for i, s in enumerate(self.subjects)
             ],
-            "reliability": self.reliability, "aside": list(self.aside), "sd": self.sd,
+            "reliability": {"empirical": self.reliability},
+            "bank_check": self.beside.bank_check, "aside": list(self.aside), "sd": self.sd,
             "sd_log_se": self.sd_se, "steps": self.steps.tolist(), "values": self.values.tolist(),
             "facets": [f.to_dict() for f in self.facets], "level": self.level,
         }  # fmt: skip

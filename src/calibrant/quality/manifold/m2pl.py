@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.manifold.adequacy import Adequacy
+from calibrant.quality.manifold.beside import NOTHING, Beside
 from calibrant.quality.manifold.climb import Inverse, Peak, climb
 from calibrant.quality.manifold.counts import Counts, counts_of
 from calibrant.quality.manifold.rotation import ROTATIONS, Rotation, rotate
@@ -53,6 +54,7 @@ class M2plFit:
         reliability: shape (factors,).
         aside: constant items.
         adequacy: whether the numbers may be used.
+        beside: what is asked of every model.
     """
 
     items: tuple[str, ...]
@@ -73,6 +75,7 @@ class M2plFit:
     reliability: Floats
     aside: tuple[str, ...]
     adequacy: Adequacy
+    beside: Beside = NOTHING
 
     def __repr__(self) -> str:
         return (
@@ -106,21 +109,27 @@ class M2plFit:
             return list(found.tolist())
 
         communality = self.communalities
+        # Multidimensional difficulty: distance to where a right answer is even (Reckase 1985).
+        strength = np.sqrt(np.sum(self.slopes @ self.correlations * self.slopes, axis=1))
         return {
             "model": "m2pl", "log_likelihood": self.log_likelihood,
             "adequacy": self.adequacy.to_dict(),
             "items": [
-                {"item": name, "slopes": self.slopes[j].tolist(),
+                {"item": name, "discrimination": self.slopes[j].tolist(), "difficulty":
+                 float(-self.intercepts[j] / max(strength[j], 1e-12)),
                  "intercept": float(self.intercepts[j]), "loadings": self.loadings[j].tolist(),
-                 "communality": float(communality[j]), "errors": plain(self.errors[j])}
+                 "communality": float(communality[j]), "standard_errors": {"discrimination":
+                 plain(self.errors[j, :-1]), "intercept": plain(self.errors[j, -1:])[0]},
+                 **self.beside.of_item(name)}
                 for j, name in enumerate(self.items)
             ],
             "subjects": [
                 {"subject": name, "ability": self.ability[i].tolist(),
-                 "ability_sd": self.ability_sd[i].tolist()}
+                 "standard_error": self.ability_sd[i].tolist()}
                 for i, name in enumerate(self.subjects)
             ],
-            "reliability": self.reliability.tolist(), "aside": list(self.aside),
+            "reliability": {"empirical": self.reliability.tolist()},
+            "bank_check": self.beside.bank_check, "aside": list(self.aside),
             "factors": list(self.factors), "correlations": self.correlations.tolist(),
             "correlation_se": plain(self.correlation_se), "parameters": self.parameters,
             "aic": self.aic, "bic": self.bic, "exploratory": self.exploratory,

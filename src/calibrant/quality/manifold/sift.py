@@ -70,8 +70,9 @@ def sift(responses: Responses, *, what: str, items: int = 3) -> Sifted:
     check_connected(unit, [responses.subjects[i] for i in rows], what)
     filled = np.nan_to_num(unit, nan=-1.0)
     _, first = np.unique(filled, axis=0, return_index=True)
-    # Few items give equal rows by chance.
-    if first.size < rows.size and kept.size >= 20:
+    # Few items that are right or wrong give equal rows by chance.
+    telling = kept.size >= 20 or bool(((unit > 0) & (unit < 1)).any())
+    if first.size < rows.size and telling:
         twin = next(i for i in range(rows.size) if i not in set(first.tolist()))
         concerns.append(
             f"{rows.size - first.size} subjects have the very scores of another, "

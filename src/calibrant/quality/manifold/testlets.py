@@ -13,6 +13,7 @@ from scipy.special import chdtrc, comb, ndtri
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.manifold.adequacy import SHIFT, Adequacy
+from calibrant.quality.manifold.beside import NOTHING, Beside
 from calibrant.quality.manifold.climb import Peak, climb
 from calibrant.quality.manifold.counts import Counts, counts_of
 from calibrant.quality.manifold.nested import Nested
@@ -72,6 +73,7 @@ class TestletFit:
         naive_reliability: what ignoring clusters makes of it.
         aside: constant items.
         adequacy: whether the numbers may be used.
+        beside: what is asked of every model.
     """
 
     __test__ = False  # not a test, whatever pytest thinks
@@ -94,6 +96,7 @@ class TestletFit:
     naive_reliability: float
     aside: tuple[str, ...]
     adequacy: Adequacy
+    beside: Beside = NOTHING
 
     @property
     def overstated(self) -> float:
@@ -123,17 +126,22 @@ class TestletFit:
             "adequacy": self.adequacy.to_dict(),
             "items": [
                 {"item": name, "cluster": self.cluster_of[j], "discrimination":
-                 float(self.slopes[j]), "discrimination_se": float(self.errors[j, 0]),
-                 "intercept": float(self.intercepts[j]), "intercept_se": float(self.errors[j, 1])}
+                 float(self.slopes[j]), "difficulty": None if self.slopes[j] == 0 else
+                 float(-self.intercepts[j] / self.slopes[j]), "intercept":
+                 float(self.intercepts[j]), "standard_errors": {"discrimination":
+                 float(self.errors[j, 0]), "intercept": float(self.errors[j, 1])},
+                 **self.beside.of_item(name)}
                 for j, name in enumerate(self.items)
             ],
             "subjects": [
                 {"subject": name, "ability": float(self.ability[i]),
-                 "ability_sd": float(self.ability_sd[i]), "ability_se": float(self.ability_se[i]),
-                 "naive_sd": float(self.naive_sd[i])}
+                 "standard_error": float(self.ability_se[i]),
+                 "posterior_sd": float(self.ability_sd[i]), "naive_sd": float(self.naive_sd[i])}
                 for i, name in enumerate(self.subjects)
             ],
-            "reliability": self.reliability, "naive_reliability": self.naive_reliability,
+            "reliability": {"empirical": self.reliability, "clusters_ignored":
+                            self.naive_reliability},
+            "bank_check": self.beside.bank_check,
             "aside": list(self.aside), "clusters": [c.to_dict() for c in self.clusters],
             "naive_log_likelihood": self.naive_log_likelihood, "p": self.p,
             "overstated": self.overstated, "worth": self.worth,

@@ -95,7 +95,7 @@ def fit(
     else:
         chosen, why = choose(responses, model)
     if chosen == "continuous":
-        return _continuous(responses, level)
+        return _continuous(responses, level, check=check, seed=seed)
     prepared = prepare(responses, chosen, prior=prior, fractional=fractional)
     found = fitted(
         prepared, responses.subjects, responses.items, level=level, robust=robust,
@@ -245,10 +245,12 @@ def _reliability(data: Data, summit: Summit) -> dict[str, float | None]:
     return {"empirical": spread / (spread + error), "marginal": 1 - error, "alpha": alpha}
 
 
-def _continuous(responses: Responses, level: float) -> Any:
+def _continuous(responses: Responses, level: float, *, check: bool, seed: int) -> Any:
+    from calibrant.quality.manifold.beside import beside
     from calibrant.quality.manifold.continuous import fit_continuous
 
-    return fit_continuous(responses, level=level)
+    found = fit_continuous(responses, level=level)
+    return replace(found, beside=beside(responses, check=check, seed=seed))
 
 
 def _checked(bank: Bank, responses: Responses, seed: int) -> tuple[dict[str, Any], list[str]]:

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from calibrant._figure import shorten
 from calibrant.errors import InputError
-from calibrant.quality.families import codes, families, family_notes
+from calibrant.quality.banks.check import check_bank
+from calibrant.quality.banks.result import TRIAL, BankCheck
+from calibrant.quality.families import COLUMN, codes, families, family_notes
+from calibrant.quality.models.fit import fit
 from calibrant.quality.read import read_responses
 from calibrant.quality.responses import Responses
 from calibrant.quality.shorter.engine import FINE, Engine
@@ -38,7 +42,7 @@ def calibrate(
     category: str | None = None,
     weights: str = "items",
     dimensions: int | None = None,
-    check: Any = None,
+    check: Any = True,
     seed: int = 0,
     tick: Callable[[float], None] | None = None,
 ) -> Engine:
@@ -51,8 +55,8 @@ def calibrate(
         weights: the full score is the mean over "items", or over categories of their means
             ("categories").
         dimensions: numbers that describe a subject; by default up to 3.
-        check: a verdict of `check_bank` (anything with verdict and reasons), which can only make
-            this one stricter.
+        check: whether the bank check (`check_bank`, of a 2pl) must agree that tests may adapt; or
+            its outcome, anything with verdict and reasons. It can only make the verdict stricter.
         seed: of the random orders of the baseline.
         tick: called with the share that is done.
 
@@ -90,7 +94,7 @@ def calibration(
     dimensions: int | None,
     seed: int,
     tick: Callable[[float], None] | None,
-    check: Any = None,
+    check: Any = True,
     form: Callable[[Factors, NDArray[np.bool_], int, Made], Ints] | None = None,
 ) -> tuple[Engine, Made]:
     """`calibrate`, and where a form is given, its errors on unseen families too."""
@@ -112,7 +116,7 @@ def calibration(
 
     made = Made(responses.items, worth, None if categories is None else _coded(categories))
 
-    def fit(some: Floats, at: NDArray[np.bool_]) -> Factors:
+    def fitted(some: Floats, at: NDArray[np.bool_]) -> Factors:
         return fit_factors(some, k, None if groups is None else _packed(groups[at]))
 
     def order(factors: Factors, at: NDArray[np.bool_], length: int) -> Ints:
@@ -120,15 +124,26 @@ def calibration(
         return form(factors, at, length, made)
 
     evidence = try_out(
-        scores, worth, code, fit, form=None if form is None else order, seed=seed, tick=tick
+        scores, worth, code, fitted, form=None if form is None else order, seed=seed, tick=tick
     )
-    verdict, reasons = judged(evidence, len(scores), check)
+    if check is True:
+        check = _checked(responses, names, seed)
+    verdict, reasons = judged(evidence, len(scores), check or None)
     engine = Engine(
-        responses.items, categories, worth, fit(scores, np.ones(len(worth), np.bool_)), evidence,
+        responses.items, categories, worth, fitted(scores, np.ones(len(worth), np.bool_)), evidence,
         responses.low, responses.high, len(scores), len(set(names)), verdict, reasons,
         tuple(notes),
     )  # fmt: skip
     return engine, made
+
+
+def _checked(responses: Responses, names: tuple[str, ...], seed: int) -> BankCheck:
+    """The bank check of a 2pl of these responses, without its trial: the engine's own says more."""
+    known = responses.subject_facts.with_columns(pl.Series(COLUMN, list(names)))
+    responses = replace(responses, subject_facts=known)
+    found = fit(responses, model="2pl", fractional=not responses.binary, check=False)
+    checked = check_bank(found.bank, responses, family=COLUMN, seed=seed)
+    return checked.without(TRIAL)
 
 
 def _coded(categories: tuple[str, ...]) -> Ints:

@@ -37,6 +37,7 @@ def shorten(
     balance: bool = False,
     exclude: Sequence[str] = (),
     dimensions: int | None = None,
+    check: Any = True,
     seed: int = 0,
     tick: Callable[[float], None] | None = None,
 ) -> ShortForm:
@@ -54,6 +55,7 @@ def shorten(
         balance: give each category its part of the form.
         exclude: items that may not be in the form; they stay in the full score.
         dimensions: numbers that describe a subject; by default up to 3.
+        check: as for `calibrate`.
         seed: of the random orders of the baselines.
         tick: called with the share that is done.
 
@@ -78,7 +80,7 @@ def shorten(
 
     engine, made = calibration(
         source, family=family, family_pattern=family_pattern, category=category, weights=weights,
-        dimensions=dimensions, seed=seed, tick=tick, form=form,
+        dimensions=dimensions, check=check, seed=seed, tick=tick, form=form,
     )  # fmt: skip
     unknown = [i for i in exclude if i not in engine.number]
     if unknown:
