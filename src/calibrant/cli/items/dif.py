@@ -71,6 +71,9 @@ def _print(found: Dif) -> None:
     rows = list(found.flagged) or sorted(tested, key=lambda i: i.p or 0.0)[:5]
     if not found.flagged:
         console.print(Text("the five with the smallest p-values:"))
+    if found.irt is not None:
+        _print_curves(found, rows, console)
+        return
     heads = ("item", "log odds ratio", f"{found.level:.0%} interval", "ETS", "p", "adjusted",
              "p non-uniform", "p exact")  # fmt: skip
     print_table(heads, [
@@ -79,48 +82,23 @@ def _print(found: Dif) -> None:
          *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel))]
         for i in rows
     ])  # fmt: skip
-    if found.irt is not None:
-        _print_curves(found, rows, console)
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    heads = ("item", "log odds ratio", f"{found.level:.0%} interval", "ETS", "p", "adjusted",
-             "p non-uniform", "p exact")  # fmt: skip
-    for name in heads:
-        table.add_column(name, justify="left" if name == "item" else "right", no_wrap=True)
-    for i in rows:
-        table.add_row(
-            Text(shorten(i.item, 30)), _number(i.odds, "+.2f"),
-            f"{_number(i.low, '.2f')} to {_number(i.high, '.2f')}", i.ets or "–",
-            *(_number(p, ".2g") for p in (i.p, i.adjusted, i.p_nonuniform, i.p_mantel)),
-        )  # fmt: skip
-    console.print(table)
     _print_notes(found, console)
 
 
 def _print_curves(found: Dif, rows: list[ItemDif], console: Console) -> None:
     """The items' curves in the two groups."""
-    from rich.table import Table
     from rich.text import Text
 
-    from calibrant._figure import shorten
     from calibrant._text import one_line
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
     heads = ("item", "easier by", f"{found.level:.0%} interval", "slopes", "score by", "p",
              "adjusted", "p difficulty", "p slope")  # fmt: skip
-    for name in heads:
-        table.add_column(name, justify="left" if name == "item" else "right", no_wrap=True)
-    for i in rows:
-        curve = i.irt
-        if curve is not None:
-            table.add_row(
-                Text(shorten(i.item, 30)), _number(curve.easier, "+.2f"),
-                f"{_number(curve.low, '.2f')} to {_number(curve.high, '.2f')}",
-                f"{curve.slope_reference:.2f}, {curve.slope_focal:.2f}",
-                f"{curve.score_difference:+.2f}",
-                *(_number(p, ".2g") for p in (i.p, i.adjusted, curve.p_difficulty, curve.p_slope)),
-            )  # fmt: skip
-    console.print(table)
+    print_table(heads, [
+        [i.item, _number(c.easier, "+.2f"), f"{_number(c.low, '.2f')} to {_number(c.high, '.2f')}",
+         f"{c.slope_reference:.2f}, {c.slope_focal:.2f}", f"{c.score_difference:+.2f}",
+         *(_number(p, ".2g") for p in (i.p, i.adjusted, c.p_difficulty, c.p_slope))]
+        for i in rows if (c := i.irt) is not None
+    ])  # fmt: skip
     ability = found.irt
     if ability is not None:
         console.print(Text(

@@ -15,8 +15,6 @@ from scipy.special import ndtr
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank
 from calibrant.quality.banks.result import ORDER, TRIAL, BankCheck, Finding, Verdict, Weight
-from calibrant.quality.banks.trial import Trial, held_out, simulated
-from calibrant.quality.banks.result import ORDER, BankCheck, Finding, Verdict, Weight
 from calibrant.quality.banks.trial import SHORTEST, Trial, held_out, simulated
 from calibrant.quality.checks.rest import item_rest
 from calibrant.quality.checks.working import NODES, WEIGHTS, Working, work
@@ -333,7 +331,7 @@ def _short(items: int, answered: float | None = None) -> Finding | None:
     if items >= least and answered is not None:
         have, said = int(answered), f"half of the subjects answered at most {answered:.0f} items"
     return Finding(
-        "adaptive against random", "random only", have, least,
+        "short bank", "random only", have, least,
         f"{said}, too few to adapt on: tests have at least {SHORTEST}, and with fewer than {least} "
         "to choose from an adaptive test is hardly another than a random one",
     )  # fmt: skip
