@@ -147,3 +147,26 @@ def test_a_long_command_says_that_it_works_and_a_short_one_nothing(capsys, monke
         time.sleep(0.2)
     out, err = capsys.readouterr()
     assert not out and err.startswith("sums: 0 s, 50% done\n")
+
+
+def test_what_cannot_be_written_or_read_is_said_at_once(capsys, tmp_path):
+    path = table(tmp_path / "x.csv", drawn(24, 8))
+    graded = table(tmp_path / "g.csv", 2 * drawn(24, 8) + drawn(24, 8)[:, ::-1])
+    (tmp_path / "o.json").write_text("{}")
+    for args, said in (
+        (["fit", path, "--figure", tmp_path / "f.txt"], "wanted a figure to end in"),
+        (["fit", path, "--figure", tmp_path / "no" / "f.svg"], "there is no folder"),
+        (["fit", graded, "--model", "m2pl"], "of subject 'm0' on item 'i"),
+        (["score", tmp_path / "no.json", path], "cannot be read (No such file"),
+        (["score", tmp_path / "o.json", path], "it has no key 'items'"),
+        (["datasheet", path, "--model", "banana"], "is not one of"),
+        (["cut", "sequential", "0.6", "--margin", "0.001"], "items; wanted one of at most"),
+    ):
+        code, out, err = run(capsys, *args)
+        assert code == 2 and said in err and not out and err.count("\n") == 1, err
+
+
+def test_a_range_of_scores_that_was_guessed_is_noted_by_every_model(capsys, tmp_path):
+    path = table(tmp_path / "x.csv", np.random.default_rng(0).integers(0, 101, (30, 6)) / 1.0)
+    code, out, _ = run(capsys, "fit", path)
+    assert code == 0 and "the range is taken to be what occurs" in out

@@ -233,10 +233,14 @@ def read_bank(path: Path) -> Bank:
     """
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror or e})") from e
+    except ValueError as e:
         raise InputError(f"{path}: not a bank of items ({e})") from e
     if not isinstance(plain, dict):
         raise InputError(f"{path}: wanted a bank of items, got {type(plain).__name__}")
+    if "items" not in plain:
+        raise InputError(f"{path}: not a bank of items: it has no key 'items'")
     return bank_of(plain)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from calibrant.cli.items.options import family_options, level_option, seed_option
+from calibrant.cli.items.options import BANKS, family_options, level_option, seed_option
 from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 
@@ -19,7 +19,8 @@ from calibrant.cli.items.source import responses_of, source_options
               help="What the author says: name, version, purpose, licence, links, …")  # fmt: skip
 @click.option("--cut", "cuts", multiple=True, type=click.Path(path_type=Path), metavar="JSON",
               help="A threshold from 'calibrant items cut'; may be repeated.")  # fmt: skip
-@click.option("--model", default="auto", show_default=True,
+@click.option("--model", type=click.Choice((*BANKS, "continuous", "none")), default="auto",
+              show_default=True,
               help="Of the item responses, as for 'items fit'; 'none' for none.")  # fmt: skip
 @family_options
 @click.option("--groups", metavar="COLUMN",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
-from calibrant.cli.items.options import json_option, level_option, share
+from calibrant.cli.items.options import BANKS, json_option, level_option, share
 from calibrant.cli.items.progress import working
 from calibrant.cli.items.source import responses_of, source_options
 from calibrant.cli.items.tables import print_table
@@ -30,7 +30,13 @@ _METHODS = ("stocking-lord", "haebara", "mean-sigma", "mean-mean")
 @click.option("--alpha", type=share, default=0.05, show_default=True,
               help="False ones among the anchors said to drift.")  # fmt: skip
 @level_option
-@click.option("--model", default="auto", show_default=True, help="Where responses are fitted.")
+@click.option(
+    "--model",
+    type=click.Choice(BANKS),
+    default="auto",
+    show_default=True,
+    help="Where responses are fitted.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="BANK.json",
               help="Write the new bank on the old scale.")  # fmt: skip
 @source_options

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+BANKS = ("auto", "rasch", "2pl", "3pl", "grm", "pcm", "gpcm")
+"""Models that make a bank of items, and what chooses one."""
+
 share = click.FloatRange(0, 1, min_open=True, max_open=True)
 """A number between 0 and 1, neither included."""
 

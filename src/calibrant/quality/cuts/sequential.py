@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from calibrant.errors import DesignError, InputError
 from calibrant.quality.bank import Bank
@@ -20,6 +21,10 @@ from calibrant.stats.stopping.sprt import fixed_size, sprt
 
 if TYPE_CHECKING:
     from calibrant._figure import Figure
+
+
+MOST = 4_000
+"""Items of the longest fixed test that is compared with; the exact curves take their square."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,12 @@ def sequential_cut(
     if not 0 < low < high < 1:
         raise InputError(
             f"margin: wanted a zone within 0 to 1, got {low:.4g} to {high:.4g} around {at:.4g}"
+        )
+    about = at * (1 - at) * ((ndtri(alpha) + ndtri(beta)) / (high - low)) ** 2
+    if not about <= MOST:
+        raise InputError(
+            f"margin: a zone from {low:.4g} to {high:.4g} takes a test of some {about:,.0f} items; "
+            f"wanted one of at most {MOST:,}"
         )
     # Events speak against passing: wrong answers, or what is counted where less is better.
     against, for_ = (1 - low, 1 - high) if side == "above" else (high, low)

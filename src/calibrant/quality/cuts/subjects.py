@@ -197,7 +197,7 @@ def _column(table: pl.DataFrame, name: str) -> Floats:
         row = int(wrong.arg_max() or 0)
         raise InputError(
             f"scores row {row + 1}, column {one_line(name, 60)!r}: wanted a number, "
-            f"got {one_line(str(given[row]), 60)!r}"
+            f"got {'nothing' if given[row] is None else repr(one_line(str(given[row]), 60))}"
         )
     found: Floats = values.to_numpy()
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant._figure import shorten
 from calibrant.errors import InputError
 from calibrant.quality.manifold.sift import Sifted
 from calibrant.quality.responses import Responses
@@ -52,9 +53,11 @@ def counts_of(responses: Responses, sifted: Sifted, what: str) -> Counts:
     wrong = np.abs(right - whole) > 1e-6
     if wrong.any():
         i, j = (int(k) for k in np.argwhere(wrong)[0])
+        who, item = int(sifted.rows[i]), int(sifted.kept[j])
         raise InputError(
-            f"{what}: wanted right-or-wrong scores, got {sifted.unit[i, j]:g} of "
-            f"{responses.subjects[sifted.rows[i]]}; the model continuous takes shares"
+            f"{what}: wanted right-or-wrong scores, got {responses.scores[who, item]:g} of subject "
+            f"{shorten(responses.subjects[who], 40)!r} on item "
+            f"{shorten(responses.items[item], 40)!r}; the model continuous takes shares"
         )
     both = np.concatenate([whole, total], axis=1)
     rows, pattern, often = np.unique(both, axis=0, return_inverse=True, return_counts=True)

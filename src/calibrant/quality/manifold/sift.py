@@ -52,7 +52,7 @@ def sift(responses: Responses, *, what: str, items: int = 3) -> Sifted:
     kept = np.flatnonzero(varies)
     rows = np.flatnonzero(seen[:, varies].any(axis=1))
     aside = tuple(responses.items[j] for j in np.flatnonzero(~varies))
-    concerns = []
+    concerns = list(responses.notes)
     if aside:
         concerns.append(
             f"{len(aside)} items on which all have the same score are set aside, "

@@ -10,6 +10,7 @@ import click
 from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.items.cut.common import number_or_cut, print_notes, print_table, shown
 from calibrant.cli.items.options import json_option
+from calibrant.cli.items.progress import working
 
 
 @click.command("sequential")
@@ -43,9 +44,10 @@ def cli(
     from calibrant.quality.bank import read_bank
     from calibrant.quality.cuts.sequential import sequential_cut
 
-    found = sequential_cut(
-        number_or_cut(cut), bank=None if bank is None else read_bank(bank), **options
-    )
+    with working("planning"):
+        found = sequential_cut(
+            number_or_cut(cut), bank=None if bank is None else read_bank(bank), **options
+        )
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:
