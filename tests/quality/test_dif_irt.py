@@ -216,7 +216,7 @@ def test_the_command_tells_difficulties_and_ability(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(command)
     said = capsys.readouterr().out
-    assert "easier by" in said and "ability of open" in said
+    assert "easier by" in said and "p slope" in said and "ability of open" in said
 
 
 def test_fair_items_keep_their_promise_by_ratios():
