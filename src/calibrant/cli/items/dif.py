@@ -91,7 +91,6 @@ def _print_curves(found: Dif, rows: list[ItemDif], console: Console) -> None:
 
     from calibrant._text import one_line
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
     heads = ("item", "easier by", f"{found.level:.0%} interval", "slopes", "score by", "p",
              "adjusted", "p difficulty", "p slope")  # fmt: skip
     print_table(heads, [
