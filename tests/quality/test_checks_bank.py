@@ -87,7 +87,7 @@ def test_a_bank_too_short_to_adapt_on_is_random_only_in_words(items):
     )
     for found in (check_bank(fitted(x), of_matrix(x)), check_bank(fitted(x))):
         assert found.verdict == "random only" and found.length is None
-        told = [f for f in found.findings if f.name == "adaptive against random"]
+        told = [f for f in found.findings if f.name == "short bank"]
         assert len(told) == 1 and told[0].value == items and told[0].limit == 10
         assert f"the bank has {items} items, too few to adapt on" in told[0].reason
         assert "squared error" not in repr(found) + json.dumps(found.to_dict())

@@ -157,6 +157,9 @@ def test_separation_reversed_items_and_constant_ones_are_survived():
         warnings.simplefilter("error")
         found = dif(of_matrix(y), group=[str(f) for f in focal], focal="True", test="irt-lr")
     assert found.items[0].flagged and found.items[4].irt is None and found.items[4].p is None
+    blind = dif(of_matrix(y), group=[str(f) for f in focal], focal="True", test="irt-lr",
+                purify=False)  # fmt: skip
+    assert any("may all but name the group" in n for n in blind.notes)
     for item in found.items:
         if item.irt is not None:
             assert np.isfinite([v for v in item.to_dict()["irt"].values() if v is not None]).all()
@@ -180,7 +183,7 @@ def test_what_the_ratios_cannot_judge_is_refused_with_the_tests_that_can():
     coin = (rng.random((80, 130)) < 0.5).astype(float)
     with pytest.raises(InputError, match=r"at most 120 items .*, got 130, .* logistic"):
         tried(coin)
-    with pytest.raises(InputError, match="at least 30 subjects in each group, got 10"):
+    with pytest.raises(InputError, match="at least 20 subjects in each group, got 10"):
         tried(coin[:, :9], ["f"] * 10 + ["r"] * 70)
     with pytest.raises(InputError, match="at most 12 different scores an item, got 80"):
         tried(rng.random((80, 6)))
@@ -213,7 +216,7 @@ def test_the_command_tells_difficulties_and_ability(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(command)
     said = capsys.readouterr().out
-    assert "easier by" in said and "ability of open" in said
+    assert "easier by" in said and "p slope" in said and "ability of open" in said
 
 
 def test_fair_items_keep_their_promise_by_ratios():

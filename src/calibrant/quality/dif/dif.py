@@ -15,7 +15,7 @@ from calibrant.quality.dif.firth import firth, log_likelihood
 from calibrant.quality.dif.groups import Group, two_groups
 from calibrant.quality.dif.mantel import Mantel, mantel_haenszel, strata_of
 from calibrant.quality.dif.ratio import Ratios
-from calibrant.quality.dif.result import TESTS, Dif, ItemDif, Test
+from calibrant.quality.dif.result import TESTS, Dif, IrtGroups, ItemDif, Test
 from calibrant.quality.read import read_responses
 from calibrant.stats.comparisons.multiplicity import Adjustment, adjust
 
@@ -120,7 +120,7 @@ def dif(
     one, many = _detectable(compared.score, is_focal, int(usable.sum()))
     rest = _rest(y, clean)[0]
     impact = float((rest[is_focal].mean() - rest[~is_focal].mean()) / max(rest.std(), 1e-12))
-    notes = (*found.notes, *_notes(usable, flagged, clean, impact, is_focal))
+    notes = (*found.notes, *_notes(usable, flagged, clean, impact, is_focal, groups))
     return Dif(
         focal_name, reference_name, int(is_focal.sum()), int((~is_focal).sum()), test, adjustment,
         alpha, level, impact, tuple(items), rounds, one, many, notes, groups,
@@ -297,12 +297,17 @@ def _detectable(score: Floats, focal: NDArray[np.bool_], items: int) -> tuple[fl
 
 def _notes(
     usable: NDArray[np.bool_], flagged: NDArray[np.bool_], clean: NDArray[np.bool_],
-    impact: float, focal: NDArray[np.bool_],
+    impact: float, focal: NDArray[np.bool_], groups: IrtGroups | None,
 ) -> tuple[str, ...]:  # fmt: skip
     notes = []
     if (~usable).any():
         notes.append(f"{int((~usable).sum())} items do not vary, or one group did not answer them")
-    if clean.sum() < 20:
+    if groups is not None and abs(groups.mean) > 3:
+        notes.append(
+            f"the groups' abilities differ by {abs(groups.mean):.1f} sd: an item may all but name "
+            "the group"
+        )
+    if clean.sum() < 20 and groups is None:
         notes.append(
             f"matched on {int(clean.sum())} items: a short score errs, and where the groups differ "
             "in ability, that error passes for unequal treatment"

@@ -24,8 +24,8 @@ Ints = NDArray[np.int64]
 MOST_ITEMS = 120
 """Items beyond which so many models are not fitted."""
 
-LEAST_SUBJECTS = 30
-"""Subjects in a group below which the ratios' size is not known to hold."""
+LEAST_SUBJECTS = 20
+"""Subjects in a group below which a mean and an sd of its ability are hardly known."""
 
 MOST_CATEGORIES = 12
 
@@ -191,7 +191,7 @@ def _refuse(y: Floats, focal: Flags) -> None:
     if few < LEAST_SUBJECTS:
         raise InputError(
             f"irt-lr: wanted at least {LEAST_SUBJECTS} subjects in each group, got {few}; with "
-            "fewer its ratios are not chi-square: use the tests logistic or mantel-haenszel"
+            "fewer use the tests logistic or mantel-haenszel, which need no ability's mean and sd"
         )
     for column in y.T:
         grades = np.unique(column[~np.isnan(column)]).size
