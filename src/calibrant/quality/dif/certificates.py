@@ -96,31 +96,37 @@ def _ratio_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mappin
     names = ("alarm", "difficulty alarm", "false findings", "found", "easier covered",
              "unpurified alarm", "unpurified false findings")  # fmt: skip
     sums = dict.fromkeys(names, 0.0)
-    unfair = int(regime["unfair"])
+    unfair, answered = int(regime["unfair"]), 0
+    # Slopes are 1.2 wherever there are unfair items.
+    there = np.arange(int(regime["items"])) < unfair
+    truth = -np.log(float(regime["odds"])) / 1.2 * there
     for _ in range(draws):
         x, focal = draw(regime, rng)
         labels = ["focal" if f else "reference" for f in focal]
         found = dif(of_matrix(x), group=labels, focal="focal", test="irt-lr")
         curves = [i.irt for i in found.items[unfair:] if i.irt is not None]
+        known = [
+            (i.irt.low, i.irt.high, t)
+            for i, t in zip(found.items, truth, strict=True)
+            if i.irt is not None and i.irt.low is not None and i.irt.high is not None
+        ]
+        if not (curves and known):
+            continue
+        answered += 1
         sums["alarm"] += float(np.mean([c.p <= 0.05 for c in curves]))
         sums["difficulty alarm"] += float(np.mean([c.p_difficulty <= 0.05 for c in curves]))
         flagged = np.array([i.flagged for i in found.items])
         sums["false findings"] += float(flagged[unfair:].sum() / max(flagged.sum(), 1))
         sums["found"] += float(flagged[:unfair].mean()) if unfair else 0.0
-        # Slopes are 1.2 wherever there are unfair items.
-        truth = -np.log(float(regime["odds"])) / 1.2 * (np.arange(flagged.size) < unfair)
-        sums["easier covered"] += float(np.mean([
-            i.irt.low <= t <= i.irt.high
-            for i, t in zip(found.items, truth, strict=True)
-            if i.irt is not None and i.irt.low is not None and i.irt.high is not None
-        ]))  # fmt: skip
+        sums["easier covered"] += float(np.mean([low <= t <= high for low, high, t in known]))
         # Where nothing was flagged, all others were anchors already.
         same = np.array([1.0 if i.p is None else i.p for i in found.items])
         plain = _unpurified(x, focal) if flagged.any() else same
         sums["unpurified alarm"] += float(np.nanmean(plain[unfair:] <= 0.05))
         flagged = adjust(plain, "benjamini-hochberg") <= 0.05
         sums["unpurified false findings"] += float(flagged[unfair:].sum() / max(flagged.sum(), 1))
-    return {name: total / draws for name, total in sums.items()}
+    means = {name: total / max(answered, 1) for name, total in sums.items()}
+    return {"answered": answered / draws, **means}
 
 
 def _unpurified(x: Floats, focal: NDArray[np.bool_]) -> Floats:
@@ -171,6 +177,7 @@ CERTIFICATES = (
         {
             "alarm": Bound(high=0.05, slack=0.01),
             "difficulty alarm": Bound(high=0.05, slack=0.02),
+            "answered": Bound(low=0.98),
             "easier covered": Bound(low=0.95, slack=0.02),
             "false findings": Bound(high=0.05, slack=0.02),
         },
