@@ -280,6 +280,8 @@ def test_a_provider_that_only_fails_is_undetermined_and_says_why(
 ):
     server("broken")
     head = HEAD.replace("max_retries: 1", "max_retries: 0")
+    # A busy machine must not be slower than the provider is broken.
+    head = head.replace("attempt_timeout: 2", "attempt_timeout: 20")
     file = suite_file(below, subject="openai-api/faulty/m", head=head)
     result = assess(file, out=tmp_path / "run")
     assert result.verdict == "undetermined"

@@ -200,7 +200,8 @@ def test_start_and_way_do_not_matter():
     np.testing.assert_allclose(one.gradient[active], 0, atol=1e-3)
 
 
-def test_the_command_tells_difficulties_and_ability(tmp_path, capsys):
+def test_the_command_tells_difficulties_and_ability(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     y, focal = _drawn(np.random.default_rng(4), items=10, size=50, gap=-4.0)
     head = ",".join(["model", *(f"i{j}" for j in range(10))])
     rows = [f"m{i}," + ",".join(map(str, r)) for i, r in enumerate(y)]

@@ -55,7 +55,8 @@ def files(tmp_path):
     return tmp_path
 
 
-def test_the_command_prints_tables_and_one_document(files, capsys):
+def test_the_command_prints_tables_and_one_document(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     args = ("items", "validity", files / "responses.csv", "--items", files / "items.csv", "--by",
             "category", "--family-pattern", "^(maker[0-9]+)-", "--draws", "40")  # fmt: skip
     assert call(*args, "--criterion", files / "elo.csv") == 0

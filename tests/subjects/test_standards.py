@@ -164,7 +164,7 @@ def test_an_able_subject_is_right_as_often_as_the_bank_says(tmp_path: Path) -> N
     [
         ("ability-0.5", {}, "bank: wanted with an ability"),
         ("rate-0.5", {"bank": "x.json"}, "bank: wanted with an ability, and only there"),
-        ("ability-0.5", {"bank": "absent.json"}, "bank: absent.json: not a bank"),
+        ("ability-0.5", {"bank": "absent.json"}, "bank: absent.json: cannot be read"),
         ("ability-x", {"bank": "x.json"}, "or ability-A"),
     ],
 )
