@@ -282,3 +282,17 @@ def test_climbing_is_on_the_logit_scale():
     # A law without any spread: 0.25 a year from 0 to the logit of 0.95.
     steps = int(np.ceil(logit(0.95) / 0.25 - 1e-9))
     assert found.median is not None and found.median.startswith(str(2028 + steps))
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"date": "released"}, "date: no column 'released' about the subjects"),
+        ({"target": 2.0}, "target: wanted a share of the full score, 0 to 1, got 2"),
+        ({"target": 0.0}, "target: wanted a share"),
+    ],
+)
+def test_a_forecast_that_cannot_be_is_refused(options, match):
+    scores = (np.random.default_rng(0).random((20, 10)) < 0.5).astype(float)
+    with pytest.raises(InputError, match=match):
+        check(of_matrix(scores), replicates=0, **options)

@@ -34,6 +34,7 @@ from calibrant.quality.responses import Responses
 Floats = NDArray[np.float64]
 
 TEXTS = ("text", "question", "input", "prompt")
+DATE = "date"
 CLUSTERS = ("cluster", "task", "category", "instrument")
 """Facts about items that are looked for."""
 FEWEST = 10
@@ -54,7 +55,7 @@ def check(
     focal: str | None = None,
     reference: str | None = None,
     before: str | None = None,
-    date: str = "date",
+    date: str = DATE,
     target: float = 0.95,
     rate: float = 0.05,
     level: float = 0.95,
@@ -74,7 +75,7 @@ def check(
         group, focal, reference, before: two groups of subjects whose items are compared at equal
             score, as in `calibrant.quality.dif.groups.two_groups`; by default none are.
         date: the column of subjects' facts with their dates.
-        target: the score at which the benchmark counts as saturated.
+        target: the share of the full score at which the benchmark counts as saturated, 0–1.
         rate: false discovery rate of suspect keys, misfit and unfair items; family-wise rate of
             pairs.
         level: of intervals.
@@ -87,6 +88,7 @@ def check(
     """
     responses = read_responses(source, **reading)
     _refuse(responses, rate, level, replicates)
+    _refuse_dates(responses, date, target)
     if group is None and (focal, reference, before) != (None, None, None):
         raise InputError("group: wanted a column of groups with focal, reference or before")
     unfair = None if group is None else dif(
@@ -117,6 +119,15 @@ def check(
         _actions(responses, suspect, never, pairs, twin_subjects, dependence, unfair),
         rate, level, tuple(notes), unfair,
     )  # fmt: skip
+
+
+def _refuse_dates(responses: Responses, date: str, target: float) -> None:
+    """Refuse a column of dates that was asked for and is not there, and a score nobody can have."""
+    if date != DATE and responses.subject_column(date) is None:
+        facts = one_line(", ".join(responses.subject_facts.columns), 120)
+        raise InputError(f"date: no column {date!r} about the subjects; there are {facts}")
+    if not 0.0 < target <= 1.0:
+        raise InputError(f"target: wanted a share of the full score, 0 to 1, got {target:g}")
 
 
 def _refuse(responses: Responses, rate: float, level: float, replicates: int) -> None:

@@ -130,7 +130,9 @@ def targeting(found: Reliability, fitted: Any, why: str) -> Part:
         best = float(grid[int(np.argmin(curve))])
         said = [_shares(local, "item response model"),
                 f"It is most precise at an ability of {best:.2f}, where the standard error is "
-                f"{float(curve.min()):.3f}; subjects have mean {float(theta.mean()):.2f} and "
+                f"{float(curve.min()):.3f}; subjects have mean "
+                # Rounding alone must not leave a sign before a zero.
+                f"{round(float(theta.mean()), 2) + 0.0:.2f} and "
                 f"standard deviation {spread:.2f}."]  # fmt: skip
         return Part("targeting", title, tuple(said), (_by_place(theta, local, "ability"),),
                     (figure,))  # fmt: skip
