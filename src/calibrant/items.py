@@ -25,7 +25,7 @@ _HOMES: dict[str, str] = {
     "write_cut": "calibrant.quality.cuts.cut",
     "read_judgements": "calibrant.quality.cuts.judgements",
     "angoff": "calibrant.quality.cuts.angoff",
-    "booklet": "calibrant.quality.cuts.bookmark",
+    "booklet": "calibrant.quality.cuts.booklet",
     "bookmark": "calibrant.quality.cuts.bookmark",
     "borderline": "calibrant.quality.cuts.groups",
     "contrasting": "calibrant.quality.cuts.groups",

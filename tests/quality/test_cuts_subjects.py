@@ -16,7 +16,8 @@ from calibrant.cli import main
 from calibrant.errors import InputError
 from calibrant.quality.bank import Bank, two_pl, write_bank
 from calibrant.quality.cuts.angoff import angoff
-from calibrant.quality.cuts.bookmark import booklet, bookmark, score_at
+from calibrant.quality.cuts.booklet import booklet
+from calibrant.quality.cuts.bookmark import bookmark, score_at
 from calibrant.quality.cuts.cost import cost_cut
 from calibrant.quality.cuts.cut import read_cut, write_cut
 from calibrant.quality.cuts.firth import firth, penalised

@@ -41,7 +41,8 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.quality.bank import read_bank
-    from calibrant.quality.cuts.bookmark import booklet, bookmark
+    from calibrant.quality.cuts.booklet import booklet
+    from calibrant.quality.cuts.bookmark import bookmark
 
     items = read_bank(bank)
     if only_booklet:

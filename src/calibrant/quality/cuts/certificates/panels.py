@@ -12,7 +12,8 @@ from scipy.special import expit, ndtri
 
 from calibrant.quality.bank import Bank, two_pl
 from calibrant.quality.cuts.angoff import angoff
-from calibrant.quality.cuts.bookmark import booklet, bookmark, score_at
+from calibrant.quality.cuts.booklet import booklet
+from calibrant.quality.cuts.bookmark import bookmark, score_at
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 
 Floats = NDArray[np.float64]
