@@ -35,9 +35,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# Needs uv; run after changing dependencies in pyproject.toml.
+# Needs uv; run after changing dependencies in pyproject.toml. The extra `fresh` is left out: some
+# of what it needs is compiled where it is installed.
 lock:
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	uv pip compile pyproject.toml \
+		--extra bayes --extra cluster --extra local --extra scan --extra train --extra web --extra dev \
+		--universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean:

@@ -21,6 +21,7 @@ COMMANDS = {
     "rate": "ratings and rankings from comparisons",
     "items": "benchmarks on trial: item response, bad items, cuts, shorter and adaptive tests",
     "judge": "graders on trial: agreement, bias probes, correction, panels, pressure, card",
+    "contamination": "has it seen the test: found in corpora, measured, designed away",
     "arena": "subjects on items before judges until ranks or tiers are settled",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",
     "certify": "measure calibrant's own methods",
