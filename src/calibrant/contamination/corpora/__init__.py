@@ -1,0 +1,1 @@
+"""What stands in a corpus: documents of many files, in batches."""
