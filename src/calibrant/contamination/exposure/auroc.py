@@ -89,7 +89,8 @@ def _newcombe(theta: float, m: int, n: int, z: float) -> tuple[float, float]:
         variance = t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
         return abs(theta - t) - z * math.sqrt(max(variance, 0.0))
 
+    # At 0 and 1 there is no spread, so that they solve it, too; what is wanted lies inside.
     tiny = 1e-12
-    low = 0.0 if theta <= tiny else brentq(off, 0.0, theta) if off(0.0) > 0 else 0.0
-    high = 1.0 if theta >= 1 - tiny else brentq(off, theta, 1.0) if off(1.0) > 0 else 1.0
+    low = 0.0 if theta <= tiny else brentq(off, tiny, min(theta, 1 - tiny))
+    high = 1.0 if theta >= 1 - tiny else brentq(off, max(theta, tiny), 1 - tiny)
     return float(low), float(high)

@@ -25,8 +25,8 @@ from calibrant.stats.comparisons.planning import units_for
 Design = Literal["split", "twin", "order", "canary"]
 DESIGNS: tuple[Design, ...] = ("split", "twin", "order", "canary")
 
-SIMULATED = 150
-"""Units (in the smaller group) up to which power is simulated with exact critical values."""
+SIMULATED = 100
+"""Units up to which power is simulated with exact critical values."""
 _POWER = 0.8
 
 
@@ -43,7 +43,7 @@ def power(
 ) -> float:
     """The chance that a test finds an effect d in normal values.
 
-    Simulated with the exact critical value up to 150 units; beyond, by the normal limit of the
+    Simulated with the exact critical value up to 100 units; beyond, by the normal limit of the
     rank statistic; for one canary by quadrature.
 
     Args:
@@ -148,7 +148,7 @@ def _split(
     inside: int, outside: int, d: float, alpha: float, draws: int, rng: np.random.Generator
 ) -> float:
     few, many = sorted((inside, outside))
-    if few + many > 2 * SIMULATED:
+    if few + many > SIMULATED:
         theta = float(ndtr(d / math.sqrt(2)))
         # E of the product of two comparisons that share a value: Φ2 by quadrature.
         z, w = _nodes()
@@ -169,7 +169,7 @@ def _split(
 
 
 def _twin(pairs: int, d: float, alpha: float, draws: int, rng: np.random.Generator) -> float:
-    if pairs > 2 * SIMULATED:
+    if pairs > SIMULATED:
         z, w = _nodes()
         single = float(ndtr(d))
         both = float(ndtr(d * math.sqrt(2)))
@@ -194,7 +194,7 @@ def _order(
     shards: int, permutations: int, d: float, alpha: float, draws: int, rng: np.random.Generator
 ) -> float:
     """Ranks of shards: of each, how many of its permutations are above, given its own value."""
-    if shards > 2 * SIMULATED:
+    if shards > SIMULATED:
         z, w = _nodes()
         theta = float((w * ndtr(z + d)).sum())
         spread = permutations * (
