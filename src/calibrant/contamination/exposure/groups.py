@@ -78,7 +78,7 @@ def split_test(
         rest = beyond(np.asarray(values, float), texts, published, clusters, strata)
         left = null_of(_scores(rest, "rank")[0]).p
     blind = _blind(texts, published, clusters, strata, seed)
-    return _found("split", units, null, told(null.observed), blind, left, subject, reason, alpha)
+    return _found("split", units, null, told, blind, left, subject, reason, alpha)
 
 
 def rank_test(
@@ -129,7 +129,7 @@ def rank_test(
     if texts is not None:
         left = null_of(beyond(units.values, texts, published, None, None).values[:, 0]).p
     blind = _blind(texts, published, None, None, seed)
-    return _found("rank", units, null, null.observed, blind, left, subject, reason, alpha)
+    return _found("rank", units, null, float, blind, left, subject, reason, alpha)
 
 
 def combined_test(
@@ -173,7 +173,7 @@ def combined_test(
         rest = beyond(np.asarray(signals, float), texts, published, clusters, strata)
         left = _crossed(rest, masks, ridge).p
     blind = _blind(texts, published, clusters, strata, seed)
-    return _found("combined", units, null, null.observed, blind, left, subject, reason, alpha)
+    return _found("combined", units, null, float, blind, left, subject, reason, alpha)
 
 
 def _crossed(units: Units, masks: Mask, ridge: float) -> Null:
@@ -305,7 +305,7 @@ def _found(
     method: str,
     units: Units,
     null: Null,
-    statistic: float,
+    told: Callable[[float], float],
     blind: tuple[dict[str, Any], ...] | None,
     left: float | None,
     subject: str,
@@ -315,9 +315,10 @@ def _found(
     inside = int(units.published.sum())
     sizes = {"published": inside, "held out": len(units) - inside}
     return concluded(
-        method, subject=subject, reason=reason, items=int(units.of.size), statistic=statistic,
+        method, subject=subject, reason=reason, items=int(units.of.size),
+        statistic=told(null.observed),
         p=null.p, smallest=null.smallest, alpha=alpha, blind=blind, beyond=left,
         detects=detects_split(inside, len(units) - inside, alpha),
-        units="units", detail={"units": sizes, "exact": null.exact, "null": null.told(),
-                               "observed": null.observed},
+        units="units", detail={"units": sizes, "exact": null.exact, "null": null.told(scale=told),
+                               "observed": told(null.observed)},
     )  # fmt: skip

@@ -6,6 +6,7 @@ any number of items or draws (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -53,16 +54,25 @@ class Null:
         """Twice the smaller side, at most 1."""
         return min(1.0, 2 * min(self.p, self.below))
 
-    def told(self, most: int = 60) -> dict[str, list[float]]:
-        """At most `most` bins of the distribution: `at` their middles, and `share` in each."""
-        low, high = float(self.at.min()), float(self.at.max())
-        if self.at.size <= most or low == high:
-            at, place = np.unique(self.at, return_inverse=True)
-            share = np.bincount(place, self.share)
-            return {"at": at.round(9).tolist(), "share": share.round(9).tolist()}
-        share, edges = np.histogram(self.at, most, (low, high), weights=self.share)
-        middle = (edges[1:] + edges[:-1]) / 2
-        return {"at": middle.round(9).tolist(), "share": share.round(9).tolist()}
+    def told(
+        self, most: int = 60, scale: Callable[[float], float] = float
+    ) -> dict[str, list[float]]:
+        """At most `most` bins of the distribution: `at` their middles, and `share` in each.
+
+        Args:
+            scale: how the statistic is told.
+        """
+        likely = self.share > 1e-7
+        at, share = self.at[likely], self.share[likely]
+        low, high = float(at.min()), float(at.max())
+        places, of = np.unique(at, return_inverse=True)
+        if places.size <= most or low == high:
+            share = np.bincount(of, share)
+        else:
+            share, edges = np.histogram(at, most, (low, high), weights=share)
+            places = (edges[1:] + edges[:-1]) / 2
+        return {"at": [round(scale(float(x)), 9) for x in places],
+                "share": share.round(9).tolist()}  # fmt: skip
 
 
 def midranks(values: Floats) -> Ints:
