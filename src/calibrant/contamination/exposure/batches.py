@@ -1,4 +1,4 @@
-"""How is a test of exposure measured? Batches of data sets of clean subjects, and of planned ones."""
+"""How is a test of exposure measured? Batches of data sets of clean subjects."""
 
 from __future__ import annotations
 

@@ -67,9 +67,10 @@ class Null:
         low, high = float(at.min()), float(at.max())
         places, of = np.unique(at, return_inverse=True)
         if places.size <= most or low == high:
-            share = np.bincount(of, share)
+            share = np.asarray(np.bincount(of, share), dtype=float)
         else:
-            share, edges = np.histogram(at, most, (low, high), weights=share)
+            bins, edges = np.histogram(at, most, (low, high), weights=share)
+            share = np.asarray(bins, dtype=float)
             places = (edges[1:] + edges[:-1]) / 2
         return {"at": [round(scale(float(x)), 9) for x in places],
                 "share": share.round(9).tolist()}  # fmt: skip
