@@ -13,6 +13,7 @@ _HOMES: dict[str, str] = {
     "read_items": "calibrant.contamination.items",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
+    "Paraphrases": "calibrant.contamination.paraphrase",
 }
 
 __all__: list[str] = [*_HOMES]
