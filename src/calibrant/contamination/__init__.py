@@ -14,6 +14,12 @@ _HOMES: dict[str, str] = {
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
     "Paraphrases": "calibrant.contamination.paraphrase",
+    "split_test": "calibrant.contamination.exposure",
+    "twin_test": "calibrant.contamination.exposure",
+    "order_test": "calibrant.contamination.exposure",
+    "canary_test": "calibrant.contamination.exposure",
+    "rank_test": "calibrant.contamination.exposure",
+    "blind_baseline": "calibrant.contamination.exposure",
 }
 
 __all__: list[str] = [*_HOMES]
