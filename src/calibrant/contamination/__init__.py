@@ -13,6 +13,12 @@ _HOMES: dict[str, str] = {
     "read_items": "calibrant.contamination.items",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
+    "Inflation": "calibrant.contamination.inflation.result",
+    "read_inflation": "calibrant.contamination.inflation.result",
+    "twin_inflation": "calibrant.contamination.inflation.twins",
+    "benchmark_inflation": "calibrant.contamination.inflation.benchmarks",
+    "item_inflation": "calibrant.contamination.inflation.items",
+    "inflation_bound": "calibrant.contamination.inflation.scans",
 }
 
 __all__: list[str] = [*_HOMES]
