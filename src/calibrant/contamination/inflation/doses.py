@@ -50,7 +50,7 @@ def _doses(groups: Groups, fit: Fit, reach: float, apart: float) -> list[dict[st
         inside = bins == k
         if not inside.any():
             continue
-        mean = float(fit.excess[inside].mean())
+        mean = float(fit.excess[inside].mean()) if k >= 0 else 0.0
         parts = np.bincount(groups.unit[inside], fit.excess[inside] - mean)
         many = np.unique(groups.unit[inside]).size
         own = float((parts**2).sum()) / inside.sum() ** 2 * many / max(many - 1, 1)
