@@ -20,6 +20,12 @@ _HOMES: dict[str, str] = {
     "canary_test": "calibrant.contamination.exposure",
     "rank_test": "calibrant.contamination.exposure",
     "blind_baseline": "calibrant.contamination.exposure",
+    "Inflation": "calibrant.contamination.inflation.result",
+    "read_inflation": "calibrant.contamination.inflation.result",
+    "twin_inflation": "calibrant.contamination.inflation.twins",
+    "benchmark_inflation": "calibrant.contamination.inflation.benchmarks",
+    "item_inflation": "calibrant.contamination.inflation.items",
+    "inflation_bound": "calibrant.contamination.inflation.scans",
 }
 
 __all__: list[str] = [*_HOMES]
