@@ -74,7 +74,7 @@ DESIGNS: dict[str, Design] = {
     ),
     "small": Design(
         verbatim=24, rephrased=0, clean=48, orders=2, questions=16, canaries=16, copies=(0, 4, 16),
-        tokens=160_000, vocabulary=512, width=48, layers=1, heads=2, context=96, batch=4,
+        tokens=120_000, vocabulary=512, width=48, layers=1, heads=2, context=96, batch=4,
         rate=1e-2, warmup=30, tune_rate=5e-3, names=120, towns=12,
     ),
 }  # fmt: skip
@@ -91,8 +91,9 @@ class PlantedItem:
         form: "verbatim", "rephrased" or, without copies, "none".
         family: what kind of item: see `world.FAMILIES`.
         text: as published: what is planted verbatim, and what is scored.
-        paraphrase: the same item in a wording that was never planted.
-        twin: another item of the same family and wording, never planted.
+        paraphrase: the same item in a wording that was never planted; which of the two wordings
+            is the published one was drawn at random.
+        twin: another item of the same family and wording, drawn alike and never planted.
     """
 
     item: Item
@@ -228,7 +229,7 @@ def _arms(
         PlantedItem(
             item=Item(f"item-{i:04d}", t.question(), t.answer, cluster=t.family),
             copies=arms[at][0], form=arms[at][1], family=t.family,
-            text=t.text(), paraphrase=t.text(3), twin=twin.text(),
+            text=t.text(), paraphrase=t.text(2), twin=twin.text(),
         )
         for i, (t, twin, at) in enumerate(zip(told, twins, order, strict=True))
     )  # fmt: skip
@@ -252,7 +253,7 @@ def _copies(arms: Arms, told: list[Told]) -> Iterator[str]:
     """What is planted of each item; rephrased copies take turns between two other wordings."""
     for planted, t in zip(arms.items, told, strict=True):
         for copy in range(planted.copies):
-            yield t.text(0 if planted.form == "verbatim" else 1 + copy % 2)
+            yield t.text(0 if planted.form == "verbatim" else 1 + 2 * (copy % 2))
 
 
 def _others(

@@ -54,7 +54,6 @@ INTROS = (
     "{who}, a {trade}, reached {town} in {year}, on the {day}th of {month}.",
     "It was {month} {day}, {year}, when a {trade} named {who} arrived in {town}.",
     "The {trade} {who} travelled to {town} on {month} {day} of the year {year}.",
-    "In {year}, {month} {day}, {town} saw the arrival of {who}, who was a {trade}.",
 )
 
 
@@ -178,7 +177,8 @@ class Told:
     def question(self, turn: int = 0) -> str:
         """What is asked: as published for `turn` 0, else rephrased, another wording each turn.
 
-        `turn` 1 to 3; all three parts of the text change their wording.
+        Every part of the text has four wordings, which turns go round: from the wording of turn
+        2, turn 2 leads back. So the published wording and that of turn 2 are exchangeable.
         """
         kind = FAMILIES[self.family]
         told = [
