@@ -13,6 +13,12 @@ _HOMES: dict[str, str] = {
     "read_items": "calibrant.contamination.items",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
+    "split_test": "calibrant.contamination.exposure",
+    "twin_test": "calibrant.contamination.exposure",
+    "order_test": "calibrant.contamination.exposure",
+    "canary_test": "calibrant.contamination.exposure",
+    "rank_test": "calibrant.contamination.exposure",
+    "blind_baseline": "calibrant.contamination.exposure",
 }
 
 __all__: list[str] = [*_HOMES]
