@@ -13,6 +13,10 @@ _HOMES: dict[str, str] = {
     "read_items": "calibrant.contamination.items",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
+    "generate": "calibrant.contamination.fresh.generate",
+    "read_secret": "calibrant.contamination.fresh.stream",
+    "read_templates": "calibrant.contamination.fresh.language.reading",
+    "commit": "calibrant.contamination.fresh.commitment",
 }
 
 __all__: list[str] = [*_HOMES]
