@@ -26,6 +26,10 @@ _HOMES: dict[str, str] = {
     "benchmark_inflation": "calibrant.contamination.inflation.benchmarks",
     "item_inflation": "calibrant.contamination.inflation.items",
     "inflation_bound": "calibrant.contamination.inflation.scans",
+    "generate": "calibrant.contamination.fresh.generate",
+    "read_secret": "calibrant.contamination.fresh.stream",
+    "read_templates": "calibrant.contamination.fresh.language.reading",
+    "commit": "calibrant.contamination.fresh.commitment",
 }
 
 __all__: list[str] = [*_HOMES]
