@@ -42,7 +42,7 @@ def _widths(_: click.Context, __: click.Parameter, given: str) -> tuple[int, ...
 @click.option("--engine", type=click.Choice(["process", "ray", "none"]), default="process",
               show_default=True, help="Processes here, a Ray cluster, or neither.")  # fmt: skip
 @click.option("--ray-address", metavar="ADDRESS",
-              help="Of a Ray cluster, as auto or ray://HOST:10001; brings --engine ray.")  # fmt: skip
+              help="Of a Ray cluster, as auto or ray://HOST:10001: scan on it.")  # fmt: skip
 @click.option("--state", "--resume-from", type=click.Path(path_type=Path), metavar="DIR",
               help="Keep finished shards there; the same command goes on from them.")  # fmt: skip
 @click.option("--out", "--csv", type=click.Path(path_type=Path), metavar="PATH",
