@@ -87,7 +87,8 @@ def paraphrase(
     notes += _corpus_notes(found, calibration)
     return Paraphrases(
         items=found.items(), documents=found.documents, windows=found.windows,
-        counts={k: found.counts[k] for k in (*KINDS, "none")}, calibration=calibration, check=checked,
+        counts={k: found.counts[k] for k in (*KINDS, "none")},
+        calibration=calibration, check=checked,
         embedder=None if model is None else _name(embedder), notes=tuple(notes),
         scores=found.histogram,
     )  # fmt: skip
