@@ -13,6 +13,7 @@ from calibrant.cli.items.progress import working
 from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
+    from calibrant.bench.paraphrase import JudgedParaphrases
     from calibrant.contamination.paraphrase import Paraphrases
 
 
@@ -39,11 +40,20 @@ if TYPE_CHECKING:
 @click.option("--show", type=click.IntRange(1), default=20, show_default=True,
               help="Items in the table.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--judge", metavar="MODEL",
+              help="An Inspect model that is asked whether candidates ask the same.")  # fmt: skip
+@click.option("--gold", metavar="FILE",
+              help="Pairs (question, passage, gold) that measure the judge.")  # fmt: skip
+@click.option("--each", type=click.IntRange(1), default=1, show_default=True,
+              help="Candidates an item that the judge is asked about.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where the judge's answers are kept, and a run goes on.")  # fmt: skip
 @figure_option
 @json_option
 def cli(
-    items: str, corpus: str, *, figure: Path | None, as_json: bool, show: int, **options: Any
-) -> None:
+    items: str, corpus: str, *, figure: Path | None, as_json: bool, show: int, judge: str | None,
+    gold: str | None, each: int, out: Path | None, **options: Any,
+) -> None:  # fmt: skip
     """Find the ITEMS that stand in CORPUS in other words.
 
     A passage is called a paraphrase only above a threshold that clean documents (--clean) give,
@@ -51,16 +61,39 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.contamination.paraphrase import paraphrase
+    from calibrant.errors import InputError
 
+    if judge is None and (gold is not None or out is not None):
+        raise InputError("--gold, --out: are of a judge; name one with --judge")
     read = items_of(items, options)
     with working("paraphrase"):
         found = paraphrase(read, corpus, **options)
+    judged = None
+    if judge is not None:
+        from calibrant.bench.paraphrase import judge_paraphrases
+
+        with working("judge"):
+            judged = judge_paraphrases(found, read, judge, gold=gold, each=each, out=out)
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:
-        click.echo(dumps(found.to_dict(), indent=1))
+        more = {} if judged is None else {"judge": judged.to_dict()}
+        click.echo(dumps(found.to_dict() | more, indent=1))
         return
     _print(found, show)
+    if judged is not None:
+        _print_judged(judged)
+
+
+def _print_judged(judged: JudgedParaphrases) -> None:
+    from calibrant._text import one_line
+
+    click.echo(f"\n{one_line(repr(judged), 600)}")
+    for v in judged.same[:100]:
+        click.echo(f"  same: {one_line(v.item, 80)} at {one_line(v.where, 200)}")
+    for note in judged.notes:
+        click.echo(f"note: {one_line(note, 400)}")
+    click.echo(f"answers are kept in {one_line(judged.folder, 400)}")
 
 
 def _print(found: Paraphrases, limit: int) -> None:
