@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 @click.command("paraphrase")
 @click.argument("items")
-@click.argument("corpus")
+@click.argument("corpus", nargs=-1, required=True)
 @items_options
 @click.option("--clean", metavar="FILE",
               help="Documents of the same kind as the corpus that hold no item for sure; the "
               "threshold and its rate of false positives come from them.")  # fmt: skip
 @click.option("--check", metavar="FILE",
               help="Other clean documents, by which the rate is measured once more.")  # fmt: skip
+@click.option("--text-column", metavar="COLUMN",
+              help="Text of tables: a column, several with commas, a path with dots, or * for all; "
+              "by default it is found.")  # fmt: skip
+@click.option("--documents", type=click.Choice(["file", "line", "paragraph"]), default="file",
+              show_default=True, help="What is one document of plain text.")  # fmt: skip
 @click.option("--rate", type=share, default=0.01, show_default=True,
               help="Most false positives per document.")  # fmt: skip
 @click.option("--confidence", type=share,
@@ -51,23 +56,42 @@ if TYPE_CHECKING:
 @figure_option
 @json_option
 def cli(
-    items: str, corpus: str, *, figure: Path | None, as_json: bool, show: int, judge: str | None,
-    gold: str | None, each: int, out: Path | None, **options: Any,
-) -> None:  # fmt: skip
+    items: str,
+    corpus: tuple[str, ...],
+    *,
+    text_column: str | None,
+    documents: Literal["file", "line", "paragraph"],
+    judge: str | None,
+    gold: str | None,
+    each: int,
+    out: Path | None,
+    show: int,
+    figure: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Find the ITEMS that stand in CORPUS in other words.
+
+    CORPUS, and what --clean and --check name, are files, folders, globs or URLs: text, .jsonl,
+    .json, .csv, .tsv, .parquet, .warc, also compressed.
 
     A passage is called a paraphrase only above a threshold that clean documents (--clean) give,
     with the rate at which they are above it. Without them there are scores and no verdicts.
     """
     from calibrant._text import dumps
-    from calibrant.contamination.paraphrase import paraphrase
+    from calibrant.contamination.corpora.read import Reading
+    from calibrant.contamination.paraphrase import Files, paraphrase
     from calibrant.errors import InputError
 
     if judge is None and (gold is not None or out is not None):
         raise InputError("--gold, --out: are of a judge; name one with --judge")
     read = items_of(items, options)
+    reading = Reading(text_column, documents)
+    for name in ("clean", "check"):
+        if options[name] is not None:
+            options[name] = Files(options[name], reading)
     with working("paraphrase"):
-        found = paraphrase(read, corpus, **options)
+        found = paraphrase(read, Files(list(corpus), reading), **options)
     judged = None
     if judge is not None:
         from calibrant.bench.paraphrase import judge_paraphrases

@@ -107,7 +107,8 @@ CERTIFICATES = (
     Certificate(
         name="paraphrase-confidence",
         method="calibrant.contamination.paraphrase.calibrate",
-        statement="With a confidence of 95 % the rate of false positives is at most the one wanted.",
+        statement="With a confidence of 95 % the rate of false positives is at most the one "
+        "wanted.",
         regimes=regimes(
             "scores documents rate confidence",
             *[(law, n, 0.01, 0.95) for n in (299, 2000)
@@ -121,8 +122,8 @@ CERTIFICATES = (
     Certificate(
         name="paraphrase-found",
         method="calibrant.contamination.paraphrase.paraphrase",
-        statement="Of rewordings of made-up word problems at least 85 % are found where at most the "
-        "promised share of clean problems from the same templates is called.",
+        statement="Of rewordings of made-up word problems at least 85 % are found where at most "
+        "the promised share of clean problems from the same templates is called.",
         regimes=regimes("rate documents", (0.01, 199), (0.01, 1000), (0.05, 199)),
         batch=_found,
         bounds={"false positives": Bound(high=0.05), "found": Bound(low=0.85)},

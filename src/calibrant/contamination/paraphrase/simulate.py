@@ -18,10 +18,18 @@ from calibrant.contamination.paraphrase.words import words
 
 Floats = NDArray[np.float64]
 
-_THINGS = ("apples lamps kites boats drums maps coins shirts rugs bells pens chairs ropes cakes "
-           "jars nets stones cups hats keys").split(" ")  # fmt: skip
-_PEOPLE = "Ana Bruno Chen Dora Emil Farah Goran Hana Ivo Jun Kofi Lena Mara Nils".split(" ")
-_PLACES = "market harbour school museum station garden theatre bakery library farm".split(" ")
+_THINGS = (
+    "apples", "lamps", "kites", "boats", "drums", "maps", "coins", "shirts", "rugs", "bells",
+    "pens", "chairs", "ropes", "cakes", "jars", "nets", "stones", "cups", "hats", "keys",
+)  # fmt: skip
+_PEOPLE = (
+    "Ana", "Bruno", "Chen", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kofi",
+    "Lena", "Mara", "Nils",
+)  # fmt: skip
+_PLACES = (
+    "market", "harbour", "school", "museum", "station", "garden", "theatre", "bakery", "library",
+    "farm",
+)  # fmt: skip
 _ASKED = (
     "At the {w}, {p} bought {a} {t} for {b} dollars each and sold them later for {c} dollars each. "
     "How much profit was made?",
