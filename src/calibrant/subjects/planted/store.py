@@ -267,17 +267,17 @@ def _learn(
     if variant == "tuned":
         with np.load(folder / "clean.npz", allow_pickle=False) as found:
             begin = {key: found[key] for key in found.files}
-        tokens, rate = corpora.tuning, design.tune_rate
+        tokens, share = corpora.tuning, design.tune
     else:
         begin = network.start(design, seed, len(corpora.tokenizer))
-        tokens, rate = getattr(corpora, variant), design.rate
+        tokens, share = getattr(corpora, variant), 1.0
 
     def tick(done: int, steps: int, loss: float) -> None:
         if say is not None:
             say(variant, done, steps, loss)
 
     point = folder / f"{variant}.checkpoint.npz"
-    learnt = learn(design, tokens, begin, rate=rate, keep=point, tick=tick)
+    learnt = learn(design, tokens, begin, share=share, keep=point, tick=tick)
     new = folder / f"{variant}.npz.new"
     with new.open("wb") as file:
         np.savez(file, allow_pickle=False, **learnt.weights)
