@@ -1,4 +1,4 @@
-"""What Inspect finds under the name calibrant: instruments as tasks, and two model providers."""
+"""What Inspect finds under the name calibrant: instruments as tasks, and model providers."""
 
 from calibrant.instruments.tasks import (
     arithmetic,
@@ -8,12 +8,14 @@ from calibrant.instruments.tasks import (
     sycophancy,
 )
 from calibrant.subjects import local, standards
+from calibrant.subjects.planted import provider as planted
 
 __all__ = [
     "arithmetic",
     "false_premise",
     "local",
     "order_bias",
+    "planted",
     "secret_keeping",
     "standards",
     "sycophancy",
