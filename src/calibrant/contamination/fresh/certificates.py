@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit, stdtr
 
-from calibrant.contamination.fresh.canary import rank_p
+from calibrant.contamination.exposure import canary_test
+from calibrant.contamination.fresh.canary import new_canary
 from calibrant.contamination.fresh.generate import FreshItem, generate
 from calibrant.contamination.fresh.language.functions import borrows, carries
 from calibrant.contamination.fresh.language.reading import templates_of
@@ -92,12 +95,12 @@ def _twins(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str,
     return {name: total / draws for name, total in sums.items()}
 
 
-TEMPLATES = {
+TEMPLATES: dict[str, dict[str, Any]] = {
     "matched": {"text": "{a} + {b} - {c}", "answer": "a + b - c",
                 "strata": ["carries(a, b)", "borrows(a + b, c)"]},
     "unmatched": {"text": "{a} + {b} - {c}", "answer": "a + b - c", "match_digits": False},
 }  # fmt: skip
-POOL = 400
+POOL = 240
 """Pairs that draws are taken from: making them takes longer than everything else."""
 
 
@@ -105,7 +108,8 @@ POOL = 400
 def _made(kind: str, top: int) -> tuple[Floats, Floats]:
     """Chances of a subject to be right on items and on their twins, shape (pairs,)."""
     variables = {name: {"from": 3, "to": top} for name in "abc"}
-    entry = {"name": "sum", "variables": variables, "where": ["c < a + b"], **TEMPLATES[kind]}
+    entry: dict[str, Any] = {"name": "sum", "variables": variables, "where": ["c < a + b"]}
+    entry |= TEMPLATES[kind]
     key = f"secret of the certificate, {top}".encode()
     found = generate(templates_of([entry]), Secret(key), POOL, twins=True)
     return _chance(found.items), _chance(found.twins)
@@ -159,11 +163,10 @@ def _independent(regime: Regime, rng: np.random.Generator, draws: int) -> Mappin
             else:
                 keys = [(secret.stream("t", "first", j)) for j in (2 * i, 2 * i + 1)]
             tables[0][keys[0].below(k), keys[1].below(k)] += 1
-            # Peer: seeds that are sums, so that item i of one purpose is item i + 1 of another.
-            pair = [Stream((seed + j).to_bytes(32, "big")).below(k) for j in (i + 1, i)]
-            last = pair[0] if i == 0 else tables_last
-            tables_last = pair[0]
-            tables[1][last, pair[1]] += 1
+            # Peer: seeds s and s + 1 for two purposes, to which item i adds i: item i + 1 of the
+            # one is item i of the other.
+            sums = (seed + 0 + i + 1, seed + 1 + i)
+            tables[1][*(Stream(x.to_bytes(32, "big")).below(k) for x in sums)] += 1
         alarm += _chi_square(tables[0]) <= 0.05
         naive += _chi_square(tables[1]) <= 0.05
     return {"alarm": alarm / draws, "added seeds alarm": naive / draws}
@@ -180,18 +183,24 @@ def _chi_square(table: Floats) -> float:
 def _canaries(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
     """Ranks of canaries under a subject who saw none, with what such a subject finds likely."""
     m = int(regime["alternatives"])
-    row = dict.fromkeys(("p ≤ .05", "p ≤ .01", "own z alarm"), 0.0)
+    row = dict.fromkeys(("p ≤ .05", "p ≤ .01", "own z alarm", "chosen alarm"), 0.0)
     for _ in range(draws):
-        # Log-probabilities of strings drawn alike: skewed, and of many ties where they are coarse.
-        scores = -rng.gamma(float(regime["shape"]), 1.0, m + 1)
-        if regime["coarse"]:
-            scores = np.round(scores)
-        p = rank_p(float(scores[0]), scores[1:].tolist())
+        mark = new_canary(Secret(rng.bytes(32)), str(regime["space"]))
+        others = mark.alternatives(m, seed=int(rng.integers(2**31)))
+        likes = rng.normal(0, regime["taste"], 128)
+
+        def signal(text: str, likes: Floats = likes) -> float:
+            found = float(likes[np.frombuffer(text.encode(), np.uint8)].sum())
+            return round(found) if regime["coarse"] else found
+
+        own, rest = signal(mark.value), np.array([signal(x) for x in others])
+        p = canary_test(own, rest, reason="random-canary").p or 1.0
         row["p ≤ .05"] += p <= 0.05
         row["p ≤ .01"] += p <= 0.01
-        rest = scores[1:]
-        z = (scores[0] - rest.mean()) / (rest.std(ddof=1) or 1.0)
-        row["own z alarm"] += z > 1.6449
+        row["own z alarm"] += (own - rest.mean()) / (rest.std(ddof=1) or 1.0) > 1.6449
+        # Peer: a canary that a person chose, of one figure again and again.
+        easy = mark.value[: -len(mark.code)] + re.sub("[0-9a-f]", "7", mark.code)
+        row["chosen alarm"] += (1 + int((rest >= signal(easy)).sum())) / (m + 1) <= 0.05
     return {name: total / draws for name, total in row.items()}
 
 
@@ -246,14 +255,19 @@ CERTIFICATES = (
     ),
     Certificate(
         "fresh-canary",
-        "calibrant.contamination.fresh.canary.rank_p",
-        "Of subjects that never saw a canary, at most a share α gets a rank p-value of α or less.",
+        "calibrant.contamination.fresh.canary.Canary.alternatives",
+        "Of subjects that never saw a canary, but like some strings of its space more than others, "
+        "at most a share α gets a rank among its alternatives of α or less.",
         regimes(
-            "alternatives shape coarse",
-            (99, 1.0, False), (99, 30.0, True), (499, 0.5, False), (19, 5.0, True),
+            "space alternatives taste coarse",
+            ("guid", 99, 1.0, False), ("digits", 99, 1.0, False), ("digits", 99, 0.3, True),
+            ("guid", 199, 0.1, True),
         ),
         _canaries,
         {"p ≤ .05": Bound(high=0.05), "p ≤ .01": Bound(high=0.01)},
-        {"own z": "a normal score of the canary among the others, above 1.64"},
+        {
+            "own z": "a normal score of the canary among the others, above 1.64",
+            "chosen": "a canary that was not drawn: its digits are all sevens",
+        },
     ),
 )  # fmt: skip

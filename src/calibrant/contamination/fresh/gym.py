@@ -1,4 +1,4 @@
-"""Which items do generators of another package give? Seeded by the secret, scored by their own rule.
+"""Which items do generators of another package give? Seeded by the secret, scored as they say.
 
 Any object with the protocol of reasoning-gym's data sets will do (extra `fresh`). Each item has a
 seed of its own: with one seed for many items, who found it out by trying would know them all.
@@ -6,6 +6,7 @@ seed of its own: with one seed for many items, who found it out by trying would 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -69,7 +70,7 @@ def generate_from(
         count: items in all, shared out evenly.
         purpose: what they are for: another purpose gives other items.
         create: see `Create`; by default reasoning-gym's.
-        seen: questions that must not come again.
+        seen: problems (of `FreshItem`) that must not come again.
 
     Raises:
         InputError: for an unknown generator, one that does not accept its own answers, or one that
@@ -77,7 +78,8 @@ def generate_from(
     """
     if isinstance(generators, str):
         raise InputError("generators: wanted a list of names, got a text")
-    named = dict(generators) if isinstance(generators, Mapping) else dict.fromkeys(generators, {})
+    listed = generators if isinstance(generators, Mapping) else {name: {} for name in generators}
+    named: dict[str, Mapping[str, Any]] = dict(listed)
     if not named:
         raise InputError("generators: wanted at least one name, got none")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
@@ -90,12 +92,13 @@ def generate_from(
         tag = json.dumps([name, settings], sort_keys=True, default=str)
         for i in range(n):
             item = _one(make, name, settings, secret, (tag, purpose, i), known)
-            known.add(item.question)
+            known.add(item.problem)
             items.append(item)
     if mark is not None:
         items = [FreshItem(**{**i.__dict__, "canary": mark.value}) for i in items]
-    templates = {name: "" for name in named}
-    return Generated(tuple(items), (), secret.commitment, templates, mark, secret.notes)
+    return Generated(
+        tuple(items), (), secret.commitment, dict.fromkeys(named, ""), mark, secret.notes
+    )
 
 
 def _one(
@@ -106,7 +109,8 @@ def _one(
     for _ in range(ATTEMPTS):
         data, entry = _entry(make, name, stream.below(_SEEDS), settings)
         question = storable(str(entry["question"]))
-        if question in known:
+        problem = hashlib.sha256(question.encode()).hexdigest()[:32]
+        if problem in known:
             continue
         kept = _plain(name, settings, entry)
         answer = "" if entry.get("answer") is None else storable(str(entry["answer"]))
@@ -117,7 +121,8 @@ def _one(
             )
         tag = secret.derive("generator", "id", *key).hex()[:12]
         return FreshItem(f"{name}-{tag}", question, answer, "verifier", (), name, 0, "", "",
-                         key[1], key[2], "", kept)  # fmt: skip
+                         problem, key[1], key[2], "",
+                         kept)  # fmt: skip
     raise InputError(
         f"generator {name!r}: {ATTEMPTS} seeds gave no question that is new after {key[2]}"
     )

@@ -145,7 +145,7 @@ def check_twins(
     listed = read_pairs(pairs) if isinstance(pairs, str | Path) else _checked(pairs)
     names, left, right = scores_of(trials, listed, subjects)
     both = ~np.isnan(left) & ~np.isnan(right)
-    some = both.any(axis=0)
+    some: NDArray[np.bool_] = np.asarray(both.any(axis=0))
     if int(some.sum()) < LEAST:
         raise InputError(
             f"twins: wanted at least {LEAST} pairs with scores on both sides, got {int(some.sum())}"
@@ -225,8 +225,9 @@ def scores_of(
     scored = table.filter(pl.col("score").is_not_null() & pl.col("subject").is_in(names))
     if scored.is_empty():
         raise InputError("trials: none has a score")
-    low, high = scored["score"].min(), scored["score"].max()
-    if not 0 <= float(low) <= float(high) <= 1:  # type: ignore[arg-type]
+    values = scored["score"].to_numpy()
+    low, high = float(values.min()), float(values.max())
+    if not 0 <= low <= high <= 1:
         raise InputError(f"trials: wanted scores from 0 to 1, got {low} to {high}")
     means = scored.group_by("subject", "item").agg(pl.col("score").mean())
     known: dict[tuple[str, str], float] = {}
@@ -260,8 +261,11 @@ def _each(
         rows.append((name, int(use.sum()), float(a.mean()), float(b.mean()), found.difference,
                      found.narrow.low, found.narrow.high))  # fmt: skip
         p.append(found.p_value)
-    adjusted = adjust(p, "holm") if p else []
-    return tuple(SubjectTwins(*row, float(q)) for row, q in zip(rows, adjusted, strict=True))
+    if not rows:
+        return ()
+    return tuple(
+        SubjectTwins(*row, float(q)) for row, q in zip(rows, adjust(p, "holm"), strict=True)
+    )
 
 
 def _planned(
