@@ -86,7 +86,7 @@ def open_stream(name: str, args: Mapping[str, Any], seed: int, base: Path) -> St
     if name == FRESH:
         # Its items stand in a file, whose place is told from where the suite is.
         file = {"items": str(base / str(args["items"]))} if "items" in args else {}
-        return _data_set(name, args, _from_registry(name, {**args, **file}), seed)
+        return _data_set(name, args, load_task(name, {**args, **file}, base), seed)
     if name.startswith("calibrant/"):
         return _generator(name, args, seed)
     task = load_task(name, args, base)
