@@ -146,9 +146,8 @@ class Scanner:
         self._number_open(open_text)
         runs = self._more(hits)
         shown, begins = np.unique(runs.text, return_index=True)  # runs are sorted by text
-        for t, low, high in zip(
-            shown.tolist(), begins.tolist(), [*begins[1:].tolist(), len(runs.text)], strict=True
-        ):
+        ends = np.append(begins, len(runs.text))[1 : len(shown) + 1]
+        for t, low, high in zip(shown.tolist(), begins.tolist(), ends.tolist(), strict=True):
             if t == text:
                 break
             if t > open_text:
