@@ -13,6 +13,11 @@ _HOMES: dict[str, str] = {
     "read_items": "calibrant.contamination.items",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
+    "Rule": "calibrant.contamination.scan",
+    "Scan": "calibrant.contamination.scan",
+    "build_index": "calibrant.contamination.scan",
+    "scan_batches": "calibrant.contamination.scan",
+    "scan_of": "calibrant.contamination.scan",
 }
 
 __all__: list[str] = [*_HOMES]
