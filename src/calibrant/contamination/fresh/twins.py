@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records.identity import id_of
-from calibrant.stats.comparisons.multiplicity import adjust
+from calibrant.stats.comparisons.multiplicity import Comparison, adjust
 from calibrant.stats.comparisons.paired import compare_items
 from calibrant.stats.comparisons.planning import equivalence_power, units_for
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Says = Literal["equivalent", "not equivalent", "undetermined"]
+SKEWED = 100
+"""Pairs that differ, below which Student's t is not relied on alone."""
 LEAST = 10
 """Pairs below which nothing is said."""
 
@@ -155,8 +157,7 @@ def check_twins(
         notes.append(f"{int((~both[:, some]).sum())} subject-pairs lack a score on a side and are "
                      "left out")  # fmt: skip
     a, b = (_mean(np.where(both, x, np.nan)[:, some]) for x in (left, right))
-    found = compare_items(a, b, margin=margin, level=1 - alpha, score_range=1.0)
-    low, high = found.narrow.low, found.narrow.high
+    found, low, high, method = _interval(a, b, alpha)
     verdict: Says = "undetermined"
     if -margin < low and high < margin:
         verdict = "equivalent"
@@ -172,9 +173,25 @@ def check_twins(
     if sd == 0:
         notes.append("no pair differs from the others; needs are those of an exact bound")
     return TwinCheck(
-        verdict, found.difference, low, high, margin, alpha, n, int((~some).sum()), found.method,
+        verdict, found.difference, low, high, margin, alpha, n, int((~some).sum()), method,
         now, power, needed, more, rows, tuple(notes),
     )  # fmt: skip
+
+
+def _interval(a: Floats, b: Floats, alpha: float) -> tuple[Comparison, float, float, str]:
+    """A comparison, its interval of level 1 - 2 · alpha, and how that was found.
+
+    Student's t is too narrow where few pairs differ and their differences are skewed, as for rates
+    near 0 and 1: the wider of it and the exact one for effective counts is taken there.
+    """
+    found = compare_items(a, b, level=1 - alpha, score_range=1.0)
+    low, high = found.narrow.low, found.narrow.high
+    differ = int(np.count_nonzero(a != b))
+    if " t," not in found.method or differ >= SKEWED:
+        return found, low, high, found.method
+    exact = compare_items(a, b, level=1 - alpha, score_range=1.0, method="effective")
+    method = f"{found.method}, or {exact.method}: the wider"
+    return found, min(low, exact.narrow.low), max(high, exact.narrow.high), method
 
 
 def read_pairs(path: str | Path) -> tuple[tuple[str, str], ...]:
@@ -257,9 +274,9 @@ def _each(
         if use.sum() < 2:
             continue
         a, b = left[i, use], right[i, use]
-        found = compare_items(a, b, level=1 - alpha, score_range=1.0)
+        found, low, high, _ = _interval(a, b, alpha)
         rows.append((name, int(use.sum()), float(a.mean()), float(b.mean()), found.difference,
-                     found.narrow.low, found.narrow.high))  # fmt: skip
+                     low, high))  # fmt: skip
         p.append(found.p_value)
     if not rows:
         return ()
