@@ -49,7 +49,8 @@ GENERATE = ("generate", "t.yaml", "--secret-file", "s", "--count", "40")
 
 def test_items_and_twins_are_made_and_committed_to(place, run, monkeypatch):
     code, out, err = run(*GENERATE, "-o", "i.jsonl", "--twins", "w.jsonl", "--canary")
-    assert (code, "40 items of 1 templates, each with a secret twin (unchecked)" in out) == (0, True)
+    assert code == 0
+    assert "40 items of 1 templates, each with a secret twin (unchecked)" in out
     assert "canary: calibrant canary:" in out
     assert "secret twins written to w.jsonl" in err
     monkeypatch.setenv("SEED", KEY)
@@ -127,7 +128,7 @@ def test_twins_are_checked(place, run):
              "score": 1.0} for f in ("i.jsonl", "w.jsonl") for i in read_fresh(f)]  # fmt: skip
     write_parquet(trials_frame(rows), place / "a.parquet")
     check = ("generate", "--check-twins", "a.parquet", "--twins", "w.jsonl", "--margin")
-    code, out, err = run(*check, "0.1", "--figure", "f.svg")
+    code, out, _ = run(*check, "0.1", "--figure", "f.svg")
     assert (code, out.startswith("twins equivalent: ")) == (0, True)
     assert (place / "f.svg").read_text().startswith("<svg")
     code, out, _ = run(*check, "0.01", "--json")
@@ -135,8 +136,21 @@ def test_twins_are_checked(place, run):
     assert (found["verdict"], found["pairs_needed"]) == ("undetermined", 299)
 
 
+def test_items_are_made_again_to_check_them(place, run):
+    run(*GENERATE, "-o", "i.jsonl", "--twins", "w.jsonl", "--canary")
+    check = ("generate", "t.yaml", "--secret-file", "s", "--check")
+    for name in ("i.jsonl", "w.jsonl"):
+        assert run(*check, name)[:2] == (0, "40 items are those that the secret makes\n")
+    lines = (place / "i.jsonl").read_text().splitlines(keepends=True)
+    (place / "i.jsonl").write_text("".join(lines[:5] + lines[6:]))
+    assert run(*check, "i.jsonl")[:2] == (1, "1 of sum left out\n")
+    (place / "i.jsonl").write_text("".join(lines).replace('"answer": "1', '"answer": "2', 1))
+    code, out, _ = run(*check, "i.jsonl", "--json")
+    assert (code, json.loads(out)["same"], len(json.loads(out)["others"])) == (1, 39, 1)
+
+
 def test_spaces_are_counted(place, run):
-    code, out, _ = run("generate", "t.yaml", "--space", "--json")
+    _, out, _ = run("generate", "t.yaml", "--space", "--json")
     assert json.loads(out)["templates"][0]["distinct"] == 8100
     assert "8,100" in run("generate", "t.yaml", "--space")[1]
 
@@ -147,8 +161,8 @@ def test_spaces_are_counted(place, run):
         (("generate",), "at least one file of templates"),
         (("generate", "t.yaml"), "wanted -o"),
         (("generate", "t.yaml", "-o", "x"), "wanted a file, or the name"),
-        (("generate", "t.yaml", "-o", "x", "--secret-file", "none"), "none: the secret cannot"),
-        (("generate", "t.yaml", "-o", "x", "--secret-file", "t.yaml", "--secret-env", "A"), "secret"),
+        (("generate", "t.yaml", "-o", "x", "--secret-file", "none"), "none: the secret"),
+        (("generate", "t.yaml", "-o", "x", "--secret-file", "s", "--secret-env", "A"), "secret"),
         (("generate", "none.yaml", "-o", "x", "--secret-file", "s"), "none.yaml"),
         (("generate", "t.yaml", "-o", "x", "--twins", "x", "--secret-file", "s"), "one file"),
         (("generate", "t.yaml", "-o", "no/x", "--secret-file", "s"), "cannot be written"),
@@ -170,7 +184,7 @@ def test_spaces_are_counted(place, run):
 def test_bad_input_ends_in_one_line(place, run, args, said):
     run(*GENERATE, "-o", "i.jsonl")
     (place / "ids.txt").write_text("zz\n")
-    code, out, err = run(*args)
+    code, _, err = run(*args)
     assert code == 2
     assert said in err
     assert len(err.strip().splitlines()) == 1

@@ -104,7 +104,8 @@ def test_assess_takes_the_items_of_a_file_beside_the_suite(items, tmp_path):
     from calibrant import assess
 
     (tmp_path / "suite.yaml").write_text(
-        "subject: standard/rate-0.10\nseed: 3\nmodel_args: {positive: 'Answer: x', negative: 'no'}\n"
+        "subject: standard/rate-0.10\nseed: 3\n"
+        "model_args: {positive: 'Answer: x', negative: 'no'}\n"
         "claims:\n  - {name: a, instrument: calibrant/fresh, args: {items: items.jsonl}, "
         "rate: exact, below: 0.5, if_really: 0.1}\n"
     )
