@@ -42,6 +42,7 @@ SCIENCES = {
     "dif": "calibrant.quality.dif.certificates",
     "checks": "calibrant.quality.checks.certificates",
     "cuts": "calibrant.quality.cuts.certificates",
+    "fresh": "calibrant.contamination.fresh.certificates",
     "paraphrase": "calibrant.contamination.paraphrase.certificates",
     "exposure": "calibrant.contamination.exposure.certificates",
     "scan": "calibrant.contamination.scan.certificates",
