@@ -199,7 +199,8 @@ def _kept(folder: Path, variant: str, weights: str) -> Reading | None:
         if mark != {"weights": weights, "version": _VERSION}:
             return None
         scores = {f: read_scores(folder / f"reading-{variant}-{f}.parquet")[0] for f in FORMS}
-        with np.load(folder / f"reading-{variant}.npz", allow_pickle=False) as found:
+        more = folder / f"reading-{variant}.npz"
+        with more.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return Reading(scores, found["canaries"], found["orders"], found["right"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # it can be read again
