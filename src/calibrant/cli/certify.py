@@ -44,6 +44,7 @@ SCIENCES = {
     "cuts": "calibrant.quality.cuts.certificates",
     "paraphrase": "calibrant.contamination.paraphrase.certificates",
     "exposure": "calibrant.contamination.exposure.certificates",
+    "planted": "calibrant.subjects.planted.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
