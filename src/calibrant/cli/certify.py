@@ -46,6 +46,7 @@ SCIENCES = {
     "paraphrase": "calibrant.contamination.paraphrase.certificates",
     "exposure": "calibrant.contamination.exposure.certificates",
     "scan": "calibrant.contamination.scan.certificates",
+    "planted": "calibrant.subjects.planted.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
