@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr, ndtri, stdtrit
+from scipy.special import expit, ndtr, ndtri, stdtr, stdtrit
 
 from calibrant.contamination.inflation.benchmarks import Panel, predict
+from calibrant.contamination.inflation.curve import logits
 from calibrant.contamination.inflation.items import fit_items, placebos
 from calibrant.contamination.inflation.twins import estimate_twins, p_value
 from calibrant.errors import InputError
@@ -111,9 +112,9 @@ CURVES = {
 def benchmarks_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
     """False alarms and coverage without inflation; abilities out of range are drawn again."""
     sums = dict.fromkeys(
-        ("alarm", "alarm at 1 %", "covered", "width", "means alarm", "constat alarm", "line alarm"),
-        0.0,
-    )
+        ("alarm", "alarm at 1 %", "covered", "width", "finds +0.1", "finds +0.2", "means alarm",
+         "constat alarm", "line alarm"), 0.0,
+    )  # fmt: skip
     for k in range(draws):
         while True:
             data = panel(regime, rng)
@@ -128,6 +129,10 @@ def benchmarks_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Ma
         sums["alarm at 1 %"] += found.p <= 0.01
         sums["covered"] += low <= y[0] <= high
         sums["width"] += high - low
+        for plus in (0.1, 0.2):
+            planted = logits(np.minimum(y[:1] + plus, 1.0), found.items)
+            t = (found.expected - float(planted[0])) / found.error
+            sums[f"finds +{plus:g}"] += float(stdtr(found.curve.df, t)) <= 0.05
         sums["means alarm"] += _means(data) <= 0.05
         sums["line alarm"] += _line(data) <= 0.05
         if k % 5 == 0:  # the bootstrap takes its time
@@ -248,8 +253,8 @@ CERTIFICATES = (
         name="inflation-benchmarks",
         method="calibrant.contamination.benchmark_inflation",
         statement="A subject without inflation gets p ≤ .05 in at most 5 %, and a 95 % interval "
-        "for its score without exposure that covers, with few reference subjects, families, bent and "
-        "flattening curves, guessing, unequal variances, few items, and at the ends of the range.",
+        "for its score without exposure that covers: with few reference subjects, families, bent "
+        "and flattening curves, guessing, unequal variances, few items, and near the ends.",
         regimes=regimes(
             _PANEL,
             (8, 1, 200, 200, 0.25, "line", None), (12, 1, 200, 200, 0.25, "line", None),
