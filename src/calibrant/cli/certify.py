@@ -47,6 +47,7 @@ SCIENCES = {
     "exposure": "calibrant.contamination.exposure.certificates",
     "scan": "calibrant.contamination.scan.certificates",
     "planted": "calibrant.subjects.planted.certificates",
+    "inflation": "calibrant.contamination.inflation.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
