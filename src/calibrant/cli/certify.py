@@ -42,6 +42,7 @@ SCIENCES = {
     "dif": "calibrant.quality.dif.certificates",
     "checks": "calibrant.quality.checks.certificates",
     "cuts": "calibrant.quality.cuts.certificates",
+    "exposure-probes": "calibrant.bench.exposure.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
