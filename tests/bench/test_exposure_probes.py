@@ -5,7 +5,6 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +74,7 @@ def test_a_peak_is_the_share_of_near_answers():
 
 def question(i, n=4):
     choices = tuple(f"option {i} number {k} of {n}" for k in range(n))
-    return Item(f"q{i}", f"Which of these is it, number {i} of all that there are?", choices[i % n],
+    return Item(f"q{i}", f"Item number {i} of all that there are: which of these is it, if any?", choices[i % n],
                 choices)  # fmt: skip
 
 
@@ -274,25 +273,31 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(tmp_path):
         probe([Item("a", "short")], "parrot/p", out=tmp_path / "never")
 
 
-def test_the_command_prints_a_table_or_one_document(tmp_path, monkeypatch):
+def call(*args):
     from calibrant.cli import main
 
+    with pytest.raises(SystemExit) as caught:
+        main(list(map(str, args)))
+    return caught.value.code or 0
+
+
+def test_the_command_prints_a_table_or_one_document(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     rows = [{"id": f"q{i}", "question": question(i).question, "out": i < 4} for i in range(8)]
     pl.DataFrame(rows).write_csv("items.csv")
     PARROT["heart"] = Parrot([question(i) for i in range(4)])
     base = ["contamination", "probe", "items.csv", "-s", "parrot/p", "--split", "out", "-o", "r"]
-    found = CliRunner().invoke(main, [*base, "--reason", "random-split"])
-    assert found.exit_code == 0, found.output
-    assert "completion of 8 items" in found.stdout and "held out" in found.stdout
-    found = CliRunner().invoke(main, [*base, "--json"])
-    data = json.loads(found.stdout)
+    assert call(*base, "--reason", "random-split") == 0
+    shown = capsys.readouterr().out
+    assert "completion of 8 items" in shown and "held out" in shown
+    assert call(*base, "--json") == 0
+    data = json.loads(capsys.readouterr().out)
     assert data["test"]["verdict"] == "undetermined" and len(data["items"]) == 8
     assert data["groups"][0]["mean"]["value"] == 1
     for more, why in ((["--split", "no"], "no column 'no'"), (["-M", "x"], "wanted KEY=VALUE")):
-        found = CliRunner().invoke(main, [*base[:5], *more, "-o", "never"])
-        assert found.exit_code == 2 and why in found.output
+        assert call(*base[:5], *more, "-o", "never") == 2
+        assert why in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("certificate", CERTIFICATES, ids=lambda c: c.name)
