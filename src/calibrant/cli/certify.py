@@ -43,6 +43,8 @@ SCIENCES = {
     "checks": "calibrant.quality.checks.certificates",
     "cuts": "calibrant.quality.cuts.certificates",
     "exposure-probes": "calibrant.bench.exposure.certificates",
+    "paraphrase": "calibrant.contamination.paraphrase.certificates",
+    "exposure": "calibrant.contamination.exposure.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

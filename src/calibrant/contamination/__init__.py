@@ -11,14 +11,26 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "Item": "calibrant.contamination.items",
     "read_items": "calibrant.contamination.items",
+    "scan_corpus": "calibrant.contamination.corpora.run",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
+    "Paraphrases": "calibrant.contamination.paraphrase",
     "split_test": "calibrant.contamination.exposure",
     "twin_test": "calibrant.contamination.exposure",
     "order_test": "calibrant.contamination.exposure",
     "canary_test": "calibrant.contamination.exposure",
     "rank_test": "calibrant.contamination.exposure",
     "blind_baseline": "calibrant.contamination.exposure",
+    "Inflation": "calibrant.contamination.inflation.result",
+    "read_inflation": "calibrant.contamination.inflation.result",
+    "twin_inflation": "calibrant.contamination.inflation.twins",
+    "benchmark_inflation": "calibrant.contamination.inflation.benchmarks",
+    "item_inflation": "calibrant.contamination.inflation.items",
+    "inflation_bound": "calibrant.contamination.inflation.scans",
+    "generate": "calibrant.contamination.fresh.generate",
+    "read_secret": "calibrant.contamination.fresh.stream",
+    "read_templates": "calibrant.contamination.fresh.language.reading",
+    "commit": "calibrant.contamination.fresh.commitment",
 }
 
 __all__: list[str] = [*_HOMES]
