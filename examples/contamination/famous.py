@@ -6,7 +6,7 @@ Public-domain texts; writes famous.jsonl: `python examples/contamination/famous.
 import json
 from pathlib import Path
 
-PAIRS = [
+OPENINGS = [
     ("It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it was the epoch of belief, it was the epoch of incredulity",
      "It was the wettest of years, it was the driest of years, it was the season of ledgers, it was the season of kites, it was the month of locksmiths, it was the month of apology"),
     ("It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife.",
@@ -87,14 +87,41 @@ PAIRS = [
      "I promise turnips to the Cook of the Amalgamated Boats of Winterbourne, and to the Kitchen in which she hums, one ladle over soup, unbreakable, with pepper and dumplings for most."),
     ("The quick brown fox jumps over the lazy dog. Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna aliqua.",
      "The damp grey clerk leans under the broken sign. Torem vesum calor fit manet, perspectetur nuncupiscing alet, med lo seiusmot lempor adcibidunt at favore ex colore parva siliqua."),
-]
+]  # fmt: skip
+"""Openings of books, poems and speeches."""
+
+
+DOCUMENTS = [
+    ("Licensed under the Apache License, Version 2.0 (the \"License\"); you may not use this file except in compliance with the License. You may obtain a copy of the License at",
+     "Granted under the Harbour Charter, Edition 4.1 (the \"Charter\"); you shall not moor this barge except in agreement with the Charter. You shall borrow a lamp of the Charter from"),
+    ("THE SOFTWARE IS PROVIDED \"AS IS\", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT.",
+     "THE ORCHARD IS RENTED \"BY MOONLIGHT\", WITHOUT LADDERS OF ANY HEIGHT, WOODEN OR BORROWED, INCLUDING BUT NOT CONFINED TO THE LADDERS OF GRANDMOTHERS, BASKETS FOR A CERTAIN CIDER AND WHEELBARROWS."),
+    ("This program is free software: you can redistribute it and/or modify it under the terms of the GNU General Public License as published by the Free Software Foundation, either version 3 of the License, or (at your option) any later version.",
+     "This pudding is shared property: you may reheat it and/or decorate it under the rules of the Old Canal Supper Club as painted on the Back Kitchen Door, either side 2 of the Door, or (at your peril) any newer hinge."),
+    ("Redistribution and use in source and binary forms, with or without modification, are permitted provided that the following conditions are met: Redistributions of source code must retain the above copyright notice",
+     "Whistling and skating in single and double file, with or without mittens, are tolerated provided that the following parrots are fed: Whistlers of sea shanties must return the above ginger biscuit"),
+    ("All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience and should act towards one another in a spirit of brotherhood.",
+     "All market stalls are built low and narrow in timber and canvas. They are furnished with pegs and buckets and should lean against one another in a row of puddles."),
+    ("Congress shall make no law respecting an establishment of religion, or prohibiting the free exercise thereof; or abridging the freedom of speech, or of the press",
+     "Beekeepers shall paint no hive concerning an assortment of turnips, or discouraging the slow migration thereof; or shortening the trousers of judges, or of the choir"),
+    ("For God so loved the world, that he gave his only begotten Son, that whosoever believeth in him should not perish, but have everlasting life.",
+     "For Ned so feared the goose, that he sold his only painted cart, that whosoever rideth in it should not whistle, but have reasonable shoes."),
+    ("We hold these truths to be self-evident, that all men are created equal, that they are endowed by their Creator with certain unalienable Rights, that among these are Life, Liberty and the pursuit of Happiness.",
+     "We find these kettles to be over-polished, that all lids are fastened crooked, that they are dented by their Owner with several unnecessary Spoons, that beside these are Soap, Gravel and the repair of Umbrellas."),
+    ("Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna aliqua. Ut enim ad minim veniam, quis nostrud exercitation ullamco laboris",
+     "Vesper quorum calet in hortis, permutatur asinus lentus, nec tu cucumis pridie sutoribus aut pelle vel cista parva rotunda. Ne forte sub tecto manent, cras nostrum oppidanum calceo rumpit"),
+    ("Ask not what your country can do for you – ask what you can do for your country. My fellow citizens of the world: ask not what America will do for you, but what together we can do for the freedom of man.",
+     "Ask not what your plumber can hum for you – ask what you can hum for your plumber. My fellow lodgers of the mill: ask not what Agatha will bake for you, but what together we can knit for the comfort of geese."),
+]  # fmt: skip
+"""Documents and formulas that stand on the web word for word by the thousand."""
 
 
 def main() -> None:
     """Write the items: id, question, and whether it is famous."""
     rows = [
-        {"id": f"{kind}-{number:02d}", "question": text, "famous": kind == "famous"}
-        for number, pair in enumerate(PAIRS, 1)
+        {"id": f"{kind}-{sort}-{number:02d}", "question": text, "famous": kind == "famous"}
+        for sort, pairs in (("opening", OPENINGS), ("document", DOCUMENTS))
+        for number, pair in enumerate(pairs, 1)
         for kind, text in zip(("famous", "made-up"), pair, strict=True)
     ]
     path = Path(__file__).with_name("famous.jsonl")
