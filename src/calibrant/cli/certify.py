@@ -43,6 +43,7 @@ SCIENCES = {
     "checks": "calibrant.quality.checks.certificates",
     "cuts": "calibrant.quality.cuts.certificates",
     "fresh": "calibrant.contamination.fresh.certificates",
+    "exposure-probes": "calibrant.bench.exposure.certificates",
     "paraphrase": "calibrant.contamination.paraphrase.certificates",
     "exposure": "calibrant.contamination.exposure.certificates",
     "scan": "calibrant.contamination.scan.certificates",
