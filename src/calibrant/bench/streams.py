@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from inspect_ai.scorer import Scorer
 
 
+FRESH = "calibrant/fresh"
+"""The task over a file of made items: a data set, unlike the instruments that make their items."""
+
+
 @dataclass(frozen=True)
 class Stream:
     """An instrument ready to be administered item by item.
@@ -79,6 +83,10 @@ def open_stream(name: str, args: Mapping[str, Any], seed: int, base: Path) -> St
     Raises:
         InputError: if there is no such instrument, it cannot be built, or it has no items.
     """
+    if name == FRESH:
+        # Its items stand in a file, whose place is told from where the suite is.
+        file = {"items": str(base / str(args["items"]))} if "items" in args else {}
+        return _data_set(name, args, load_task(name, {**args, **file}, base), seed)
     if name.startswith("calibrant/"):
         return _generator(name, args, seed)
     task = load_task(name, args, base)

@@ -42,6 +42,8 @@ SCIENCES = {
     "dif": "calibrant.quality.dif.certificates",
     "checks": "calibrant.quality.checks.certificates",
     "cuts": "calibrant.quality.cuts.certificates",
+    "paraphrase": "calibrant.contamination.paraphrase.certificates",
+    "exposure": "calibrant.contamination.exposure.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from calibrant.contamination.corpora.batch import Batch, batch_of
+from calibrant.contamination.corpora.problems import Problems
+from calibrant.contamination.corpora.read import Reading, batches
+from calibrant.contamination.corpora.shards import find_corpus
 from calibrant.errors import InputError
-from calibrant.records.frames import read_table
-
-TEXTS = ("text", "content", "document", "question", "body")
-"""Columns that are taken for a document's text, in order of preference."""
 
 _CARRIED = 1
 """Windows' widths of a document's last piece that come again before its next one."""
@@ -36,10 +35,10 @@ class Document:
     goes_on: bool = False
 
 
-def documents(batches: Iterable[Batch], width: int) -> Iterator[Document]:
+def documents(given: Iterable[Batch], width: int) -> Iterator[Document]:
     """Documents of batches; a piece begins with the end of the one before, at least a window."""
     carry, before = "", 0
-    for batch in batches:
+    for batch in given:
         for place in range(len(batch)):
             text = batch.document(place).decode("utf-8", "replace")
             goes_on = place == 0 and batch.offset > 0
@@ -51,31 +50,42 @@ def documents(batches: Iterable[Batch], width: int) -> Iterator[Document]:
             carry, before = whole[-_CARRIED * width :], before + len(text)
 
 
-def batches_of(corpus: Any) -> Iterable[Batch]:
-    """Batches of what a user means by a corpus.
+class Files:
+    """The documents of files, folders, globs or URLs, read by one process, as often as asked.
 
-    Args:
-        corpus: batches, texts, or the path of a table with a column of `TEXTS`, or of a text file.
+    Attributes:
+        problems: what could not be read, once it was tried.
+    """
+
+    def __init__(
+        self, paths: str | Path | Sequence[str | Path], reading: Reading | None = None
+    ) -> None:
+        """Find the files.
+
+        Raises:
+            InputError: if there is none.
+        """
+        self._reading = reading or Reading()
+        # Whole files: several processes share the work by documents, not by bytes.
+        self._corpus = find_corpus(paths, self._reading, shard=1 << 62)
+        self.problems = Problems(self._corpus.problems)
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.problems = Problems(self._corpus.problems)
+        for shard in self._corpus.shards:
+            for piece in shard.pieces:
+                yield from batches(piece, self._reading, self.problems)
+
+
+def batches_of(corpus: Any) -> Iterable[Batch]:
+    """Batches of what a user means by a corpus: batches, texts, or a path.
 
     Raises:
-        InputError: if there is no such file or column.
+        InputError: if there is no such file.
     """
-    if not isinstance(corpus, str | Path):
-        return _batches(corpus)
-    path = Path(corpus)
-    if path.suffix.lower() == ".txt":
-        try:
-            return [batch_of([path.read_text("utf-8", "replace")], str(path))]
-        except OSError as e:
-            raise InputError(f"{path}: cannot be read: {e.strerror or e}") from e
-    frame = read_table(path)
-    name = next((n for n in TEXTS if n in frame.columns), None)
-    if name is None:
-        raise InputError(
-            f"{path}: no column of texts; wanted one of {', '.join(TEXTS)}, there are "
-            f"{', '.join(frame.columns)}"
-        )
-    return [batch_of(["" if t is None else str(t) for t in frame[name]], str(path))]
+    if isinstance(corpus, str | Path):
+        return Files(corpus)
+    return corpus if isinstance(corpus, Files) else _batches(corpus)
 
 
 def _batches(corpus: Iterable[str | Batch]) -> Iterator[Batch]:

@@ -5,23 +5,26 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.contamination.corpora.batch import Batch
+from calibrant.contamination.corpora.problems import Problem
 from calibrant.contamination.items import Item, read_items
 from calibrant.contamination.paraphrase.calibrate import Calibration, calibrate, documents_needed
 from calibrant.contamination.paraphrase.crew import scanned
-from calibrant.contamination.paraphrase.documents import batches_of, documents
+from calibrant.contamination.paraphrase.documents import Files, batches_of, documents
 from calibrant.contamination.paraphrase.embed import open_embedder
 from calibrant.contamination.paraphrase.result import BINS, KINDS, Check, ItemFound, Paraphrases
 from calibrant.contamination.paraphrase.scan import Candidate, Scanned, Scanner
 from calibrant.errors import InputError
 from calibrant.stats.estimates.intervals import clopper_pearson
 
-Corpus = str | Sequence[str] | Iterable[Batch]
+Corpus = str | Path | Files | Sequence[str] | Iterable[Batch]
+"""A path, files (see `Files`), texts, or batches of documents."""
 Watch = Callable[[str, int], None]
 
 
@@ -35,7 +38,7 @@ def paraphrase(
 
     Args:
         items: as `read_items` takes them.
-        corpus: texts, batches of documents, or a path.
+        corpus: texts, batches of documents, a path, or `Files` of several.
         clean: documents of the same kind as those of the corpus that hold no item for sure, such as
             of a time before the test was written; the threshold and its rate come from them.
         check: other clean documents, by which the rate is measured once more.
@@ -76,18 +79,15 @@ def paraphrase(
     checked = None
     if check is not None and calibration is not None:
         other = _Tally(scanner, 0).take(check, crew, watch, "check").all_scores()
-        if not other.size:
-            raise InputError("check: no documents")
         above = int(np.count_nonzero(other > calibration.threshold))
         ends = clopper_pearson(above, other.size, level=level)
         checked = Check(other.size, above, ends.low, ends.high)
     found = _Tally(scanner, keep).take(corpus, crew, watch, "corpus")
-    if not found.documents:
-        raise InputError("corpus: no documents")
     notes += _corpus_notes(found, calibration)
     return Paraphrases(
         items=found.items(), documents=found.documents, windows=found.windows,
-        counts={k: found.counts[k] for k in (*KINDS, "none")}, calibration=calibration, check=checked,
+        counts={k: found.counts[k] for k in (*KINDS, "none")},
+        calibration=calibration, check=checked,
         embedder=None if model is None else _name(embedder), notes=tuple(notes),
         scores=found.histogram,
     )  # fmt: skip
@@ -98,7 +98,7 @@ def _name(embedder: Any) -> str:
 
 
 def _clean_notes(null: _Tally, c: Calibration) -> list[str]:
-    out = []
+    out = list(null.problems)
     if spoilt := null.counts["verbatim"]:
         out.append(
             f"{spoilt} clean documents hold an item word for word: they are not clean, and raise "
@@ -119,7 +119,7 @@ def _clean_notes(null: _Tally, c: Calibration) -> list[str]:
 
 
 def _corpus_notes(found: _Tally, c: Calibration | None) -> list[str]:
-    out = []
+    out = list(found.problems)
     if c is not None:
         called = found.counts["paraphrase"]
         out.append(
@@ -130,6 +130,12 @@ def _corpus_notes(found: _Tally, c: Calibration | None) -> list[str]:
     if silent := sum(not w.tokens for w in found.scanner.index.words):
         out.append(f"{silent} items have no words to look for: not scannable")
     return out
+
+
+def _told(p: Problem) -> str:
+    where = f" {p.where}" if p.where else ""
+    more = f" (and {p.times - 1:,} more)" if p.times > 1 else ""
+    return f"{p.file}{where}: {p.what}{more}"
 
 
 class _Tally:
@@ -144,19 +150,25 @@ class _Tally:
         self.best: dict[int, list[Candidate]] = {}
         self.times: Counter[int] = Counter()
         self.scores: list[NDArray[np.float64]] = []
+        self.problems: list[str] = []
         self._some: list[float] = []
         self._last: list[Scanned] = []
 
     def take(self, corpus: Corpus, workers: int, watch: Watch | None, what: str) -> _Tally:
         """Counts all documents of a corpus."""
-        given = documents(batches_of(corpus), self.scanner.index.width)
-        for one in scanned(self.scanner, given, workers):
+        given = batches_of(corpus)
+        texts = documents(given, self.scanner.index.width)
+        for one in scanned(self.scanner, texts, workers):
             if not one.goes_on:
                 self._end()
                 if watch is not None:
                     watch(what, self.documents)
             self._last.append(one)
         self._end()
+        if isinstance(given, Files):
+            self.problems = [f"{what}: {_told(p)}" for p in given.problems]
+        if not self.documents:
+            raise InputError(f"{what}: no documents{''.join(f'; {p}' for p in self.problems[:1])}")
         return self
 
     def all_scores(self) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from calibrant.contamination.paraphrase.words import words
 
 LEAST = 0.1
 """Least share of information of a candidate."""
-EXCERPT = 600
+EXCERPT = 2000
 """Characters of a passage that are kept."""
 ANSWER = 80
 """Characters of the longest answer that is looked for."""

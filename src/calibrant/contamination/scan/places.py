@@ -69,11 +69,15 @@ def stretches(
         at, words, word, byte, last = run
         if now is not None and word + words <= stop:
             continue  # the same words of the document again, as an item may repeat itself
+        # What is left of it after the words that the place has already; it has to lead further
+        # in the item, give or take words that chance makes agree with both sides of a change.
         ahead = at + max(stop - word, 0)
         goes_on = (
-            now is not None and ahead >= own - width and byte - end <= far
-            and last - now.byte <= 4 * far
+            now is not None and ahead >= own - width and at + words > own
+            and byte - end <= far and last - now.byte <= 4 * far
         )  # fmt: skip
+        if not goes_on and word < stop:
+            continue  # it overlaps with the place before, as an item may resemble itself
         if now is None or not goes_on:
             if now is not None:
                 yield now
