@@ -109,21 +109,25 @@ def judged(index: Index, stretch: Stretch, file: str, document: int, read: Reade
     item, rule = stretch.item, index.rule
     n, parts = int(index.least[item]), parts_of(index, item)
     long = [r for r in stretch.runs if r[1] >= n]
-    covered = _covered(index, item, long)
     best: tuple[Kind, str, float] | None = None
+    changes = (0, 0, 0, 0)
     for name, low, high in parts:
-        if any(r[0] <= low and r[0] + r[1] >= high for r in long) and covered[low:high].any():
+        whole = any(r[0] <= low and r[0] + r[1] >= high for r in long)
+        if whole and _telling(index, item, low, high):
             best = ("verbatim", name, 1.0)
             break
-    changes = (0, 0, 0, 0)
-    words = int(_covered(index, item, stretch.runs, telling=False).sum())
-    if best is None and rule.anchor is not None:
-        anchored = _covered(index, item, stretch.runs, telling=False)
-        if any(anchored[a:b].sum() >= ANCHORED * (b - a) for _, a, b in parts):
+    if best is not None and best[1] == "item":
+        words = int(index.lengths[item])
+    else:
+        standing = _covered(index, item, stretch.runs, telling=False)
+        words = int(standing.sum())
+        anchored = any(standing[a:b].sum() >= ANCHORED * (b - a) for _, a, b in parts)
+        if best is None and rule.anchor is not None and anchored:
             near = _near(index, stretch, parts, read, run)
             if near is not None:
                 best, changes, words = near
     if best is None and long:
+        covered = _covered(index, item, long)
         shares = [(float(covered[a:b].mean()), name) for name, a, b in parts]
         share, name = max(shares, key=lambda pair: pair[0])
         best = ("part" if share >= rule.share and covered.any() else "fragment", name, share)
@@ -134,6 +138,13 @@ def judged(index: Index, stretch: Stretch, file: str, document: int, read: Reade
         kind == "fragment", file, document, stretch.byte, stretch.end, kind, name, share, words,
         *changes, excerpt=_excerpt(read, stretch),
     )  # fmt: skip
+
+
+def _telling(index: Index, item: int, low: int, high: int) -> bool:
+    """Whether some n-gram between two words of an item is no boilerplate."""
+    start = int(index.starts[item])
+    grams = index.gram[start + low : start + high - index.rule.width + 1]
+    return not bool(index.boilerplate[grams].all())
 
 
 def _covered(index: Index, item: int, runs: list[tuple[int, int, int, int, int]],
