@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--type-b", "declared", multiple=True, metavar="SOURCE=U",
               callback=pairs(amount, "SOURCE=U with U 0 or more"),
               help="A declared Type B standard uncertainty.")  # fmt: skip
+@click.option("--exposure", "exposures", multiple=True, metavar="FILE",
+              help="Correct for exposure, by the JSON of `contamination inflation`.")  # fmt: skip
 @decisions
 @figure_option
 @click.option("--hierarchical", is_flag=True,
@@ -45,6 +47,7 @@ def cli(
     hierarchical: bool,
     pool_graders: bool,
     seed: int,
+    exposures: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Estimate every score of every subject on every instrument, with an uncertainty budget.
@@ -55,6 +58,12 @@ def cli(
     from calibrant.measurement import measure
 
     options = taken(options)
+    if exposures:
+        from calibrant.contamination.inflation.result import read_inflation
+
+        if hierarchical:
+            raise click.UsageError("--exposure does not go with --hierarchical")
+        options["exposure"] = [read_inflation(path) for path in exposures]
     if hierarchical:
         from calibrant.cli.hierarchical_table import show
 
@@ -86,6 +95,12 @@ def _print(m: Measurement, console: Console) -> None:
     console.print(Text(one_line(repr(m), 400)))
     if m.raw_value is not None:
         console.print(Text(f"  {m.raw_value:.4g} before the correction for the grader's errors"))
+    if m.exposure is not None:
+        low, high = m.exposure["low"], m.exposure["high"]
+        console.print(Text(
+            f"  {m.exposure['observed']:.4g} as observed; inflation by exposure "
+            f"{m.exposure['inflation']:+.4g} in {_ends((low, high))}"
+        ))  # fmt: skip
     if m.conformity is not None:
         console.print(Text(f"  {one_line(decision_line(m.conformity), 400)}"), soft_wrap=True)
     if m.missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,13 @@ import polars as pl
 
 from calibrant.errors import InputError
 from calibrant.measurement.conformity import ConformityRule, conformity, requirement
+from calibrant.measurement.exposure import (
+    Exposure,
+    check_used,
+    exposure_for,
+    said,
+    without_exposure,
+)
 from calibrant.measurement.grader import Gold, check_gold, correct, effective_trials
 from calibrant.measurement.tables import Group, as_trials, cluster_label, groups, of_score
 from calibrant.stats.budgets.budget import Budget, Component, combine
@@ -44,6 +51,8 @@ class Measurement:
         effective: for a rate, the independent trials that its trials are worth; else None.
         raw_value: the rate of positive grades, where `value` is corrected for the grader's errors.
         conformity: the decision about the limits, where there are any; see `conformity`.
+        exposure: where `value` is corrected for exposure: the score as `observed`, and the
+            `inflation` with its limits `low` and `high` and its `design`.
     """
 
     subject: str
@@ -64,12 +73,15 @@ class Measurement:
     effective: float | None = None
     raw_value: float | None = None
     conformity: dict[str, Any] | None = None
+    exposure: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         what = f"{self.score} of {self.subject} on {self.instrument}"
         if self.value is None:
             return f"{what}: no trial has a score ({self.missing} missing)"
         within = "" if self.interval is None else " in [{:.4g}, {:.4g}]".format(*self.interval)
+        if self.exposure is not None:
+            what += ", without exposure"
         return f"{what}: {self.value:.4g}{within} ({self.level:.0%}, {self.method}; n = {self.n})"
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +118,7 @@ def measure(
     risk: float = 0.05,
     prior: tuple[float, float] | None = None,
     grader: Gold | None = None,
+    exposure: Sequence[Exposure] = (),
 ) -> list[Measurement]:
     """Measure every score of every subject on every instrument.
 
@@ -131,9 +144,13 @@ def measure(
         prior: parameters of the beta prior of rates, by default Jeffreys' (½, ½).
         grader: ((right, gold positives), (right, gold negatives)) of the grader, to correct rates
             for its errors.
+        exposure: inflations of scores by exposure (`calibrant.contamination.read_inflation`), by
+            which they are corrected. An inflation from the very trials that are measured makes
+            the interval wider than need be, as both are taken as independent.
 
     Raises:
-        InputError: for no trials, an unknown score or column, or a level outside 0–1.
+        InputError: for no trials, an unknown score or column, a level outside 0–1, or an
+            inflation of what is not measured.
     """
     if not 0 < level < 1:
         raise InputError(f"level: wanted strictly between 0 and 1, got {level!r}")
@@ -145,14 +162,20 @@ def measure(
     extra = _declared(declared or {})
     wanted = requirement(limit_lower, limit_upper, rule, risk, prior)
     gold = None if grader is None else check_gold(grader)
+    if gold is not None and exposure:
+        raise InputError(
+            "exposure: wanted no grader beside it, as inflation is of the graded score"
+        )
     by = pl.col("item") if population == "items" else cluster_label(trials, cluster)
     found = []
     for group in groups(trials, by):
-        one = _one(group, level, side, population, extra, gold)
+        seen = exposure_for(exposure, group.subject, group.instrument, group.score)
+        one = _one(group, level, side, population, extra, gold, seen)
         if wanted is not None:
-            below, above = (_one(group, 1 - risk, s, population, extra, gold) for s in _SIDES)
+            below, above = (_one(group, 1 - risk, s, population, extra, gold, seen) for s in _SIDES)
             one = replace(one, conformity=conformity(one, below, above, wanted, gold))
         found.append(one)
+    check_used(exposure, {(m.subject, m.instrument, m.score) for m in found})
     return found
 
 
@@ -178,6 +201,7 @@ def _one(
     population: Population,
     declared: list[Component],
     gold: Gold | None,
+    seen: Exposure | None = None,
 ) -> Measurement:
     base: dict[str, Any] = {
         "subject": group.subject, "instrument": group.instrument, "score": group.score,
@@ -203,6 +227,11 @@ def _one(
             found = _Found(
                 *correct(found.value, base["effective"], found.components, gold, level, side)
             )
+        if seen is not None:
+            base["exposure"] = said(seen, found.value, level, side)
+            # What the trials are worth says nothing of the corrected rate.
+            base["effective"] = None
+            found = _unexposed(found, seen, level, side, group.rate)
     except InputError as e:
         # What cannot be estimated is said, and the other groups are still measured.
         base["raw_value"] = None
@@ -221,6 +250,15 @@ def _one(
         budget=_rows(budget),
         **base,
     )
+
+
+def _unexposed(found: _Found, seen: Exposure, level: float, side: Side, rate: bool) -> _Found:
+    """What the sampled scores say of the score without exposure."""
+    value, low, high, more = without_exposure(found.value, found.low, found.high, seen, level, side)
+    if rate:
+        value, low, high = (min(max(x, 0.0), 1.0) for x in (value, low, high))
+    method = f"{found.method}, corrected for exposure ({seen.design})"
+    return _Found(value, low, high, method, [*found.components, *more])
 
 
 def _on_tasks(group: Group, level: float, side: Side) -> _Found:
