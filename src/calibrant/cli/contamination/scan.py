@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from calibrant.contamination.scan import ItemFound
     from calibrant.contamination.scan.result import Grams
 
+_SHORT = 20.0
+"""Seconds of computing below which a sample says little of the speed."""
 SHOWN = 15
 """Rows a table shows; --json and --out have all."""
 
@@ -27,8 +29,8 @@ def _widths(_: click.Context, __: click.Parameter, given: str) -> tuple[int, ...
 
 
 @click.command("scan")
-@click.argument("items")
-@click.argument("corpus", nargs=-1, required=True)
+@click.argument("items", required=False)
+@click.argument("corpus", nargs=-1)
 @items_options
 @click.option("--n", "n", default="13", show_default=True, callback=_widths, metavar="WORDS",
               help="Words of an n-gram; several with commas.")  # fmt: skip
@@ -47,12 +49,25 @@ def _widths(_: click.Context, __: click.Parameter, given: str) -> tuple[int, ...
               help="Keep finished shards there; the same command goes on from them.")  # fmt: skip
 @click.option("--out", "--csv", type=click.Path(path_type=Path), metavar="PATH",
               help="Also write a row an item: .csv, .jsonl or .parquet.")  # fmt: skip
+@click.option("--plan", metavar="SIZE",
+              help="Say what a corpus of this size takes, as 10TB: by the speed on CORPUS, a "
+              "sample of it, or without one by --format.")  # fmt: skip
+@click.option("--format", "form", default="jsonl.gz", show_default=True,
+              help="Of the corpus to plan for.")  # fmt: skip
+@click.option("--price-per-core-hour", "price", type=float, help="For --plan.")
+@click.option("--deadline", metavar="TIME", help="For --plan, as 6h.")
+@click.option("--cores", type=click.IntRange(1), help="For --plan.")
 @figure_option
 @json_option
 def cli(
-    items: str,
+    items: str | None,
     corpus: tuple[str, ...],
     *,
+    plan: str | None,
+    form: str,
+    price: float | None,
+    deadline: str | None,
+    cores: int | None,
     out: Path | None,
     figure: Path | None,
     as_json: bool,
@@ -69,6 +84,12 @@ def cli(
     from calibrant.cli.contamination.progress import scanning
     from calibrant.contamination.corpora.run import scan_corpus
 
+    asked = {"form": form, "price": price, "deadline": deadline, "cores": cores}
+    if plan is not None and items is None:
+        _print_plan(plan, None, asked, as_json=as_json)
+        return
+    if items is None or not corpus:
+        raise click.UsageError("wanted ITEMS and CORPUS, or --plan SIZE")
     if out is not None:
         _writable(out)
     if ray_address is not None:
@@ -82,10 +103,37 @@ def cli(
         _write(found, out)
     if figure is not None:
         save_figure(found.plot(), figure)
+    if plan is not None:
+        _print_plan(plan, found, asked, as_json=as_json)
+    elif as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+    else:
+        _print(found)
+
+
+def _print_plan(
+    size: str, sample: CorpusScan | None, asked: dict[str, Any], *, as_json: bool
+) -> None:
+    """What a corpus takes, by the speed on a sample if there is one."""
+    from calibrant._text import dumps
+    from calibrant.contamination.corpora.plan import plan_scan
+
+    if sample is not None and sample.found.seconds > 0 and sample.stored:
+        rate = sample.stored / sample.found.seconds
+        asked |= {"rate": rate, "source": f"a sample of {sample.stored / 1e6:,.0f} MB"}
+        if sample.found.seconds < _SHORT:
+            click.echo(
+                f"the sample took {sample.found.seconds:.1f} s of computing, starting included: "
+                "the plan is dear; take a larger one",
+                err=True,
+            )
+    found = plan_scan(size, **asked)
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return
-    _print(found)
+    click.echo(repr(found))
+    for note in found.notes:
+        click.echo(f"  note: {note}")
 
 
 def _writable(out: Path) -> None:
