@@ -98,7 +98,7 @@ def test_a_state_folder_is_gone_on_with(place: Path, capsys: pytest.CaptureFixtu
     assert run("test.csv", "corpus.jsonl", "--state", "state") == 0
     capsys.readouterr()
     assert run("test.csv", "corpus.jsonl", "--state", "state") == 0
-    assert "1 files in 1 shards, 1 kept from before" in capsys.readouterr().out
+    assert "files: 1; shards: 1, 1 kept from before" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

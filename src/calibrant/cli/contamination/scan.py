@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _SHORT = 20.0
 """Seconds of computing below which a sample says little of the speed."""
-SHOWN = 15
+EXCERPT = 90
+"""Characters of an excerpt in a table."""
+SHOWN = 12
 """Rows a table shows; --json and --out have all."""
 
 
@@ -220,14 +222,20 @@ def _print(found: CorpusScan) -> None:
 
 
 def _row(i: ItemFound) -> tuple[str, ...]:
+    from calibrant._text import one_line
+
     def share(grams: Grams) -> str:
         return "–" if grams.containment is None else f"{grams.containment:.0%}"
 
     how = ", ".join(f"{count} {kind}" for kind, count in i.kinds.items() if count)
     place = i.where[0] if i.where else None
-    first = f"{place.file} document {place.document + 1:,}: {place.excerpt}" if place else ""
+    first = ""
+    if place is not None:
+        words = one_line(place.excerpt, EXCERPT + 1)[: EXCERPT + 1]
+        cut = f"{words[:EXCERPT]}…" if len(words) > EXCERPT else words
+        first = f"{place.file} document {place.document + 1:,}: {cut}"
     return (f"  {i.item}", f"{i.shown.ngrams:,}", share(i.shown), share(i.question),
-            share(i.answer), f"{i.exposures:,}", how, first[:300])  # fmt: skip
+            share(i.answer), f"{i.exposures:,}", how, first)  # fmt: skip
 
 
 def _speed(found: CorpusScan) -> str:
@@ -239,6 +247,6 @@ def _speed(found: CorpusScan) -> str:
     who = {"none": "this process", "process": "processes", "ray": "Ray workers"}[found.engine]
     count = "" if found.engine == "none" else f"{found.workers:,} "
     return (
-        f"{found.files:,} files in {found.shards:,} shards{kept}; {found.elapsed:,.1f} s by "
+        f"files: {found.files:,}; shards: {found.shards:,}{kept}; {found.elapsed:,.1f} s by "
         f"{count}{who}{rate}"
     )
