@@ -59,6 +59,8 @@ def test_json_is_one_document_with_what_was_asked(
     assert first["where"][0]["document"] == 1
     assert found["items"][1]["exposures"] == 0
     assert set(found["not_scannable"]) == {"c"}
+    assert found["items"][2]["item"] == "c"
+    assert found["items"][2]["containment"] is None
     assert found["problems"] == [
         {"file": "image.png", "where": "",
          "what": "a PNG image, not text: not scanned (--force-binary scans it)"}
