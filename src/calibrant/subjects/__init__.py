@@ -1,7 +1,7 @@
 """Who is tested: the embedded local model, and reference standards whose behaviour is known.
 
-Importing this package imports neither Inspect nor llama.cpp. The two model providers live in
-`calibrant.subjects.local` and `calibrant.subjects.standards`, which do import Inspect.
+Importing this package imports neither Inspect nor llama.cpp. The model providers live in
+`calibrant.subjects.local`, `standards` and `planted.provider`, which do import Inspect.
 """
 
 from __future__ import annotations

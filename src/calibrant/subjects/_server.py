@@ -128,7 +128,7 @@ class Server:
                 return self._idle.get_nowait()
             except queue.Empty:
                 if self._loaded < self.settings.parallel:
-                    llama = _load(self.settings)
+                    llama = load(self.settings)
                     self._loaded += 1
                     return llama
         # Only after a cancelled request, whose copy is free again at its next token.
@@ -167,7 +167,13 @@ def has_template(path: Path) -> bool:
     return bool(_gguf.metadata(path).get("tokenizer.chat_template"))
 
 
-def _load(settings: Settings) -> Any:
+def load(settings: Settings, *, key: str | None = None, states: bool = False) -> Any:
+    """Load one copy of a model.
+
+    Args:
+        key: what requests to its HTTP port must show; by default nobody knows it.
+        states: the copy tells the last hidden state of each token, and generates nothing.
+    """
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -186,7 +192,13 @@ def _load(settings: Settings) -> Any:
     # What the model said, to the letter: no reading of tool calls or thoughts into it.
     params.force_pure_content_parser = True
     # The library also opens an HTTP port on the loopback address; nobody else may use it.
-    params.api_keys = [secrets.token_hex(16)]
+    params.api_keys = [key or secrets.token_hex(16)]
+    if states:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_NONE
+        params.embd_normalize = -1
+        # A text whose states are wanted must fit into one batch.
+        params.n_batch = params.n_ubatch = settings.n_ctx
     params.verbosity = 3 if os.environ.get("CALIBRANT_DEBUG") else -1
     if not has_template(settings.path):
         params.chat_template = PLAIN_TEMPLATE

@@ -57,6 +57,7 @@ def check(subject: str, model_args: dict[str, Any] | None = None) -> None:
     from inspect_ai.model import get_model
 
     import calibrant.subjects.local
+    import calibrant.subjects.planted.provider
     import calibrant.subjects.standards  # noqa: F401
 
     try:

@@ -46,3 +46,25 @@ def items_of(source: str, options: dict[str, Any]) -> Any:
     from calibrant.contamination.items import NAMES, read_items
 
     return read_items(source, **{part: options.pop(f"{part}_column", None) for part in NAMES})
+
+
+def model_args(given: tuple[str, ...]) -> dict[str, Any]:
+    """Arguments of a model, from KEY=VALUE; values are read as YAML, as Inspect does.
+
+    Raises:
+        InputError: if one has no KEY, or its value is broken.
+    """
+    import yaml
+
+    from calibrant.errors import InputError
+
+    found: dict[str, Any] = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InputError(f"-M: wanted KEY=VALUE, got {pair!r}")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as e:
+            raise InputError(f"-M {key}: not a value: {value!r}") from e
+    return found

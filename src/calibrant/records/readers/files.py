@@ -52,7 +52,9 @@ class File:
             if self.remote:
                 return cast(BinaryIO, _filesystem(self.path)[0].open(self.path, "rb"))
             return Path(self.path).open("rb")
-        except (OSError, ValueError, ImportError) as e:
+        except Exception as e:
+            if not (self.remote or isinstance(e, OSError | ValueError)):
+                raise
             raise InputError(f"{self.path}: cannot be read ({_reason(e)})") from e
 
     def read(self, limit: int) -> bytes:
@@ -100,17 +102,23 @@ def _filesystem(url: str) -> tuple[Any, str]:
     return filesystem, path
 
 
-def find(path: str, exclude: Collection[str] = ()) -> Iterator[File | InputError]:
+def find(
+    path: str, exclude: Collection[str] = (), *, plain: bool = False
+) -> Iterator[File | InputError]:
     """The files that a path, glob or URL stands for, in order of name; faults in their place.
 
     Symbolic links to folders are followed once each: a loop ends.
 
     Args:
         exclude: resolved paths that do not count as the table of a run folder.
+        plain: whether a run folder is a folder like any other, and hidden files are a fault.
     """
     try:
-        yield from _remote(path) if _URL.match(path) else _local(path, exclude)
-    except (OSError, ValueError, ImportError) as e:
+        yield from _remote(path) if _URL.match(path) else _local(path, exclude, plain)
+    except Exception as e:
+        # The libraries of the clouds raise errors of their own: no credentials, no such bucket.
+        if not (_URL.match(path) or isinstance(e, OSError | ValueError | ImportError)):
+            raise
         yield InputError(f"{path}: cannot be read ({_reason(e)})")
 
 
@@ -131,10 +139,10 @@ def _remote(url: str) -> Iterator[File | InputError]:
         yield File(filesystem.unstrip_protocol(one))
 
 
-def _local(text: str, exclude: Collection[str]) -> Iterator[File | InputError]:
+def _local(text: str, exclude: Collection[str], plain: bool) -> Iterator[File | InputError]:
     path = Path(text)
     if path.is_dir():
-        yield from _walk(path, exclude)
+        yield from _walk(path, exclude, plain)
     elif path.is_file():
         yield File(str(path))
     elif path.exists():
@@ -151,14 +159,14 @@ def _local(text: str, exclude: Collection[str]) -> Iterator[File | InputError]:
             if Path(one).is_file():
                 yield File(one)
             elif not any(str(p) in seen for p in Path(one).parents) and "**" not in text:
-                yield from _walk(Path(one), exclude)
+                yield from _walk(Path(one), exclude, plain)
     elif path.is_symlink():
         yield InputError(f"{text}: a link that leads nowhere")
     else:
         yield InputError(f"{text}: no such file or folder")
 
 
-def _walk(folder: Path, exclude: Collection[str]) -> Iterator[File | InputError]:
+def _walk(folder: Path, exclude: Collection[str], plain: bool) -> Iterator[File | InputError]:
     seen: set[tuple[int, int]] = set()
     faults: list[OSError] = []
     for root, folders, names in os.walk(folder, followlinks=True, onerror=faults.append):
@@ -172,11 +180,15 @@ def _walk(folder: Path, exclude: Collection[str]) -> Iterator[File | InputError]
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        if "trials.parquet" in names and os.path.realpath(root + "/trials.parquet") not in exclude:
+        table = "trials.parquet" in names and not plain
+        if table and os.path.realpath(root + "/trials.parquet") not in exclude:
             # A run folder of calibrant: its logs lie there too, and are the same trials.
             yield File(str(Path(root) / "trials.parquet"))
             folders.clear()
             continue
+        hidden = sum(n.startswith(".") for n in (*folders, *names))
+        if plain and hidden:
+            yield InputError(f"{root}: {hidden} hidden files or folders (names with a leading dot)")
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(names):
             file = Path(root) / name

@@ -1,0 +1,1 @@
+"""Tests that cannot be memorised: public templates, a secret seed, twins, canaries, commitments."""

@@ -1,0 +1,1 @@
+"""The language of templates: slots, what fills them, rules, exact answers."""

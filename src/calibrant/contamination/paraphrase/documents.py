@@ -1,0 +1,101 @@
+"""Which texts does the scan for paraphrases see? Documents of batches, long ones in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calibrant.contamination.corpora.batch import Batch, batch_of
+from calibrant.contamination.corpora.problems import Problems
+from calibrant.contamination.corpora.read import Reading, batches
+from calibrant.contamination.corpora.shards import find_corpus
+from calibrant.errors import InputError
+
+_CARRIED = 1
+"""Windows' widths of a document's last piece that come again before its next one."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document, or a piece of a long one.
+
+    Attributes:
+        file, number: where it stands: a path or URL, and its row or record from 0.
+        text: of it, or of this piece.
+        start: characters of the document before this piece.
+        goes_on: whether this is a later piece of the document before.
+    """
+
+    file: str
+    number: int
+    text: str
+    start: int = 0
+    goes_on: bool = False
+
+
+def documents(given: Iterable[Batch], width: int) -> Iterator[Document]:
+    """Documents of batches; a piece begins with the end of the one before, at least a window."""
+    carry, before = "", 0
+    for batch in given:
+        for place in range(len(batch)):
+            text = batch.document(place).decode("utf-8", "replace")
+            goes_on = place == 0 and batch.offset > 0
+            if not goes_on:
+                carry, before = "", 0
+            whole = carry + text
+            number = int(batch.numbers[place])
+            yield Document(batch.file, number, whole, before - len(carry), goes_on)
+            carry, before = whole[-_CARRIED * width :], before + len(text)
+
+
+class Files:
+    """The documents of files, folders, globs or URLs, read by one process, as often as asked.
+
+    Attributes:
+        problems: what could not be read, once it was tried.
+    """
+
+    def __init__(
+        self, paths: str | Path | Sequence[str | Path], reading: Reading | None = None
+    ) -> None:
+        """Find the files.
+
+        Raises:
+            InputError: if there is none.
+        """
+        self._reading = reading or Reading()
+        # Whole files: several processes share the work by documents, not by bytes.
+        self._corpus = find_corpus(paths, self._reading, shard=1 << 62)
+        self.problems = Problems(self._corpus.problems)
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.problems = Problems(self._corpus.problems)
+        for shard in self._corpus.shards:
+            for piece in shard.pieces:
+                yield from batches(piece, self._reading, self.problems)
+
+
+def batches_of(corpus: Any) -> Iterable[Batch]:
+    """Batches of what a user means by a corpus: batches, texts, or a path.
+
+    Raises:
+        InputError: if there is no such file.
+    """
+    if isinstance(corpus, str | Path):
+        return Files(corpus)
+    return corpus if isinstance(corpus, Files) else _batches(corpus)
+
+
+def _batches(corpus: Iterable[str | Batch]) -> Iterator[Batch]:
+    texts: list[str] = []
+    for one in corpus:
+        if isinstance(one, Batch):
+            yield one
+        elif isinstance(one, str):
+            texts.append(one)
+        else:
+            raise InputError(f"corpus: wanted texts or batches, got {type(one).__name__}")
+    if texts:
+        yield batch_of(texts)
