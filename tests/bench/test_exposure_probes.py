@@ -74,8 +74,8 @@ def test_a_peak_is_the_share_of_near_answers():
 
 def question(i, n=4):
     choices = tuple(f"option {i} number {k} of {n}" for k in range(n))
-    return Item(f"q{i}", f"Item number {i} of all that there are: which of these is it, if any?", choices[i % n],
-                choices)  # fmt: skip
+    text = f"Item number {i} of all that there are: which of these is it, if any?"
+    return Item(f"q{i}", text, choices[i % n], choices)
 
 
 def test_what_is_put_does_not_depend_on_other_items():
