@@ -96,8 +96,8 @@ def test_certificates_hold_in_short(certificate):
     from dataclasses import replace
 
     some = {"fresh-twins": slice(0, 1), "fresh-matched": slice(0, 1)}
-    short = replace(certificate, batch_draws=20,
-                    regimes=certificate.regimes[some.get(certificate.name, slice(0, 2))])  # fmt: skip
+    use = certificate.regimes[some.get(certificate.name, slice(0, 2))]
+    short = replace(certificate, batch_draws=20, regimes=use)
     for found in measure_certificate(short, draws=20):
         assert not found.broken, found
     peers = {s for name in found.statistics if (s := certificate.peer_of(name))}

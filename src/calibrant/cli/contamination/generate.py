@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 @click.option("--canary", is_flag=True, help="Put a canary string into every item.")
 @click.option("--generator", "generators", multiple=True, metavar="NAME",
               help="Also of this generator of reasoning-gym; may be repeated.")  # fmt: skip
+@click.option("--check", "made_file", type=click.Path(path_type=Path), metavar="ITEMS.jsonl",
+              help="Only make these items again, to see that the secret makes them and that none "
+              "was left out.")  # fmt: skip
 @click.option("--space", "only_space", is_flag=True,
               help="Only count how many distinct items each template can give.")  # fmt: skip
 @figure_option
@@ -54,6 +57,7 @@ def cli(
     canary: bool,
     figure: Path | None,
     generators: tuple[str, ...],
+    made_file: Path | None,
     only_space: bool,
     as_json: bool,
     **options: Any,
@@ -87,6 +91,9 @@ def cli(
     if only_space:
         _print_spaces([space(t) for t in found], as_json)
         return
+    if made_file is not None:
+        _check_made(made_file, found, secret_of(options), as_json)
+        return
     if out is None and not as_json:
         raise InputError("generate: wanted -o ITEMS.jsonl, or --json, or --space; got none of them")
     if twins is not None and out is not None and twins.resolve() == out.resolve():
@@ -118,6 +125,21 @@ def _made(
         return one
     two = generate_from(generators, secret, theirs, canary=canary)
     return replace(one, items=one.items + two.items, templates={**one.templates, **two.templates})
+
+
+def _check_made(
+    items: Path, templates: tuple[Template, ...], secret: Secret, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from calibrant._text import dumps
+    from calibrant.contamination.fresh.check import check_made
+    from calibrant.contamination.fresh.files import read_fresh
+
+    found = check_made(read_fresh(items), templates, secret)
+    click.echo(dumps({"holds": found.holds} | asdict(found)) if as_json else repr(found))
+    if not found.holds:
+        raise click.exceptions.Exit(1)
 
 
 def _check(
