@@ -1,5 +1,6 @@
 """What Inspect finds under the name calibrant: instruments as tasks, and model providers."""
 
+from calibrant.instruments.fresh_tasks import fresh
 from calibrant.instruments.tasks import (
     arithmetic,
     false_premise,
@@ -13,6 +14,7 @@ from calibrant.subjects.planted import provider as planted
 __all__ = [
     "arithmetic",
     "false_premise",
+    "fresh",
     "local",
     "order_bias",
     "planted",

@@ -461,8 +461,8 @@ def test_small_files_share_a_shard_and_big_ones_do_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("a.JSONL.GZ", "jsonl"), ("a.warc.wet.gz", "warc"), ("a.parquet", "parquet"), ("README", "text"),
-     ("a.csv.zst", "csv"), ("a.json", "json")],
+    [("a.JSONL.GZ", "jsonl"), ("a.warc.wet.gz", "warc"), ("a.parquet", "parquet"),
+     ("README", "text"), ("a.csv.zst", "csv"), ("a.json", "json")],
 )  # fmt: skip
 def test_kinds_by_name(name: str, kind: str) -> None:
     assert kind_of(name) == kind

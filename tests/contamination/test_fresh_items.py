@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.contamination import read_items
-from calibrant.contamination.fresh.canary import embed, find_canaries, new_canary, rank_p
+from calibrant.contamination.fresh.canary import embed, find_canaries, new_canary
 from calibrant.contamination.fresh.files import lines_of, read_fresh, write_items
 from calibrant.contamination.fresh.generate import generate
 from calibrant.contamination.fresh.language.reading import templates_of
@@ -151,12 +151,3 @@ def test_canaries_are_found_again(space):
     for kind, text in (("jsonl", "x"), ("jsonl", "[]"), ("csv", ""), ("pdf", "")):
         with pytest.raises(InputError):
             embed(text, mark, kind)
-
-
-def test_a_canary_rank_is_exact():
-    assert rank_p(-1.0, [-2.0, -3.0, -4.0]) == 0.25
-    assert rank_p(-2.0, [-2.0, -3.0, -4.0]) == 0.5
-    with pytest.raises(InputError):
-        rank_p(-1.0, [])
-    with pytest.raises(InputError):
-        rank_p(float("nan"), [-1.0])

@@ -11,6 +11,7 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "Item": "calibrant.contamination.items",
     "read_items": "calibrant.contamination.items",
+    "scan_corpus": "calibrant.contamination.corpora.run",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
     "Paraphrases": "calibrant.contamination.paraphrase",
@@ -30,6 +31,11 @@ _HOMES: dict[str, str] = {
     "read_secret": "calibrant.contamination.fresh.stream",
     "read_templates": "calibrant.contamination.fresh.language.reading",
     "commit": "calibrant.contamination.fresh.commitment",
+    "Rule": "calibrant.contamination.scan",
+    "Scan": "calibrant.contamination.scan",
+    "build_index": "calibrant.contamination.scan",
+    "scan_batches": "calibrant.contamination.scan",
+    "scan_of": "calibrant.contamination.scan",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from calibrant.errors import InputError
@@ -44,7 +46,8 @@ def read_items(source: Any, **columns: str | None) -> tuple[Item, ...]:
     """The items of a test.
 
     Args:
-        source: a .csv, .tsv, .jsonl or .parquet file, a table of another library, or items.
+        source: a .csv, .tsv, .jsonl or .parquet file, a table of another library, an Inspect task
+            (`package/task` or `file.py@task`), or items.
         **columns: the column that holds `id`, `question`, `answer`, `choices` or `cluster`; where
             none is named, the first of `NAMES` that is there. Without a column of ids, items are
             numbered from 1. `choices` holds a list, or its JSON.
@@ -56,6 +59,8 @@ def read_items(source: Any, **columns: str | None) -> tuple[Item, ...]:
         items = [i for i in source if isinstance(i, Item)]
         if len(items) == len(source):
             return _checked(items, "items")
+    if isinstance(source, str) and names_task(source):
+        return _checked(_of_task(source, columns), source)
     where = str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else "items"
     frame = table_of(source, "items")
     taken = {part: _column(part, columns.get(part), frame.columns, where) for part in NAMES}
@@ -83,6 +88,46 @@ def read_items(source: Any, **columns: str | None) -> tuple[Item, ...]:
         ],
         where,
     )
+
+
+_TASK = re.compile(r"[\w.-]+/[\w./-]*[\w-]")
+
+
+def names_task(source: str) -> bool:
+    """Whether items are those of an Inspect task, rather than of a file."""
+    if source.endswith(".py") or ".py@" in source:
+        return True
+    known = source.lower().endswith((".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"))
+    return bool(_TASK.fullmatch(source)) and not known and not Path(source).exists()
+
+
+def _of_task(name: str, columns: dict[str, str | None]) -> list[Item]:
+    """Items of an Inspect task: input, target, choices and id of its samples, as they stand.
+
+    Raises:
+        InputError: if there is no such task, or columns are named.
+    """
+    from calibrant._tasks import load_task
+
+    if named := sorted(part for part, column in columns.items() if column is not None):
+        raise InputError(f"{name}: an Inspect task has no columns; got one of {named[0]}")
+    samples = list(load_task(name, {}, Path(), "task").dataset)
+    ids = [None if s.id is None else str(s.id) for s in samples]
+    own = None not in ids and len(set(ids)) == len(ids)
+    return [
+        Item(
+            id=str(ids[number]) if own else str(number + 1),
+            question=_asked(sample.input),
+            answer=_text(sample.target),
+            choices=tuple(sample.choices or ()),
+        )
+        for number, sample in enumerate(samples)
+    ]
+
+
+def _asked(shown: Any) -> str:
+    """What is asked: a text, or all messages of a conversation."""
+    return shown if isinstance(shown, str) else "\n".join(message.text for message in shown)
 
 
 def _column(part: str, named: str | None, there: Sequence[str], where: str) -> str | None:

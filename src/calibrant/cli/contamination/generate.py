@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,13 @@ import click
 
 from calibrant.cli.contamination.options import json_option
 from calibrant.cli.contamination.secrets import secret_of, secret_options
+from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
     from calibrant.contamination.fresh.generate import Generated
     from calibrant.contamination.fresh.language.space import Space
+    from calibrant.contamination.fresh.language.template import Template
+    from calibrant.contamination.fresh.stream import Secret
 
 
 @click.command("generate")
@@ -25,9 +29,21 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="ITEMS.jsonl")
 @click.option("--twins", type=click.Path(path_type=Path), metavar="TWINS.jsonl",
               help="Also make a secret twin of each item, and write them here.")  # fmt: skip
+@click.option("--check-twins", "check", metavar="TRIALS",
+              help="Only test whether --twins are as hard as their items, by trials of reference "
+              "subjects on both.")  # fmt: skip
+@click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05,
+              show_default=True, help="Of that test: the largest difference that does not matter.",
+              )  # fmt: skip
 @click.option("--canary", is_flag=True, help="Put a canary string into every item.")
+@click.option("--generator", "generators", multiple=True, metavar="NAME",
+              help="Also of this generator of reasoning-gym; may be repeated.")  # fmt: skip
+@click.option("--check", "made_file", type=click.Path(path_type=Path), metavar="ITEMS.jsonl",
+              help="Only make these items again, to see that the secret makes them and that none "
+              "was left out.")  # fmt: skip
 @click.option("--space", "only_space", is_flag=True,
               help="Only count how many distinct items each template can give.")  # fmt: skip
+@figure_option
 @json_option
 def cli(
     templates: tuple[str, ...],
@@ -36,7 +52,12 @@ def cli(
     count: int,
     out: Path | None,
     twins: Path | None,
+    check: str | None,
+    margin: float,
     canary: bool,
+    figure: Path | None,
+    generators: tuple[str, ...],
+    made_file: Path | None,
     only_space: bool,
     as_json: bool,
     **options: Any,
@@ -49,7 +70,6 @@ def cli(
     """
     from calibrant._text import dumps, one_line
     from calibrant.contamination.fresh import stream
-    from calibrant.contamination.fresh.generate import generate
     from calibrant.contamination.fresh.language.reading import read_templates
     from calibrant.contamination.fresh.language.space import space
     from calibrant.errors import InputError
@@ -60,23 +80,93 @@ def cli(
         said = {"secret": made.commitment}
         click.echo(dumps(said) if as_json else f"its commitment is {made.commitment}")
         return
-    if not templates:
+    if check is not None:
+        _check(check, twins, margin, figure, as_json)
+        return
+    if not templates and not generators:
         raise InputError("generate: wanted at least one file of templates, got none")
-    found = read_templates([Path(t) for t in templates])
+    if generators and (twins is not None or only_space):
+        raise InputError("generate: items of --generator have no twins, and cannot be counted")
+    found = read_templates([Path(t) for t in templates]) if templates else ()
     if only_space:
         _print_spaces([space(t) for t in found], as_json)
+        return
+    if made_file is not None:
+        _check_made(made_file, found, secret_of(options), as_json)
         return
     if out is None and not as_json:
         raise InputError("generate: wanted -o ITEMS.jsonl, or --json, or --space; got none of them")
     if twins is not None and out is not None and twins.resolve() == out.resolve():
         raise InputError(f"{twins}: items and twins must not stand in one file")
     secret = secret_of(options)
-    made_items = generate(found, secret, count, twins=twins is not None, canary=canary)
+    made_items = _made(found, generators, secret, count, twins is not None, canary)
     _write(made_items, out, twins)
     if as_json:
         click.echo(dumps(made_items.to_dict(), indent=1))
     else:
         _print(made_items, out, twins)
+
+
+def _made(
+    templates: tuple[Template, ...], generators: tuple[str, ...], secret: Secret, count: int,
+    twins: bool, canary: bool,
+) -> Generated:  # fmt: skip
+    """Items of templates, of generators, or of both, each source with its even share."""
+    from calibrant.contamination.fresh.generate import generate
+    from calibrant.contamination.fresh.gym import generate_from
+
+    if not generators:
+        return generate(templates, secret, count, twins=twins, canary=canary)
+    theirs = count * len(generators) // (len(templates) + len(generators))
+    if not templates or theirs == count:
+        return generate_from(generators, secret, count, canary=canary)
+    one = generate(templates, secret, count - theirs, canary=canary)
+    if not theirs:
+        return one
+    two = generate_from(generators, secret, theirs, canary=canary)
+    return replace(one, items=one.items + two.items, templates={**one.templates, **two.templates})
+
+
+def _check_made(
+    items: Path, templates: tuple[Template, ...], secret: Secret, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from calibrant._text import dumps
+    from calibrant.contamination.fresh.check import check_made
+    from calibrant.contamination.fresh.files import read_fresh
+
+    found = check_made(read_fresh(items), templates, secret)
+    click.echo(dumps({"holds": found.holds} | asdict(found)) if as_json else repr(found))
+    if not found.holds:
+        raise click.exceptions.Exit(1)
+
+
+def _check(
+    trials: str, twins: Path | None, margin: float, figure: Path | None, as_json: bool
+) -> None:
+    from calibrant._text import dumps, one_line
+    from calibrant.cli.items.tables import print_table
+    from calibrant.contamination.fresh.twins import check_twins
+    from calibrant.errors import InputError
+
+    if twins is None:
+        raise InputError("generate --check-twins: wanted --twins TWINS.jsonl, got none")
+    found = check_twins(trials, twins, margin)
+    if figure is not None:
+        save_figure(found.plot(), figure)
+    if as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+        return
+    click.echo(repr(found))
+    click.echo(f"chance to show it with so many pairs, if they are alike: {found.power:.0%}")
+    print_table(
+        ["reference subject", "pairs", "published", "twins", "difference", "interval"],
+        [[s.subject, f"{s.pairs:,}", f"{s.published:.3f}", f"{s.twins:.3f}",
+          f"{s.difference:+.3f}", f"{s.low:+.3f} to {s.high:+.3f}"] for s in found.subjects],
+    )  # fmt: skip
+    for note in found.notes:
+        click.echo(f"note: {one_line(note, 300)}")
 
 
 def _write(made: Generated, out: Path | None, twins: Path | None) -> None:
@@ -109,8 +199,10 @@ def _print(made: Generated, out: Path | None, twins: Path | None) -> None:
         click.echo(f"canary: {made.canary.value}")
     click.echo(f"commitment of the secret: {made.secret}")
     if made.twins:
-        click.echo("twins are unchecked: give reference subjects both sets, then "
-                   "`calibrant contamination refresh --check-twins`")  # fmt: skip
+        click.echo(
+            "twins are unchecked: give reference subjects both sets, then "
+            "`calibrant contamination generate --twins TWINS.jsonl --check-twins TRIALS`"
+        )
 
 
 def _print_spaces(found: list[Space], as_json: bool) -> None:

@@ -1,22 +1,25 @@
-"""`calibrant contamination subjects …`: train, verify and list subjects with planted exposure."""
+"""`calibrant contamination subjects …`: subjects with planted exposure, and what is found."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from calibrant.cli.contamination.options import json_option
+from calibrant.cli.contamination.options import json_option, seed_option
+from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
+    from calibrant.subjects.planted.measured import PowerReport
     from calibrant.subjects.planted.store import Kept
 
 
 @click.group("subjects")
 def cli() -> None:
-    """Reference subjects with planted exposure: train, verify, list.
+    """Reference subjects with planted exposure: train, verify, list, power.
 
     Tiny transformers that read items 0, 1, 2, 4, 8 or 16 times, drawn at random, beside a clean
     twin and one that was fine-tuned on the items. They lie in the cache folder.
@@ -59,6 +62,64 @@ def list_(*, as_json: bool) -> None:
     from calibrant.subjects.planted.store import listed
 
     _show(list(listed()), as_json)
+
+
+@cli.command("power")
+@click.argument("name", default="planted/pair-0")
+@click.option("--items", type=click.IntRange(1), help="Of each arm; all there are if not said.")
+@click.option("--detector", default="min-k++", show_default=True,
+              help="Signal of the tests that take one.")  # fmt: skip
+@click.option("--draws", type=click.IntRange(1), default=100, show_default=True,
+              help="Samples of items for each power.")  # fmt: skip
+@seed_option
+@json_option
+@figure_option
+def power(name: str, figure: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Measure what every detector and test finds on NAME; it is trained if need be."""
+    from calibrant._text import dumps
+    from calibrant.cli.items.progress import working
+    from calibrant.subjects.planted.measured import measure_power
+
+    with working(name):
+        found = measure_power(name, notify=lambda text: click.echo(text, err=True), **options)
+    if figure is not None:
+        save_figure(found.plot(), figure)
+    if as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+        return
+    _power(found)
+
+
+def _power(found: PowerReport) -> None:
+    from calibrant.cli.items.tables import print_table
+
+    copies = sorted({r.copies for r in found.rates})
+
+    def table(heading: str, rows: dict[tuple[str, ...], dict[int, str]]) -> None:
+        print_table(
+            ("what", "form", "exposed in", *(f"{k} ×" for k in copies)),
+            [(*key, *(cells.get(k, "") for k in copies)) for key, cells in rows.items()],
+            names=(0,), words=(1, 2), heading=heading,
+        )  # fmt: skip
+        click.echo("")
+
+    single: dict[tuple[str, ...], dict[int, str]] = {}
+    for r in found.rates:
+        key = (r.detector, r.form, _WAYS[r.variant])
+        single.setdefault(key, {})[r.copies] = " / ".join(
+            [f"{r.auroc:.2f}", *("–" if v is None else f"{v:.0%}" for v in (r.at_5, r.at_1))]
+        )
+    table(f"{found.name}: AUROC / found at 5 % / at 1 % false positives, an item", single)
+    tests: dict[tuple[str, ...], dict[int, str]] = {}
+    for c in found.curves:
+        key = (f"{c.test} ({c.items})", c.form, _WAYS[c.variant])
+        tests.setdefault(key, {})[c.copies] = f"{c.power:.0%}"
+    table("tests of many items (how many): found at p ≤ .05", tests)
+    for line in found.limits:
+        click.echo(line)
+
+
+_WAYS = {"planted": "training", "tuned": "fine-tuning"}
 
 
 def _show(found: list[Kept], as_json: bool) -> None:

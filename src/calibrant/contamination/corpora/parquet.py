@@ -21,7 +21,7 @@ from calibrant.records.readers.files import File
 
 def row_groups(stream: Any) -> list[int]:
     """Uncompressed bytes of each row group of an open file."""
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
 
     meta = pq.ParquetFile(stream).metadata
     return [meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)]
@@ -29,8 +29,8 @@ def row_groups(stream: Any) -> list[int]:
 
 def parquet_batches(piece: Piece, problems: Problems, column: str | None) -> Iterator[Batch]:
     """Batches of row groups `piece.start` to `piece.stop` of a Parquet file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
 
     with File(piece.file).open() as stream:
         file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20)
@@ -72,14 +72,14 @@ def _columns(file: Any, column: str | None) -> Columns:
 
 
 def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _direct(texts: Any, number: int, piece: Piece, problems: Problems) -> Iterator[Batch]:
     """A column of texts as a batch, as it lies in memory."""
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
     wide = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     if texts.null_count:

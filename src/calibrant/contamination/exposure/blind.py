@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrant.contamination.exposure.auroc import auroc
+from calibrant.contamination.exposure.nulls import midranks
 from calibrant.contamination.exposure.units import Labels, Units, units_of
 from calibrant.contamination.signals.features import features, ngrams
 from calibrant.errors import InputError
@@ -42,14 +44,14 @@ def blind_baseline(
         published: shape (texts,), which group each is of.
         clusters, strata: as in `split_test`; a cluster counts once; within strata, values are
             centred on the stratum's mean.
-        level: of each interval.
+        level: with which all intervals hold together (Bonferroni).
         grams: whether to learn from character 3-grams, too: weights from one half, an AUROC on
             the other, both ways.
         seed: of the halves.
 
     Returns:
-        for each feature `name`, `auroc` (above .5 if published texts have more of it), `low`,
-        `high`. An interval that leaves out .5 says that the groups differ blindly.
+        for each feature that varies, `name`, `auroc` (above .5 if published texts have more of
+        it), `low`, `high`. An interval that leaves out .5 says that the groups differ blindly.
 
     Raises:
         InputError: as `split_test`.
@@ -57,13 +59,53 @@ def blind_baseline(
     every = features(texts)
     units = units_of(np.column_stack(list(every.values())), published, clusters, strata)
     _check(units)
-    found = [
-        _told(name, _centred(units.values[:, i], units), units.published, level)
-        for i, name in enumerate(every)
-    ]
-    if grams and min(int(units.published.sum()), int((~units.published).sum())) >= 8:
-        found.append(_learnt(texts, published, clusters, strata, level, seed))
+    columns = {name: _centred(units.values[:, i], units) for i, name in enumerate(every)}
+    columns = {name: column for name, column in columns.items() if np.ptp(column) > 0}
+    few = min(int(units.published.sum()), int((~units.published).sum()))
+    shares = ngrams(texts) if grams and few >= 8 else np.zeros((len(texts), 0))
+    learn = int(shares.shape[1] > 0)
+    each = 1 - (1 - level) / max(len(columns) + learn, 1)
+    found = [_told(name, column, units.published, each) for name, column in columns.items()]
+    if learn:
+        found.append(_learnt(shares, published, clusters, strata, each, seed))
     return tuple(found)
+
+
+def beyond(
+    values: Floats,
+    texts: Sequence[str],
+    published: ArrayLike,
+    clusters: Labels | None,
+    strata: Labels | None,
+) -> Units:
+    """What features of texts leave unexplained of signals: units with residuals as their values.
+
+    Ranks of each signal less what a linear fit on ranks of the features says, within strata. The
+    fit does not look at the groups, so that a split is as random for residuals as for signals;
+    and where groups differ in a feature, what that does to signals is (nearly) gone. Units must be
+    six times as many as features: fewer units, fewer features, length and zlib first.
+    """
+    units = units_of(values, published, clusters, strata)
+    every = np.column_stack(list(features(texts).values()))
+    table = units_of(every, published, clusters, strata).values
+    known = [c for c in table.T if np.ptp(c) > 0][: len(units) // 6]
+    if not known:
+        return units
+    design = np.column_stack([_ranked(c, units) for c in known])
+    signals = np.column_stack([_ranked(c, units) for c in units.values.T])
+    # Least squares of least length: features may say the same.
+    fit = np.linalg.lstsq(design, signals, rcond=1e-8)[0]
+    return replace(units, values=np.round(signals - design @ fit, 9))
+
+
+def _ranked(values: Floats, units: Units) -> Floats:
+    """Mid-ranks within strata, from -1/2 to 1/2."""
+    out = np.empty(len(units))
+    for s in np.unique(units.strata):
+        inside = units.strata == s
+        ranks = midranks(values[inside]) / 2
+        out[inside] = (ranks - (ranks.size + 1) / 2) / ranks.size
+    return out
 
 
 def _check(units: Units) -> None:
@@ -90,7 +132,7 @@ def _told(name: str, values: Floats, published: NDArray[np.bool_], level: float)
 
 
 def _learnt(
-    texts: Sequence[str],
+    shares: Floats,
     published: ArrayLike,
     clusters: Labels | None,
     strata: Labels | None,
@@ -98,7 +140,7 @@ def _learnt(
     seed: int,
 ) -> dict[str, Any]:
     """What 3-grams tell of the group of texts from which nothing was learnt."""
-    units = units_of(ngrams(texts), published, clusters, strata)
+    units = units_of(shares, published, clusters, strata)
     table = np.column_stack([_centred(column, units) for column in units.values.T])
     rng = np.random.default_rng(seed)
     half = np.zeros(len(units), bool)
@@ -119,10 +161,12 @@ def _learnt(
 
 
 def _weights(table: Floats, published: NDArray[np.bool_]) -> Floats:
-    """Ridge discriminant: (XX' + λ)^-1 on the texts' side, as there are more n-grams than texts."""
+    """Ridge discriminant, solved on the side of texts or of n-grams, whichever are fewer."""
     centred = table - table.mean(axis=0)
     sign = np.where(published, 1 / published.sum(), -1 / (~published).sum())
-    kernel = centred @ centred.T
-    ridge = _RIDGE * max(float(np.trace(kernel)), 1e-12)
-    solved = np.linalg.solve(kernel + ridge * np.eye(len(kernel)), sign)
-    return np.asarray(centred.T @ solved)
+    ridge = _RIDGE * max(float(np.sum(centred**2)), 1e-12)
+    if len(centred) > centred.shape[1]:
+        inner = centred.T @ centred
+        return np.asarray(np.linalg.solve(inner + ridge * np.eye(len(inner)), centred.T @ sign))
+    outer = centred @ centred.T
+    return np.asarray(centred.T @ np.linalg.solve(outer + ridge * np.eye(len(outer)), sign))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from calibrant.contamination.evidence import ExposureTest
+from calibrant.contamination.exposure.blind import blind_baseline
 from calibrant.contamination.exposure.conclude import (
     check_alpha,
     check_draws,
@@ -24,6 +26,7 @@ def canary_test(
     others: ArrayLike,
     *,
     reason: str,
+    texts: Sequence[str] = (),
     subject: str = "subject",
     alpha: float = 0.05,
     draws: int = 9999,
@@ -39,6 +42,8 @@ def canary_test(
         published: one signal, or shape (k,), of the published canaries.
         others: shape (m,), the same signal of canaries drawn in the same way and not published.
         reason: "random-canary".
+        texts: of the published canaries, then of the others: with at least 2 of each, a blind
+            baseline shows whether they were made alike.
 
     Returns:
         `statistic` is, for one canary, its exposure in bits, log2 of (m + 1) / rank; for several
@@ -66,11 +71,14 @@ def canary_test(
     null = relabelled(midranks(every).astype(float), inside, np.zeros(every.size, np.int64),
                       draws=draws, rng=np.random.default_rng(seed))  # fmt: skip
     pairs = ours.size * theirs.size
+    if texts and len(texts) != every.size:
+        raise InputError(f"texts: wanted {every.size}, one a canary, got {len(texts)}")
+    blind = blind_baseline(texts, inside, seed=seed) if texts and theirs.size > 1 else ()
     return concluded(
         "canary", subject=subject, reason=reason, items=ours.size, alpha=alpha, p=null.p,
         statistic=(null.observed / 2 - ours.size * (ours.size + 1) / 2) / pairs,
         smallest=null.smallest, detects=detects_split(ours.size, theirs.size, alpha),
-        units="canaries", detail={"space": int(every.size), "exact": null.exact,
+        units="canaries", blind=blind, detail={"space": int(every.size), "exact": null.exact,
                                   "null": null.told(), "observed": null.observed},
     )  # fmt: skip
 

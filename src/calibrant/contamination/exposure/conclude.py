@@ -23,8 +23,8 @@ ALLOWED: dict[str, str] = {
 """Which reason makes the p-value of which test valid."""
 
 FEW = (
-    "not found is no evidence of absence: one or two exposures are beyond every method tried, "
-    "whatever the number of items"
+    "not found is no evidence of absence: one or two exposures are mostly beyond reach, whatever "
+    "the method"
 )
 
 
@@ -71,6 +71,7 @@ def concluded(
     notes: Sequence[str] = (),
     detail: dict[str, Any] | None = None,
     units: str = "items",
+    beyond: float | None = None,
 ) -> ExposureTest:
     """The test with its verdict.
 
@@ -79,6 +80,8 @@ def concluded(
         blind: what a blind baseline finds, if the test compares groups of different items; None
             if it does and there is none, as without texts; empty if it does not.
         units: what there are too few of, for words.
+        beyond: the p-value of what features of texts leave unexplained, for tests that compare
+            groups of different items.
     """
     said = list(notes)
     verdict: Verdict
@@ -106,10 +109,17 @@ def concluded(
             f"the groups differ without any subject, in {names}, so the split looks anything but "
             "random, and nothing follows about exposure"
         )
+    elif beyond is not None and beyond > alpha:
+        verdict = "differs"
+        said.append(
+            f"of the difference nothing is left beyond what features of the texts explain (p = "
+            f"{beyond:.2g} on what they do not), so nothing follows about exposure"
+        )
     else:
         verdict = "seen"
+    more = {} if beyond is None else {"p_beyond_texts": beyond}
     return ExposureTest(
         method=method, subject=subject, reason=reason, items=items, statistic=statistic, p=p,
         alpha=alpha, verdict=verdict, detects=detects, blind=tuple(blind or ()),
-        notes=tuple(said), detail={"smallest_p": smallest, **(detail or {})},
+        notes=tuple(said), detail={"smallest_p": smallest, **more, **(detail or {})},
     )  # fmt: skip

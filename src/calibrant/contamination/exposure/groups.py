@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from calibrant.contamination.evidence import ExposureTest
-from calibrant.contamination.exposure.blind import blind_baseline
+from calibrant.contamination.exposure.blind import beyond, blind_baseline
 from calibrant.contamination.exposure.conclude import (
     check_alpha,
     check_draws,
@@ -49,8 +49,9 @@ def split_test(
         values: shape (texts,), any signal, larger for more exposed.
         published: shape (texts,), true for published, false for held out.
         reason: "random-split": which items were published was drawn at random.
-        texts: what the items say, for the blind baseline; without them, or if features of texts
-            tell the groups apart, the verdict is at most "differs".
+        texts: what the items say; without them, or if features of texts tell the groups apart
+            (see `blind_baseline`), or explain the difference (its p on what they do not explain
+            is above alpha), the verdict is at most "differs".
         clusters: of each text; clusters are drawn whole, and count once, as their mean.
         strata: of each text; the split was drawn within each.
         statistic: "rank": the rank sum (over strata weighted as van Elteren's), whatever the
@@ -66,10 +67,18 @@ def split_test(
     _check("split", reason, alpha, draws)
     units = units_of(values, published, clusters, strata)
     scores, told = _scores(units, statistic)
-    null = relabelled(scores, units.published, units.strata, draws=draws,
-                      rng=np.random.default_rng(seed))  # fmt: skip
+
+    def null_of(scores: Floats) -> Null:
+        return relabelled(scores, units.published, units.strata, draws=draws,
+                          rng=np.random.default_rng(seed))  # fmt: skip
+
+    null = null_of(scores)
+    left = None
+    if texts is not None:
+        rest = beyond(np.asarray(values, float), texts, published, clusters, strata)
+        left = null_of(_scores(rest, "rank")[0]).p
     blind = _blind(texts, published, clusters, strata, seed)
-    return _found("split", units, null, told(null.observed), blind, subject, reason, alpha)
+    return _found("split", units, null, told, blind, left, subject, reason, alpha)
 
 
 def rank_test(
@@ -98,7 +107,6 @@ def rank_test(
     """
     _check("rank", reason, alpha, draws)
     units = units_of(values, published)
-    ranks = midranks(units.values[:, 0]) / 2
     rng = np.random.default_rng(seed)
     size, few = len(units), int(units.published.sum())
 
@@ -109,11 +117,20 @@ def rank_test(
             return mask
         return _split_of(resplit(rng), size)
 
-    aurocs = np.array([_auroc_of(ranks, anew()) for _ in range(draws)])
-    observed = _auroc_of(ranks, units.published)
-    null = drawn(observed, aurocs[~np.isnan(aurocs)])
+    masks = np.array([anew() for _ in range(draws)])
+    masks = masks[masks.any(axis=1) & ~masks.all(axis=1)]
+
+    def null_of(values: Floats) -> Null:
+        ranks = midranks(values) / 2
+        observed = float(_aurocs(ranks, units.published[None, :])[0])
+        return drawn(observed, _aurocs(ranks, masks))
+
+    null = null_of(units.values[:, 0])
+    left = None
+    if texts is not None:
+        left = null_of(beyond(units.values, texts, published, None, None).values[:, 0]).p
     blind = _blind(texts, published, None, None, seed)
-    return _found("rank", units, null, observed, blind, subject, reason, alpha)
+    return _found("rank", units, null, float, blind, left, subject, reason, alpha)
 
 
 def combined_test(
@@ -150,24 +167,33 @@ def combined_test(
         raise InputError(f"signals: wanted at least 8 units to learn from half, got {len(units)}")
     if not ridge > 0:
         raise InputError(f"ridge: wanted above 0, got {ridge!r}")
-    rng = np.random.default_rng(seed)
+    masks = _masks(units, draws, np.random.default_rng(seed))
+    null = _crossed(units, masks, ridge)
+    left = None
+    if texts is not None:
+        rest = beyond(np.asarray(signals, float), texts, published, clusters, strata)
+        left = _crossed(rest, masks, ridge).p
+    blind = _blind(texts, published, clusters, strata, seed)
+    return _found("combined", units, null, float, blind, left, subject, reason, alpha)
+
+
+def _crossed(units: Units, masks: Mask, ridge: float) -> Null:
+    """Σ over halves of weights learnt on the other half times differences, of each split."""
     table = _standard(units)
+    # Any halves will do that do not look at the groups.
     half = np.zeros(len(units), bool)
-    half[rng.permutation(len(units))[: len(units) // 2]] = True
+    half[np.random.default_rng(len(units)).permutation(len(units))[: len(units) // 2]] = True
     parts = [_Half(table[h], ridge) for h in (half, ~half)]
 
     def statistics(masks: Mask) -> Floats:
         apart = [part.apart(masks[:, h]) for part, h in zip(parts, (half, ~half), strict=True)]
         total = np.zeros(len(masks))
-        for one, other, part in ((0, 1, parts[0]), (1, 0, parts[1])):
-            weights = np.maximum(apart[one] @ part.inverse, 0.0)
+        for one, other in ((0, 1), (1, 0)):
+            weights = np.maximum(apart[one] @ parts[one].inverse, 0.0)
             total += np.einsum("ij,ij->i", weights, apart[other])
         return total
 
-    observed = float(statistics(units.published[None, :])[0])
-    null = drawn(observed, statistics(_masks(units, draws, rng)))
-    blind = _blind(texts, published, clusters, strata, seed)
-    return _found("combined", units, null, observed, blind, subject, reason, alpha)
+    return drawn(float(statistics(units.published[None, :])[0]), statistics(masks))
 
 
 class _Half:
@@ -249,13 +275,11 @@ def _split_of(given: ArrayLike, size: int) -> Mask:
     return mask.astype(bool)
 
 
-def _auroc_of(ranks: Floats, mask: Mask) -> float:
-    """NaN if a group is empty."""
-    inside = int(mask.sum())
-    outside = mask.size - inside
-    if not inside or not outside:
-        return float("nan")
-    return float((ranks[mask].sum() - inside * (inside + 1) / 2) / (inside * outside))
+def _aurocs(ranks: Floats, masks: Mask) -> Floats:
+    """Shape (masks,): the AUROC of each split, by rank sums."""
+    inside = masks.sum(axis=1)
+    total = masks.astype(float) @ ranks
+    return np.asarray((total - inside * (inside + 1) / 2) / (inside * (ranks.size - inside)))
 
 
 def _blind(
@@ -280,8 +304,9 @@ def _found(
     method: str,
     units: Units,
     null: Null,
-    statistic: float,
+    told: Callable[[float], float],
     blind: tuple[dict[str, Any], ...] | None,
+    left: float | None,
     subject: str,
     reason: str,
     alpha: float,
@@ -289,9 +314,10 @@ def _found(
     inside = int(units.published.sum())
     sizes = {"published": inside, "held out": len(units) - inside}
     return concluded(
-        method, subject=subject, reason=reason, items=int(units.of.size), statistic=statistic,
-        p=null.p, smallest=null.smallest, alpha=alpha, blind=blind,
+        method, subject=subject, reason=reason, items=int(units.of.size),
+        statistic=told(null.observed),
+        p=null.p, smallest=null.smallest, alpha=alpha, blind=blind, beyond=left,
         detects=detects_split(inside, len(units) - inside, alpha),
-        units="units", detail={"units": sizes, "exact": null.exact, "null": null.told(),
-                               "observed": null.observed},
+        units="units", detail={"units": sizes, "exact": null.exact, "null": null.told(scale=told),
+                               "observed": told(null.observed)},
     )  # fmt: skip

@@ -6,7 +6,9 @@ any number of items or draws (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from math import comb, prod
 from typing import Any
@@ -52,16 +54,31 @@ class Null:
         """Twice the smaller side, at most 1."""
         return min(1.0, 2 * min(self.p, self.below))
 
-    def told(self, most: int = 60) -> dict[str, list[float]]:
-        """At most `most` bins of the distribution: `at` their middles, and `share` in each."""
-        low, high = float(self.at.min()), float(self.at.max())
-        if self.at.size <= most or low == high:
-            at, place = np.unique(self.at, return_inverse=True)
-            share = np.bincount(place, self.share)
-            return {"at": at.round(9).tolist(), "share": share.round(9).tolist()}
-        share, edges = np.histogram(self.at, most, (low, high), weights=self.share)
-        middle = (edges[1:] + edges[:-1]) / 2
-        return {"at": middle.round(9).tolist(), "share": share.round(9).tolist()}
+    def told(
+        self, most: int = 60, scale: Callable[[float], float] = float
+    ) -> dict[str, list[float]]:
+        """At most `most` bins of the distribution: `at` their middles, and `share` in each.
+
+        Args:
+            scale: how the statistic is told.
+        """
+        likely = self.share > 1e-7
+        at, share = self.at[likely], self.share[likely]
+        low, high = float(at.min()), float(at.max())
+        places, of = np.unique(at, return_inverse=True)
+        steps = np.diff(places)
+        if places.size <= most:
+            share = np.asarray(np.bincount(of, share), dtype=float)
+        elif np.ptp(steps) <= 1e-9 * (high - low):  # a lattice: as many of its places in each bin
+            wide = -(-places.size // most)
+            share = np.asarray(np.bincount(of // wide, share), dtype=float)
+            places = np.array([p.mean() for p in np.split(places, range(wide, places.size, wide))])
+        else:
+            bins, edges = np.histogram(at, most, (low, high), weights=share)
+            share = np.asarray(bins, dtype=float)
+            places = (edges[1:] + edges[:-1]) / 2
+        return {"at": [round(scale(float(x)), 9) for x in places],
+                "share": share.round(9).tolist()}  # fmt: skip
 
 
 def midranks(values: Floats) -> Ints:
@@ -94,26 +111,42 @@ def drawn(observed: float, draws: Floats, *, smallest: float = 0.0) -> Null:
 
 def subset_sums(values: Ints, size: int) -> Floats:
     """How many subsets of `size` have each sum, shape (largest sum + 1,); values are above 0."""
-    top = int(np.sort(values)[values.size - size :].sum()) if size else 0
+    return _subset_sums(np.sort(values).astype(np.int64).tobytes(), size)
+
+
+# Without ties the ranks are always the same: several signals, one distribution.
+@lru_cache(maxsize=16)
+def _subset_sums(data: bytes, size: int) -> Floats:
+    values = np.frombuffer(data, np.int64)
+    top = int(values[values.size - size :].sum()) if size else 0
     table = np.zeros((size + 1, top + 1))
     table[0, 0] = 1.0
-    for value in np.sort(values):
-        # Row by row from the last, so that no value enters a subset twice.
+    for value in values.tolist():
+        # A copy of the table before, so that no value enters a subset twice.
         table[1:, value:] += table[:-1, : top + 1 - value].copy()
-    return np.asarray(table[size])
+    found: Floats = table[size].copy()
+    found.flags.writeable = False
+    return found
 
 
 def flip_sums(values: Ints) -> Floats:
     """How many of all subsets have each sum, as a share of them; values are above 0."""
+    return _flip_sums(np.sort(values).astype(np.int64).tobytes())
+
+
+@lru_cache(maxsize=16)
+def _flip_sums(data: bytes) -> Floats:
+    values = np.frombuffer(data, np.int64)
     top = int(values.sum())
     table = np.zeros(top + 1)
     table[0] = 1.0
     reach = 0
-    for value in np.sort(values):
-        reach += int(value)
+    for value in values.tolist():
+        reach += value
         # Halved at each step, so that nothing overflows.
         table[value : reach + 1] += table[: reach + 1 - value].copy()
         table[: reach + 1] /= 2
+    table.flags.writeable = False
     return table
 
 

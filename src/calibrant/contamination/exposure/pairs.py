@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from calibrant.contamination.evidence import ExposureTest
+from calibrant.contamination.exposure.blind import beyond, blind_baseline
 from calibrant.contamination.exposure.conclude import (
     check_alpha,
     check_draws,
@@ -13,7 +16,7 @@ from calibrant.contamination.exposure.conclude import (
     concluded,
 )
 from calibrant.contamination.exposure.groups import Statistic
-from calibrant.contamination.exposure.nulls import Floats, flipped, midranks
+from calibrant.contamination.exposure.nulls import Floats, flipped, midranks, relabelled
 from calibrant.contamination.exposure.power import detects_twin
 from calibrant.contamination.exposure.units import Labels, grouped, numbered
 from calibrant.errors import InputError
@@ -159,16 +162,19 @@ def correct_test(
     published: ArrayLike,
     *,
     reason: str,
+    texts: Sequence[str] | None = None,
     subject: str = "subject",
     alpha: float = 0.05,
+    draws: int = 9999,
+    seed: int = 0,
 ) -> ExposureTest:
     """Test whether published items are answered right more often than items held out at random.
 
-    Fisher's exact test, one-sided: given how many were right, the split drew which. No blind
-    baseline is asked for, as nothing but the draw can have made one group easier.
+    Fisher's exact test, one-sided: given how many were right, the split drew which.
 
     Args:
         correct, published: shape (items,): right or not, published or held out.
+        texts: for the blind baseline, as in `split_test`.
 
     Raises:
         InputError: for another reason, an empty group, values other than 0 and 1.
@@ -182,11 +188,17 @@ def correct_test(
     k, n, other = int(right[mask].sum()), int(mask.sum()), int((~mask).sum())
     total = int(right.sum())
     most = min(n, total)
+    left = None
+    if texts is not None:
+        rest = beyond(right, texts, mask, None, None)
+        left = relabelled(rest.values[:, 0], mask, rest.strata, draws=draws,
+                          rng=np.random.default_rng(seed)).p  # fmt: skip
     return concluded(
         "correct", subject=subject, reason=reason, items=right.size,
         statistic=k / n - (total - k) / other, alpha=alpha,
         p=fisher(k, n, total - k, other, alternative="greater"),
         smallest=fisher(most, n, total - most, other, alternative="greater"),
+        blind=None if texts is None else blind_baseline(texts, mask, seed=seed), beyond=left,
         detail={"right": [k, total - k], "items": [n, other]},
     )  # fmt: skip
 

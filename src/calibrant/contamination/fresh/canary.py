@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -160,18 +159,3 @@ def _csv(text: str, canary: Canary) -> str:
     write.writerow([*rows[0], "canary"])
     write.writerows([*row, canary.value] for row in rows[1:] if row)
     return out.getvalue()
-
-
-def rank_p(observed: float, alternatives: Sequence[float]) -> float:
-    """P-value of a published canary's log-probability among those of strings not published.
-
-    (1 + how many are at least as likely) / (1 + how many there are): uniform on these values if
-    the subject never saw the canary, as it then is one draw among many; ties count against it.
-
-    Raises:
-        InputError: if there are no alternatives, or a value is not a number.
-    """
-    values = [float(x) for x in alternatives]
-    if not values or any(x != x for x in (*values, observed)):
-        raise InputError("canary: wanted log-probabilities of at least one alternative, no NaN")
-    return (1 + sum(x >= observed for x in values)) / (1 + len(values))

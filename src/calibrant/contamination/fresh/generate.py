@@ -39,6 +39,7 @@ class FreshItem:
         variant: the number of its wording, from 0.
         stratum: what its twin shares.
         template: the first 16 hexadecimal digits of its template's hash.
+        problem: says which problem of its template it is: no two items of a set share one.
         purpose, index: what its draws were for, so that who has the secret can make it again.
         canary: what must not be trained on; empty if there is none.
         entry: of a generator of another package, what its verifier needs, as JSON.
@@ -53,6 +54,7 @@ class FreshItem:
     variant: int
     stratum: str
     template: str
+    problem: str
     purpose: str
     index: int
     canary: str = ""
@@ -172,7 +174,7 @@ class Maker:
     """Makes the items of one template.
 
     Args:
-        seen: first wordings of items that must not come again.
+        seen: problems that must not come again.
     """
 
     def __init__(
@@ -187,14 +189,16 @@ class Maker:
         for i in range(count):
             yield (self.one(i, purpose),)
 
-    def one(self, index: int, purpose: str, stratum: str | None = None) -> FreshItem:
-        """One item, of a stratum if one is named."""
+    def one(
+        self, index: int, purpose: str, stratum: str | None = None, wording: int | None = None
+    ) -> FreshItem:
+        """One item, of a stratum and in a wording if they are named."""
         stream = self._stream(purpose, index)
         found = self._drawn(stream, stratum)
         if found is None:
             raise self._too_few(index, "distinct items", stratum)
         self.seen.add(found.key)
-        return self._item(found, stream, None, purpose, index)
+        return self._item(found, stream, wording, purpose, index)
 
     def pairs(self, count: int) -> Iterator[tuple[FreshItem, FreshItem]]:
         """Items, each with its twin: two draws of one stratum, and a coin."""
@@ -288,5 +292,6 @@ class Maker:
         tag = self.secret.derive(t.hash, "id", purpose, index).hex()[:12]
         return FreshItem(
             f"{t.name}-{tag}", t.render(wording, look, found.drawn), show(right), t.form_of(right),
-            choices, t.name, wording, found.stratum, t.hash[:16], purpose, index, self.canary,
+            choices, t.name, wording, found.stratum, t.hash[:16], found.key, purpose, index,
+            self.canary,
         )  # fmt: skip

@@ -99,7 +99,7 @@ class Compiled:
         letters = index.letters
         self._table = (
             letters.ascii, letters.block, letters.entry, letters.code, letters.kind,
-            n, index.table, index.value, index.bitmap, index.word[index.place],
+            n, index.table, index.value, index.bitmap, index.vocabulary, index.word[index.place],
             index.word[index.place + n] - 1, index.code, np.uint64(pow(BASE, n, 1 << 64)),
         )  # fmt: skip
         self._state = np.zeros(kernel.STATE, np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -18,6 +18,7 @@ from calibrant.errors import InputError
 
 Ints = NDArray[np.int64]
 
+_PIECE = 1 << 18
 MOST_WORDS = 100_000
 """Of an item: what is longer is no item but a corpus."""
 
@@ -84,7 +85,7 @@ class Index:
         sorted_words, sorted_starts: words by n-gram, and where those of each begin.
         held: shape (grams,), items of different text that hold each.
         table, value: open addressing: hash of an n-gram, and its number plus 1, 0 where empty.
-        bitmap: of the upper bits of hashes.
+        bitmap, vocabulary: which upper bits hashes of n-grams have, and hashes of words.
         duplicates: items with the words of an earlier one, which is named.
         fingerprint: two indexes with the same give the same results.
     """
@@ -106,6 +107,7 @@ class Index:
     table: NDArray[np.uint64]
     value: NDArray[np.int32]
     bitmap: NDArray[np.uint64]
+    vocabulary: NDArray[np.uint64]
     duplicates: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
 
@@ -120,7 +122,7 @@ class Index:
             f"{len(self.place):,} n-grams of {self.rule.width}"
         )
 
-    @property
+    @cached_property
     def lengths(self) -> Ints:
         """Shape (items,): words of each item."""
         found: Ints = np.diff(self.starts)
@@ -183,15 +185,15 @@ def build_index(items: Sequence[Item], rule: Rule | None = None) -> Index:
     held = np.flatnonzero(gram >= 0)
     order = held[np.argsort(gram[held], kind="stable")]
     item = np.searchsorted(starts, order, side="right") - 1
-    pairs = np.unique(np.stack([gram[order], first[item]], axis=1), axis=0)
-    slots, value, bitmap = _table(hashes)
+    pairs = np.unique(gram[order] * len(items) + first[item]) // len(items)
+    slots, value = _table(hashes)
     index = Index(
         ids=tuple(i.id for i in items), rule=rule, letters=table, code=words.code,
         word=np.append(words.start, len(words.code)), starts=starts, question=question,
         answer=answer, least=least, gram=gram, place=place, sorted_words=order,
         sorted_starts=np.searchsorted(gram[order], np.arange(len(place) + 1)),
-        held=np.bincount(pairs[:, 0], minlength=len(place)), table=slots, value=value,
-        bitmap=bitmap, duplicates=duplicates,
+        held=np.bincount(pairs, minlength=len(place)), table=slots, value=value,
+        bitmap=_bitmap(hashes), vocabulary=_bitmap(np.unique(words.hash)), duplicates=duplicates,
     )  # fmt: skip
     object.__setattr__(index, "fingerprint", _fingerprint(index))
     return index
@@ -203,13 +205,34 @@ def _shown(items: Sequence[Item], table: Letters) -> tuple[Words, Ints, Ints, In
         text.encode("utf-8", "surrogatepass")
         for i in items for text in (i.question, "\n".join(i.choices), i.answer)
     ]  # fmt: skip
-    words = split(b"".join(parts), table, np.concatenate([[0], np.cumsum([*map(len, parts)])]))
+    words = _split_all(parts, table)
     counts = np.bincount(words.text, minlength=len(parts)).reshape(-1, 3)
     total = counts.sum(axis=1)
     starts = np.concatenate([[0], np.cumsum(total)]).astype(np.int64)
     none = np.zeros(len(items), np.int64)
     question = np.stack([none, counts[:, 0]], axis=1)
     return words, starts, question, np.stack([total - counts[:, 2], total], axis=1)
+
+
+def _split_all(parts: list[bytes], table: Letters) -> Words:
+    """The words of many texts, some at a time: it takes some hundred bytes of memory a byte."""
+    some: list[Words] = []
+    begin, size, texts, codes = 0, 0, 0, 0
+    for k in range(len(parts) + 1):
+        if k == len(parts) or (size and size + len(parts[k]) > _PIECE):
+            lengths = [len(part) for part in parts[begin:k]]
+            starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+            own = split(b"".join(parts[begin:k]), table, starts)
+            shifted = replace(own, start=own.start + codes, stop=own.stop + codes,
+                              text=own.text + texts)  # fmt: skip
+            some.append(shifted)
+            begin, size, texts, codes = k, 0, k, codes + len(own.code)
+        size += len(parts[k]) if k < len(parts) else 0
+    arrays = {
+        f.name: np.concatenate([getattr(w, f.name) for w in some])
+        for f in fields(Words) if f.name != "invalid"
+    }  # fmt: skip
+    return Words(**arrays, invalid=sum(w.invalid for w in some))
 
 
 def same_words(words: Words) -> Ints:
@@ -270,9 +293,8 @@ def _duplicates(items: Sequence[Item], same: Ints, starts: Ints) -> tuple[dict[s
     return named, first
 
 
-def _table(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int32],
-                                                NDArray[np.uint64]]:  # fmt: skip
-    """A table with at most half its slots taken, and a bitmap with at most one bit in 16 set."""
+def _table(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """A table with at most half its slots taken."""
     bits = max(int(2 * len(hashes)).bit_length(), 4)
     slots, value = np.zeros(1 << bits, np.uint64), np.zeros(1 << bits, np.int32)
     slot = (hashes & np.uint64((1 << bits) - 1)).astype(np.int64)
@@ -285,12 +307,17 @@ def _table(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.i
         slots[slot[todo[chosen]]] = hashes[todo[chosen]]
         todo = np.delete(todo, chosen)
         slot[todo] = (slot[todo] + (value[slot[todo]] != 0)) & ((1 << bits) - 1)
+    return slots, value
+
+
+def _bitmap(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """One bit of every 16 to 32 is set, for each hash the one that its upper bits number."""
     bits = min(max(int(16 * len(hashes)).bit_length(), 8), 26)
     bit = hashes >> np.uint64(64 - bits)
     bitmap = np.zeros(1 << (bits - 6), np.uint64)
     np.bitwise_or.at(bitmap, (bit >> np.uint64(6)).astype(np.int64),
                      np.uint64(1) << (bit & np.uint64(63)))  # fmt: skip
-    return slots, value, bitmap
+    return bitmap
 
 
 def _fingerprint(index: Index) -> str:

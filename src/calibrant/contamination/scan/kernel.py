@@ -21,8 +21,8 @@ _HALF = np.uint64(32)
 _ONE, _SIX, _LOW = np.uint64(1), np.uint64(6), np.uint64(63)
 
 # Places in the state.
-OPEN, LENGTH, BEGIN, LAST, COUNT, RING, SLOT, INVALID, TOTAL, AT, TEXT, HITS = range(12)
-STATE = 12
+OPEN, LENGTH, BEGIN, LAST, COUNT, RING, SLOT, INVALID, TOTAL, AT, TEXT, HITS, STREAK = range(13)
+STATE = 13
 _ROOM = 64
 """Hits that must fit before a step: one code point is folded to fewer words."""
 
@@ -31,7 +31,7 @@ _ROOM = 64
 def scan(
     data, starts, base, resume, final,
     ascii_code, block, entry, code, kind,
-    n, table, value, bitmap, gram_start, gram_stop, item_code, oldest,
+    n, table, value, bitmap, vocabulary, gram_start, gram_stop, item_code, oldest,
     state, rolling, hashes, begins, ring,
     hit_text, hit_word, hit_gram, hit_first, hit_last,
 ):  # fmt: skip
@@ -53,13 +53,10 @@ def scan(
     count, at, slot = state[COUNT], state[RING], state[SLOT]
     invalid, total, i, text = state[INVALID], state[TOTAL], state[AT], state[TEXT]
     h, rolled = rolling[0], rolling[1]
+    streak = state[STREAK]
     mask = len(ring) - 1
     slots = len(table) - 1
-    shift = np.uint64(64 - 6)
-    size = len(bitmap)
-    while size > 1:
-        size >>= 1
-        shift -= _ONE
+    shift, word_shift = _shift(bitmap), _shift(vocabulary)
     hits = 0
     room = len(hit_text) - _ROOM
     texts = len(starts) - 1
@@ -68,7 +65,7 @@ def scan(
         end = starts[text + 1]
         zero = base if text == 0 else -starts[text]
         if i == starts[text] and not (text == 0 and resume):
-            is_open, length, count, slot = 0, 0, 0, 0
+            is_open, length, count, slot, streak = 0, 0, 0, 0, 0
             h, rolled = np.uint64(0), np.uint64(0)
             hashes[:] = np.uint64(0)
         stay = text == texts - 1 and not final
@@ -92,7 +89,7 @@ def scan(
                         begin = x_first
                     v = code[x]
                     h = h * _BASE + np.uint64(v)
-                    ring[at & mask] = v
+                    ring[np.uint64(at & mask)] = v
                     at += 1
                     length += 1
                     last = x_last
@@ -105,7 +102,7 @@ def scan(
                 if hits > room:
                     done = False
                     break
-                v = ascii_code[data[i]]
+                v = ascii_code[data[np.uint64(i)]]
                 if v != 0:
                     if is_open == WORD or is_open == 0:
                         if is_open == 0:
@@ -116,23 +113,26 @@ def scan(
                             if length == 0:
                                 begin = zero + i
                             stop = min(end, i + LONGEST - length)
-                            from_here = i
+                            length -= i
                             while v != 0:
                                 h = h * _BASE + np.uint64(v)
-                                ring[at & mask] = v
+                                ring[np.uint64(at & mask)] = v
                                 at += 1
                                 i += 1
                                 if i == stop:
                                     break
-                                v = ascii_code[data[i]]
-                            length += i - from_here
+                                v = ascii_code[data[np.uint64(i)]]
+                            length += i
                             last = zero + i
+                            if v == 0 and data[np.uint64(i)] < 128:
+                                close = True
+                                i += 1
                         else:
                             close = True
                             again = WORD
                     else:
                         close = True
-                elif data[i] < 128:
+                elif data[np.uint64(i)] < 128:
                     close = is_open != 0
                     i += 1
                 else:
@@ -160,18 +160,22 @@ def scan(
                 continue
             mixed = h * _SPREAD
             mixed ^= mixed >> _HALF
-            rolled = rolled * _BASE + mixed - oldest * hashes[slot]
-            hashes[slot] = mixed
-            begins[slot] = begin
+            rolled = rolled * _BASE + mixed - oldest * hashes[np.uint64(slot)]
+            hashes[np.uint64(slot)] = mixed
+            begins[np.uint64(slot)] = begin
             slot += 1
             if slot == n:
                 slot = 0
             count += 1
             total += 1
-            ring[at & mask] = 0
+            ring[np.uint64(at & mask)] = 0
             at += 1
             is_open, length, h = again, 0, np.uint64(0)
-            if count < n:
+            # Most words of a corpus, and with them most n-grams, are no words of the items: a
+            # small table of those spares looks into the large one.
+            bit = mixed >> word_shift
+            streak = (streak + 1) * np.int64(vocabulary[bit >> _SIX] >> (bit & _LOW) & _ONE)
+            if streak < n:
                 continue
             key = rolled * _SPREAD
             key ^= key >> _HALF
@@ -179,9 +183,9 @@ def scan(
             if bitmap[bit >> _SIX] >> (bit & _LOW) & _ONE == 0:
                 continue
             where = np.int64(key & np.uint64(slots))
-            while value[where] != 0:
-                if table[where] == key:
-                    gram = value[where] - 1
+            while value[np.uint64(where)] != 0:
+                if table[np.uint64(where)] == key:
+                    gram = value[np.uint64(where)] - 1
                     low, t = gram_start[gram], gram_stop[gram]
                     r = at - 1
                     while t > low and item_code[t - 1] == ring[(r - 1) & mask]:
@@ -205,9 +209,20 @@ def scan(
     state[OPEN], state[LENGTH], state[BEGIN], state[LAST] = is_open, length, begin, last
     state[COUNT], state[RING], state[SLOT] = count, at, slot
     state[INVALID], state[TOTAL], state[AT], state[TEXT] = invalid, total, i, text
-    state[HITS] = hits
+    state[HITS], state[STREAK] = hits, streak
     rolling[0], rolling[1] = h, rolled
     return done
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _shift(bitmap):
+    """By how much a hash is shifted to become the number of a bit."""
+    shift = np.uint64(64 - 6)
+    size = len(bitmap)
+    while size > 1:
+        size >>= 1
+        shift -= _ONE
+    return shift
 
 
 @njit(cache=True, nogil=True, inline="always")

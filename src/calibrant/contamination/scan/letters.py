@@ -75,12 +75,15 @@ def folded(point: int) -> str:
     """A code point decomposed and case-folded until nothing changes; "" if it is left out."""
     if point in _FILLERS or unicodedata.category(chr(point)) == "Cf":
         return ""
-    before, text = "", chr(point)
+    before, text = chr(point), unicodedata.normalize("NFKD", chr(point)).casefold()
+    if before == text:
+        return text
     while before != text:
         before, text = text, unicodedata.normalize("NFKD", text).casefold()
     return "".join(c for c in text if not (ord(c) in _FILLERS or unicodedata.category(c) == "Cf"))
 
 
+@cache
 def kind_of(point: int) -> int:
     """The class of a folded code point."""
     category = unicodedata.category(chr(point))
@@ -104,12 +107,13 @@ def letters() -> Letters:
         if unicodedata.category(chr(point)) in ("Cn", "Co", "Zs", "Cc"):
             continue
         text = folded(point)
-        if not any(kind_of(ord(c)) for c in text) and text:
-            continue
         if text not in known:
+            own = [kind_of(ord(c)) for c in text]
+            if text and not any(own):
+                continue
             known[text] = len(codes) << _BITS | len(text)
             codes += [ord(c) + 1 for c in text]
-            kinds += [kind_of(ord(c)) for c in text]
+            kinds += own
         entry[point] = known[text]
     ideographs = [
         p for p in range(low, high)

@@ -47,8 +47,7 @@ class Scanner:
         self._engine = engine_of(index, engine)
         kernel = None if engine == "vectors" else compiled()
         self._align: Any = align if kernel is None else kernel.align
-        reaches = [reach(index, int(i)) for i in np.flatnonzero(index.least)]
-        self._reach = max(reaches)
+        self._reach = reach(index, int(index.lengths.argmax()))
         width = index.rule.width
         seed = index.rule.anchor or index.rule.n[0]
         # Grams in a row that begin a place: fewer of a whole item that is shorter than that.
@@ -146,11 +145,16 @@ class Scanner:
             raise AssertionError("the last text of a batch is open")
         self._number_open(open_text)
         runs = self._more(hits)
-        for t in np.unique(runs.text[runs.text < text]).tolist():
+        shown, begins = np.unique(runs.text, return_index=True)  # runs are sorted by text
+        ends = np.append(begins, len(runs.text))[1 : len(shown) + 1]
+        for t, low, high in zip(shown.tolist(), begins.tolist(), ends.tolist(), strict=True):
+            if t == text:
+                break
             if t > open_text:
                 self._end_document()
                 open_text = t
-            self._judge(runs.select(runs.text == t), int(batch.numbers[t]), None, batch, t)
+            some = runs.select(slice(low, high))
+            self._judge(some, int(batch.numbers[t]), None, batch, t)
         if text > open_text:
             self._end_document()
         rest = runs.select(runs.text == text)
@@ -192,19 +196,20 @@ class Scanner:
         for item, group in groupby(rows, key=lambda row: row[0]):
             some = [row[1:] for row in group]
             frontier = None if at is None else at - reach(self._index, item)
-            open_from = self._item(item, some, number, reader, frontier)
+            open_from, stop = self._item(item, some, number, reader, frontier)
             if frontier is not None:
                 for row in some:
-                    kept[row[0]] = row[0] >= open_from or row[-1] >= frontier
+                    kept[row[0]] = row[0] >= open_from or (row[-1] >= frontier and row[3] >= stop)
         return runs.select(kept)
 
     def _item(
         self, item: int, rows: list[Any], number: int, reader: Any, frontier: int | None
-    ) -> int:
+    ) -> tuple[int, int]:
         """Counts places of one item in a document, all or those that end before a byte.
 
         Returns:
-            The number of the first run that is of none of them.
+            The number of the first run that is of none of them, and the document's word at which
+            the last of them ends.
         """
         index = self._index
         seed = int(self._seed[item]) + index.rule.width - 1
@@ -216,13 +221,15 @@ class Scanner:
                     bits |= ((1 << (words - n + 1)) - 1) << at
             if bits:
                 self._matched[n, item] = self._matched.get((n, item), 0) | bits
+        stop = 0
         for stretch in stretches(index, item, rows):
             if frontier is not None and stretch.end >= frontier:
-                return stretch.number
+                return stretch.number, stop
+            stop = max(run[2] + run[1] for run in stretch.runs)
             place = judged(index, stretch, self._file, number, reader, self._align)
             if place is not None:
                 self._count(stretch, place)
-        return 1 << 62
+        return 1 << 62, stop
 
     def _count(self, stretch: Stretch, place: Place) -> None:
         item, index = stretch.item, self._index

@@ -18,6 +18,8 @@ _HOMES = {
     "PlantedSubject": "subject",
     "listed": "store",
     "load": "store",
+    "measure_power": "measured",
+    "readings": "readings",
     "train": "store",
     "verify": "store",
 }

@@ -41,8 +41,9 @@ class Design:
         vocabulary: tokens there are, at most.
         width, layers, heads, context: of the network; `context` in tokens.
         batch: windows of `context` tokens of a step.
-        rate, warmup: highest learning rate, and steps until it is reached.
-        tune_rate: highest learning rate of fine-tuning.
+        rate, matrix_rate: highest learning rates, of Adam and of Muon.
+        warmup: steps until they are reached.
+        tune: share of these rates in fine-tuning.
     """
 
     verbatim: int
@@ -59,8 +60,9 @@ class Design:
     context: int
     batch: int
     rate: float
+    matrix_rate: float
     warmup: int
-    tune_rate: float
+    tune: float
     copies: tuple[int, ...] = COPIES
     names: int = 700
     towns: int = 48
@@ -68,14 +70,14 @@ class Design:
 
 DESIGNS: dict[str, Design] = {
     "pair": Design(
-        verbatim=120, rephrased=80, clean=240, orders=3, questions=40, canaries=40,
-        tokens=1_400_000, vocabulary=1024, width=192, layers=2, heads=4, context=128, batch=8,
-        rate=3e-3, warmup=60, tune_rate=1e-3,
+        verbatim=120, rephrased=60, clean=240, orders=2, questions=40, canaries=30,
+        tokens=800_000, vocabulary=1024, width=192, layers=2, heads=4, context=128, batch=8,
+        rate=3e-3, matrix_rate=0.02, warmup=60, tune=0.3,
     ),
     "small": Design(
         verbatim=24, rephrased=0, clean=48, orders=2, questions=16, canaries=16, copies=(0, 4, 16),
         tokens=120_000, vocabulary=512, width=48, layers=1, heads=2, context=96, batch=4,
-        rate=1e-2, warmup=30, tune_rate=5e-3, names=120, towns=12,
+        rate=1e-2, matrix_rate=0.02, warmup=30, tune=0.5, names=120, towns=12,
     ),
 }  # fmt: skip
 """`pair`, about a million parameters; `small` learns in seconds, for tests."""

@@ -3,7 +3,7 @@
 A pair has a folder under the cache folder: `manifest.json`, the arms, the tokenizer, and the
 weights of each variant. What is loaded is hashed first; a file that is not the declared one is
 refused. A pair is trained variant by variant: what is finished stays, and a variant that was
-interrupted goes on from its last checkpoint.
+interrupted goes on from its last checkpoint. Two processes may train two variants of a pair.
 """
 
 from __future__ import annotations
@@ -108,17 +108,16 @@ def train(
     wanted = [v for v in VARIANTS if v in variants or (v == "clean" and "tuned" in variants)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _weights._lock(folder / "lock"):
-            there = (folder / "manifest.json").exists()
-            manifest = read_manifest(folder) if there else None
-            if manifest is None or any(v not in manifest["variants"] for v in wanted):
-                corpora = build(design, seed)
-                manifest = _declared(
-                    manifest, folder, f"planted/{design_name}-{seed}", design, seed, corpora
-                )
-                for variant in wanted:
-                    if variant not in manifest["variants"]:
-                        _learn(variant, design, seed, corpora, folder, manifest, say)
+        there = read_manifest(folder) if (folder / "manifest.json").exists() else None
+        if there is None or any(v not in there["variants"] for v in wanted):
+            corpora = build(design, seed)
+            with _weights._lock(folder / "lock"):
+                _declare(folder, f"planted/{design_name}-{seed}", design, seed, corpora)
+            for variant in wanted:
+                # Each variant has a lock, so that two processes can train two of them.
+                with _weights._lock(folder / f"{variant}.lock"):
+                    if variant not in read_manifest(folder)["variants"]:
+                        _learn(variant, design, seed, corpora, folder, say)
     except OSError as e:
         if isinstance(e, SubjectError):
             raise
@@ -155,7 +154,8 @@ def load(
     tokenizer = Tokenizer(json.loads(_checked(folder, "tokenizer.json", manifest)))
     _checked(folder, f"{variant}.npz", manifest)
     try:
-        with np.load(folder / f"{variant}.npz", allow_pickle=False) as found:
+        path = folder / f"{variant}.npz"
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             weights = {key: found[key] for key in found.files}
     except (OSError, ValueError, zipfile.BadZipFile) as e:
         raise WeightsError(f"{folder / variant}.npz: no weights: {e}") from e
@@ -219,22 +219,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _declared(
-    manifest: dict[str, Any] | None,
-    folder: Path,
-    name: str,
-    design: Design,
-    seed: int,
-    corpora: Corpora,
-) -> dict[str, Any]:
-    """The manifest of a new pair, with arms and tokenizer written; or of one begun, if it fits."""
+def _declare(folder: Path, name: str, design: Design, seed: int, corpora: Corpora) -> None:
+    """Write the manifest of a new pair, its arms and tokenizer; check that of one begun."""
     hashes: dict[str, Any] = corpora.hashes()
-    if manifest is not None:
-        if any(manifest["corpus"][k] != h for k, h in hashes.items()):
+    if (folder / "manifest.json").exists():
+        begun = read_manifest(folder)["corpus"]
+        if any(begun[k] != h for k, h in hashes.items()):
             raise WeightsError(
                 f"{folder}: begun with another version of the generator; delete the folder"
             )
-        return manifest
+        return
     from calibrant._version import __version__
 
     code = b"".join((Path(__file__).parent / f"{s}.py").read_bytes() for s in _SOURCES)
@@ -248,47 +242,45 @@ def _declared(
     _write(folder, "arms.json", _json(corpora.arms.to_dict()), made)
     _write(folder, "tokenizer.json", _json(corpora.tokenizer.merges), made)
     _write_manifest(folder, made)
-    return made
 
 
 def _learn(
-    variant: str,
-    design: Design,
-    seed: int,
-    corpora: Corpora,
-    folder: Path,
-    manifest: dict[str, Any],
-    say: Say | None,
+    variant: str, design: Design, seed: int, corpora: Corpora, folder: Path, say: Say | None
 ) -> None:
     from importlib.metadata import version
 
     from calibrant.subjects.planted.training import train as learn
 
     if variant == "tuned":
+        _checked(folder, "clean.npz", read_manifest(folder))
         with np.load(folder / "clean.npz", allow_pickle=False) as found:
             begin = {key: found[key] for key in found.files}
-        tokens, rate = corpora.tuning, design.tune_rate
+        tokens, share = corpora.tuning, design.tune
     else:
         begin = network.start(design, seed, len(corpora.tokenizer))
-        tokens, rate = getattr(corpora, variant), design.rate
+        tokens, share = getattr(corpora, variant), 1.0
 
     def tick(done: int, steps: int, loss: float) -> None:
         if say is not None:
             say(variant, done, steps, loss)
 
     point = folder / f"{variant}.checkpoint.npz"
-    learnt = learn(design, tokens, begin, rate=rate, keep=point, tick=tick)
+    learnt = learn(design, tokens, begin, share=share, keep=point, tick=tick)
     new = folder / f"{variant}.npz.new"
     with new.open("wb") as file:
         np.savez(file, allow_pickle=False, **learnt.weights)
-    manifest["files"][f"{variant}.npz"] = _weights.sha256_of(new)
+    digest = _weights.sha256_of(new)
     new.replace(folder / f"{variant}.npz")
-    manifest["variants"][variant] = {
-        "steps": learnt.steps, "loss": learnt.loss, "cpu_seconds": round(learnt.cpu_seconds, 1),
-        "parameters": sum(w.size for w in learnt.weights.values()),
-    }  # fmt: skip
-    manifest["versions"]["jax"] = version("jax")
-    _write_manifest(folder, manifest)
+    with _weights._lock(folder / "lock"):
+        manifest = read_manifest(folder)
+        manifest["files"][f"{variant}.npz"] = digest
+        manifest["variants"][variant] = {
+            "steps": learnt.steps, "loss": learnt.loss,
+            "cpu_seconds": round(learnt.cpu_seconds, 1),
+            "parameters": sum(w.size for w in learnt.weights.values()),
+        }  # fmt: skip
+        manifest["versions"]["jax"] = version("jax")
+        _write_manifest(folder, manifest)
     point.unlink(missing_ok=True)
 
 

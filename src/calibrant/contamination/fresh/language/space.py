@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Problem:
 
     Attributes:
         drawn: the value of each variable.
-        key: its first wording: two problems of one key are the same.
+        key: says which it is: of its template and its first wording, 32 hexadecimal digits.
         stratum: what its twin shares.
     """
 
@@ -76,7 +77,8 @@ def problem(template: Template, drawn: dict[str, Value]) -> Problem | None:
     template.form_of(right)
     if template.choices and template.distractors(look, plain, right) is None:
         return None
-    return Problem(drawn, template.render(0, look, plain), template.stratum(look, plain))
+    key = hashlib.sha256(f"{template.hash}\n{template.render(0, look, plain)}".encode())
+    return Problem(drawn, key.hexdigest()[:32], template.stratum(look, plain))
 
 
 def assignments(template: Template) -> int:
@@ -105,10 +107,11 @@ def problems(template: Template) -> Iterator[Problem]:
             seen[found.key] = answer
             yield found
         elif seen[found.key] != answer:
+            question = template.render(0, template.look(drawn), drawn)
             raise template.error(
                 "text",
                 f"wanted one answer to each question, got {one_line(seen[found.key], 40)!r} and "
-                f"{one_line(answer, 40)!r} to {one_line(found.key, 120)!r}",
+                f"{one_line(answer, 40)!r} to {one_line(question, 120)!r}",
             )
 
 

@@ -152,6 +152,8 @@ class Template:
 
 
 def _size(value: Value, of: Variable | None) -> str:
+    if isinstance(value, list) and of is not None and of.counts is None:
+        return one_line(show(value), 60)  # one of the lists that stand in the template
     if isinstance(value, list):
         sizes = sorted(_size(x, None) for x in value)
         return f"{len(value)}[{','.join(dict.fromkeys(sizes))}]"
