@@ -70,6 +70,11 @@ def test_items_and_twins_are_made_and_committed_to(place, run, monkeypatch):
     assert code == 1
     assert len(json.loads(out)["changed"]) == 1
     (place / "i.jsonl").write_bytes(first)
+    verify = ("commit", "i.jsonl", "--verify", "c.json", "--secret-file", "s", "--templates")
+    assert run(*verify, "t.yaml")[0] == 0
+    (place / "u.yaml").write_text(TEMPLATES.replace("to: 99", "to: 98"), encoding="utf-8")
+    code, out, _ = run(*verify, "u.yaml")
+    assert (code, "templates not as committed: sum" in out) == (1, True)
     name = read_fresh("i.jsonl")[3].id
     run("commit", "i.jsonl", "--open", name, "--of", "c.json", "--secret-file", "s", "-o", "o.json")
     code, out, _ = run("commit", "o.json", "--verify", "c.json")

@@ -31,6 +31,9 @@ _HOMES: dict[str, str] = {
     "read_secret": "calibrant.contamination.fresh.stream",
     "read_templates": "calibrant.contamination.fresh.language.reading",
     "commit": "calibrant.contamination.fresh.commitment",
+    "check_twins": "calibrant.contamination.fresh.twins",
+    "generate_from": "calibrant.contamination.fresh.gym",
+    "refresh": "calibrant.contamination.fresh.refresh",
 }
 
 __all__: list[str] = [*_HOMES]
