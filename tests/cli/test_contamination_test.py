@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from calibrant.cli import main
 from calibrant.contamination.tokens import TokenScores, token_scores, write_scores
 
-WORDS = "ada buys seven red apples for three coins and sells nine pears in town".split()
+_TEXT = "ada buys seven red apples for three coins and sells nine pears in town"
+WORDS = _TEXT.split()
 
 
 def run(capsys: Any, *args: Any) -> tuple[Any, str, str]:
@@ -160,7 +162,7 @@ class Alphabet:
     def score(self, texts: Any, *, items: Any = (), form: str = "verbatim") -> TokenScores:
         rows = [
             {"item": i, "text": t, "form": form,
-             "logprob": [-1.0 - (ord(b) < ord(a)) for a, b in zip(" " + t, t, strict=False)]}
+             "logprob": [-1.0 - (b < a) for a, b in pairwise(" " + t.replace("\n", ""))]}
             for i, t in zip(items, texts, strict=True)
         ]  # fmt: skip
         return token_scores(rows, subject=self.name, tokenizer="letters", prefix="<s>")
@@ -184,11 +186,11 @@ def test_orders_are_scored_live(folder: Path, capsys: Any, monkeypatch: Any) -> 
     assert code == 0
     found = json.loads(out)["tests"][0]
     assert (found["verdict"], found["items"], found["subject"]) == ("seen", 24, "alphabet")
-    code, out, _ = run(
+    code, out, err = run(
         capsys, items, "--subject", "tiny/alphabet", "--method", "split", "--reason",
         "random-split", "--group", "public", "--json",
     )  # fmt: skip
-    assert code == 0
+    assert code == 0, err
     assert json.loads(out)["tests"][0]["items"] == 24
 
 
@@ -222,9 +224,7 @@ def test_mistakes_are_told_in_one_line(
     assert len(err.strip().splitlines()) == 1
 
 
-def test_texts_without_log_probabilities_are_refused_or_dropped(
-    folder: Path, capsys: Any
-) -> None:
+def test_texts_without_log_probabilities_are_refused_or_dropped(folder: Path, capsys: Any) -> None:
     scores = scored("gaps", 3, verbatim=1.0, twin=0.0)
     scores.logprob[45] = np.nan
     write_scores(scores, folder / "gaps.parquet")

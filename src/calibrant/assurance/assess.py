@@ -11,20 +11,19 @@ from typing import Any
 
 import anyio
 
-from calibrant._text import one_line
 from calibrant.assurance.assessment import Assessment
 from calibrant.assurance.conclude import Session, conclude, trials_table
 from calibrant.assurance.evidence import Evidence
-from calibrant.assurance.grading import study_of
+from calibrant.assurance.exposed import ExposureEvidence, evidence_of
+from calibrant.assurance.grading import check_card, held_card, study_of
 from calibrant.assurance.plan import Plan, make_plan
 from calibrant.assurance.progress import ClaimProgress, Display, NoDisplay, Progress
-from calibrant.assurance.suite import Claim, Suite, read_suite
+from calibrant.assurance.suite import Suite, read_suite
 from calibrant.bench.administer import Subject, administer
 from calibrant.bench.folder import RunFolder, choose_folder
 from calibrant.bench.streams import Stream, open_stream
 from calibrant.bench.trial import Trial
 from calibrant.errors import CalibrantError, InputError
-from calibrant.judges.card import Held, read_card
 from calibrant.judges.gold import Study
 from calibrant.records import write_parquet
 
@@ -88,7 +87,8 @@ class _Prepared:
     def __init__(self, suite: Suite, text: str, base: Path) -> None:
         self.suite, self.text = suite, text
         self.studies: dict[str, Study] = {}
-        self.cards = {score: _card(score, base / file) for score, file in suite.graders.items()}
+        self.exposure: dict[str, ExposureEvidence] = {}
+        self.cards = {score: held_card(score, base / file) for score, file in suite.graders.items()}
         self.streams: dict[str, Stream] = {}
         self.keys: dict[str, str] = {}
         for claim in suite.claims:
@@ -105,8 +105,10 @@ class _Prepared:
             self.keys[claim.name] = stream.key
             if (study := study_of(claim, base)) is not None:
                 self.studies[claim.name] = study
+            if (seen := evidence_of(claim, base, suite.subject)) is not None:
+                self.exposure[claim.name] = seen
             if (held := self.cards.get(claim.score)) is not None:
-                _check_card(claim, held)
+                check_card(claim, held)
         self.plan = make_plan(suite, self.streams, self.keys, self.studies)
 
 
@@ -134,27 +136,6 @@ def _check_generate(suite: Suite, path: Path) -> None:
     for key in ("max_connections", "num_choices"):
         if key in suite.generate:
             raise InputError(f"{path}: generate: {key} is not set here")
-
-
-def _card(score: str, path: Path) -> Held:
-    try:
-        card, sha256 = read_card(path)
-    except InputError as e:
-        raise InputError(f"graders: {score}: {e}") from e
-    return Held(card=card, sha256=sha256)
-
-
-def _check_card(claim: Claim, held: Held) -> None:
-    """Refuse a card that has lapsed, or is about another verdict than the claim counts."""
-    card, where = held.card, f"claim {claim.name!r}: graders: {claim.score}"
-    if card.lapsed(datetime.now(UTC).date()):
-        raise InputError(f"{where}: the card of {one_line(card.name, 80)} held until "
-                         f"{card.valid_until}")  # fmt: skip
-    if (card.counts or "1") != (claim.counts or "1"):
-        raise InputError(
-            f"{where}: wanted a card about the verdict {claim.counts or '1'}, which the claim "
-            f"counts, got one about {one_line(card.counts or '1', 80)}"
-        )
 
 
 class _Shared:
@@ -185,7 +166,7 @@ class _Job:
         self.text, self.plan = prepared.text, prepared.plan
         self.folder, self.display, self.command = run, display, command
         self.claims = [Evidence(p.claim, p.design, p.study) for p in prepared.plan.claims]
-        self.cards = prepared.cards
+        self.cards, self.exposure = prepared.cards, prepared.exposure
         self.began = time.monotonic()
         self.input_tokens = self.output_tokens = 0
         self.stopped_by: str | None = None
@@ -226,6 +207,11 @@ class _Job:
             raise InputError(
                 f"{self.folder.path}: gold labels or cards are not those this run began with"
             )
+        exposure = {name: e.model_dump(mode="json") for name, e in self.exposure.items()}
+        if manifest.get("exposure", exposure) != exposure:
+            raise InputError(
+                f"{self.folder.path}: evidence of exposure is not that this run began with"
+            )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         sessions = int(manifest.get("sessions", 0))
         if sessions and not manifest.get("finished"):
@@ -237,6 +223,7 @@ class _Job:
             suite=self.suite.model_dump(mode="json"),
             subject=described,
             graders=graders,
+            **({"exposure": exposure} if exposure else {}),
             started=manifest.get("started", now),
             sessions=sessions + (not manifest.get("finished")),
             finished=None,
@@ -329,6 +316,7 @@ class _Job:
             stopped_by=self.stopped_by,
             command=self.command,
             cards=self.cards,
+            exposure=self.exposure,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         assessment = conclude(session, self.claims, self.folder)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from calibrant._text import dumps, one_line
+from calibrant.assurance.exposed import ExposureEvidence
 from calibrant.assurance.grading import Shown
 from calibrant.assurance.thresholds import CutUsed
 from calibrant.errors import InputError
@@ -128,6 +129,19 @@ class Grading(_Frozen):
     )
 
 
+class Exposure(_Frozen):
+    """Two answers: has the subject seen the items, and what is the rate without that?"""
+
+    evidence: ExposureEvidence
+    without: Estimate | None = Field(
+        description="The rate of the counted score without exposure; null: it was not estimated."
+    )
+    lowered_from: Verdict | None = Field(
+        None, description="The verdict on the observed rate that exposure could explain."
+    )
+    said: list[str] = Field(description="Both answers, and what they do to the verdict.")
+
+
 class FamilyResult(_Frozen):
     """The rate within one template family (cluster), with a Clopper–Pearson interval."""
 
@@ -174,6 +188,9 @@ class ClaimResult(_Frozen):
     estimate: Estimate
     grading: Grading | None = Field(
         None, description="The errors of the grader, if gold labels or a card were given."
+    )
+    exposure: Exposure | None = Field(
+        None, description="Whether the subject has seen the items, if evidence was given."
     )
     path: list[int] = Field(description="Events (see Boundaries) after each observed trial.")
     boundaries: Boundaries

@@ -29,6 +29,8 @@ from calibrant.assurance.assessment import (
 )
 from calibrant.assurance.estimate import estimate, grading
 from calibrant.assurance.evidence import Evidence
+from calibrant.assurance.exposed import ExposureEvidence
+from calibrant.assurance.exposure import judged
 from calibrant.assurance.figures import boundaries
 from calibrant.assurance.grading import shown_rate
 from calibrant.assurance.plan import Plan, PlannedClaim
@@ -60,6 +62,7 @@ class Session:
     command: str
     finished: str
     cards: Mapping[str, Held] = field(default_factory=dict)
+    exposure: Mapping[str, ExposureEvidence] = field(default_factory=dict)
 
 
 def conclude(session: Session, claims: list[Evidence], folder: RunFolder) -> Assessment:
@@ -96,6 +99,7 @@ def _claim_result(
     population = _population(stream, evidence)
     found = estimate(evidence)
     verdict, graded = grading(evidence, session.cards)
+    verdict, exposure = judged(evidence, session.exposure.get(claim.name), verdict)
     return ClaimResult(
         claim=ClaimText(
             name=claim.name,
@@ -114,7 +118,7 @@ def _claim_result(
         population=population,
         design=_design_record(evidence, planned),
         verdict=verdict,
-        reason=reason(evidence, session.stopped_by, graded),
+        reason=reason(evidence, session.stopped_by, graded, exposure),
         headline=headline(evidence, stream.key, found, verdict),
         trials=len(evidence.trials),
         counted=evidence.counted,
@@ -122,11 +126,12 @@ def _claim_result(
         surplus=surplus,
         estimate=found,
         grading=graded,
+        exposure=exposure,
         path=evidence.path,
         boundaries=boundaries(design, max(evidence.observed, 1)),
         families=_families(evidence),
         transcripts=_transcripts(evidence),
-        assumptions=assumptions(evidence, stream, len(session.suite.claims), graded),
+        assumptions=assumptions(evidence, stream, len(session.suite.claims), graded, exposure),
     )
 
 

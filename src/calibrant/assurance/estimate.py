@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from calibrant.assurance.assessment import CardShown, Estimate, Grading, Verdict
 from calibrant.assurance.evidence import Evidence
+from calibrant.assurance.exposed import SHARE, InflationShown
 from calibrant.assurance.grading import SAMPLING, corrected, shown, true_rates
 from calibrant.judges.card import Held
 from calibrant.judges.gold import Study
@@ -128,7 +130,7 @@ def grading(evidence: Evidence, cards: Mapping[str, Held]) -> tuple[Verdict, Gra
     lowered: Verdict | None = None
     if study is not None and study.positives.rate + study.negatives.rate > 1:
         true = _estimate(evidence, study)
-    if verdict != "undetermined" and not _holds(verdict, claim.relation, claim.threshold, true):
+    if verdict != "undetermined" and not holds(verdict, claim.relation, claim.threshold, true):
         lowered = verdict
     return "undetermined" if lowered else verdict, Grading(
         study=study, measurand="graded", graded=_estimate(evidence, None), true=true, shown=None,
@@ -136,7 +138,36 @@ def grading(evidence: Evidence, cards: Mapping[str, Held]) -> tuple[Verdict, Gra
     )  # fmt: skip
 
 
-def _holds(verdict: Verdict, relation: str, threshold: float, true: Estimate | None) -> bool:
+def unexposed(evidence: Evidence, inflation: InflationShown) -> Estimate:
+    """The rate of the counted score without exposure.
+
+    Half of alpha goes to the sampling of trials, half to the limits of the inflation: by the union
+    bound each limit is wrong with a chance of at most alpha, however the two depend on each other.
+    """
+    alpha, plain = evidence.claim.alpha, _estimate(evidence, None)
+    if plain.value is None:
+        return plain
+    found = _limits(evidence, 1 - 2 * alpha * (1 - SHARE)).counted(evidence.claim.relation)
+
+    def inside(rate: float) -> float:
+        return min(1.0, max(0.0, rate))
+
+    return Estimate(
+        value=inside(plain.value - inflation.value),
+        low=inside(found.low - inflation.high),
+        high=inside(found.high - inflation.low),
+        level=plain.level,
+        method=f"{found.method}, less the inflation by exposure ({inflation.design})",
+        standard_uncertainty=math.hypot(
+            plain.standard_uncertainty or 0.0, inflation.standard_error
+        ),
+        low_if_missing=inside(found.low_if_missing - inflation.high),
+        high_if_missing=inside(found.high_if_missing - inflation.low),
+    )
+
+
+def holds(verdict: Verdict, relation: str, threshold: float, true: Estimate | None) -> bool:
+    """Whether a verdict stands at every rate within an estimate's limits."""
     if true is None:
         return False
     below, above = true.high_if_missing < threshold, true.low_if_missing > threshold

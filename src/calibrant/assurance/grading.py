@@ -9,12 +9,15 @@ clusters). By the union bound the chance of a wrong verdict stays below alpha.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from calibrant._text import one_line
 from calibrant.assurance.suite import Claim
 from calibrant.errors import InputError
+from calibrant.judges.card import Held, read_card
 from calibrant.judges.gold import Study, read_study
 
 SAMPLING, EACH_LIMIT = 0.5, 0.25
@@ -135,3 +138,33 @@ def study_of(claim: Claim, base: Path) -> Study | None:
         return read_study(base / claim.gold, columns, claim.counts, said=claim.gold)
     except InputError as e:
         raise InputError(f"claim {claim.name!r}: gold: {e}") from e
+
+
+def held_card(score: str, path: Path) -> Held:
+    """The certificate card of the grader behind a score.
+
+    Raises:
+        InputError: naming the score and what is wrong with the file.
+    """
+    try:
+        card, sha256 = read_card(path)
+    except InputError as e:
+        raise InputError(f"graders: {score}: {e}") from e
+    return Held(card=card, sha256=sha256)
+
+
+def check_card(claim: Claim, held: Held) -> None:
+    """Refuse a card that has lapsed, or is about another verdict than the claim counts.
+
+    Raises:
+        InputError: naming the claim.
+    """
+    card, where = held.card, f"claim {claim.name!r}: graders: {claim.score}"
+    if card.lapsed(datetime.now(UTC).date()):
+        raise InputError(f"{where}: the card of {one_line(card.name, 80)} held until "
+                         f"{card.valid_until}")  # fmt: skip
+    if (card.counts or "1") != (claim.counts or "1"):
+        raise InputError(
+            f"{where}: wanted a card about the verdict {claim.counts or '1'}, which the claim "
+            f"counts, got one about {one_line(card.counts or '1', 80)}"
+        )

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from calibrant.assurance.assessment import Assessment, ClaimResult
 from calibrant.assurance.conclude import Session, conclude
 from calibrant.assurance.evidence import Evidence
+from calibrant.assurance.exposed import ExposureEvidence
 from calibrant.assurance.plan import Plan, PlannedClaim, plan_claim
 from calibrant.assurance.suite import Claim, Suite
 from calibrant.bench.folder import RunFolder
@@ -81,6 +82,7 @@ def recompute(
         stopped_by=None if stopped_by is None else str(stopped_by),
         command=stated.provenance.command,
         cards=cards,
+        exposure=_exposure(manifest),
         finished=stated.provenance.finished,
     )
     return conclude(session, evidence, folder)
@@ -95,6 +97,15 @@ def _graders(manifest: Mapping[str, Any]) -> tuple[dict[str, Study], dict[str, H
     except (AttributeError, ValidationError) as e:
         raise InputError("graders: not gold labels and cards") from e
     return gold, cards
+
+
+def _exposure(manifest: Mapping[str, Any]) -> dict[str, ExposureEvidence]:
+    """Evidence of exposure by claim, from the facts of a run."""
+    given = manifest.get("exposure", {})
+    try:
+        return TypeAdapter(dict[str, ExposureEvidence]).validate_python(given)
+    except ValidationError as e:
+        raise InputError("exposure: not evidence of exposure") from e
 
 
 def _follow(planned: PlannedClaim, key: str, folder: RunFolder) -> Evidence:

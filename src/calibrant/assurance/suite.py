@@ -27,7 +27,9 @@ class Claim(_Strict):
 
     With `gold`, the path of a table of gold labels beside the grader's verdicts (see `grader`),
     the rate is the true one, by gold: what the score shows, corrected for its grader's errors.
-    With `cut`, the threshold was taken from a file of `calibrant items cut`.
+    With `cut`, the threshold was taken from a file of `calibrant items cut`. With `exposure`, files
+    of `calibrant contamination test` and `inflation` say whether the subject has seen the items,
+    and what the score is without that.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -44,6 +46,17 @@ class Claim(_Strict):
     grader: str | None = Field(default=None, min_length=1)
     gold: str | None = Field(default=None, min_length=1)
     cut: CutUsed | None = None
+    exposure: tuple[str, ...] = ()
+
+    @field_validator("exposure", mode="before")
+    @classmethod
+    def _files(cls, value: Any) -> Any:
+        files = [value] if isinstance(value, str) else value
+        if not isinstance(files, list | tuple) or not all(
+            isinstance(f, str) and f.strip() for f in files
+        ):
+            raise ValueError(f"wanted a path, or a list of paths, got {one_line(repr(value), 80)}")
+        return tuple(f.strip() for f in files)
 
     @field_validator("below", "above", "if_really")
     @classmethod
@@ -196,6 +209,8 @@ class Suite(_Strict):
             # A claim that names no cut is the one it was before there were cuts.
             if claim["cut"] is None:
                 del claim["cut"]
+            if not claim["exposure"]:
+                del claim["exposure"]
         return content_hash(plain)
 
 

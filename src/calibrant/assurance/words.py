@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calibrant._text import one_line
-from calibrant.assurance.assessment import Estimate, Grading, Verdict
+from calibrant.assurance.assessment import Estimate, Exposure, Grading, Verdict
 from calibrant.assurance.evidence import Evidence
 from calibrant.assurance.suite import Claim
 from calibrant.assurance.thresholds import CutUsed
@@ -68,12 +68,19 @@ def headline(evidence: Evidence, key: str, estimate: Estimate, said: Verdict) ->
     return f"{verdict} {statement(claim, key, size)}: {seen}{failed}."
 
 
-def reason(evidence: Evidence, stopped_by: str | None, grading: Grading | None) -> str:
+def reason(
+    evidence: Evidence,
+    stopped_by: str | None,
+    grading: Grading | None,
+    exposure: Exposure | None = None,
+) -> str:
     """Why this verdict, in one sentence."""
     claim, n = evidence.claim, len(evidence.trials)
     alpha = percent(claim.alpha)
     if grading is not None and grading.lowered_from is not None:
         return _lowered(grading)
+    if exposure is not None and exposure.lowered_from is not None:
+        return _lowered_by_exposure(exposure)
     if evidence.verdict == "supported":
         return (
             f"The evidence reached the boundary for support after {n:,} trials; a false claim "
@@ -122,6 +129,21 @@ def _lowered(grading: Grading) -> str:
     )
 
 
+def _lowered_by_exposure(exposure: Exposure) -> str:
+    """Why a verdict on the observed rate does not stand."""
+    said = f"The observed rate would have {exposure.lowered_from} it, but "
+    if exposure.without is None:
+        return said + (
+            "the subject has seen items of this test, and nobody has estimated what its score is "
+            "without that."
+        )
+    return said + (
+        f"without exposure the rate may lie anywhere from "
+        f"{percent(exposure.without.low_if_missing)} to "
+        f"{percent(exposure.without.high_if_missing)}: exposure could explain the verdict."
+    )
+
+
 def _standing(path: Follower) -> str:
     """What one path came to."""
     if path.state in ("supported", "refuted"):
@@ -130,7 +152,11 @@ def _standing(path: Follower) -> str:
 
 
 def assumptions(
-    evidence: Evidence, stream: Stream, claims: int, grading: Grading | None
+    evidence: Evidence,
+    stream: Stream,
+    claims: int,
+    grading: Grading | None,
+    exposure: Exposure | None = None,
 ) -> list[str]:
     """What the verdict rests on, in sentences."""
     claim = evidence.claim
@@ -172,6 +198,13 @@ def assumptions(
             "The grader is the one its card is about: "
             f"{one_line(grading.card.valid_until_model, 120)}."
         )
+    if exposure is not None:
+        given.append("Exposure to items, if there was any, raises the counted rate.")
+        if exposure.without is not None:
+            given.append(
+                "The inflation by exposure is the same here as in the evidence that it was "
+                "estimated from."
+            )
     if claim.cut is not None:
         given.append(_of_the_cut(claim.cut, claim.alpha))
     if claims > 1:

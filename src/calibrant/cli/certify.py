@@ -43,8 +43,12 @@ SCIENCES = {
     "checks": "calibrant.quality.checks.certificates",
     "cuts": "calibrant.quality.cuts.certificates",
     "fresh": "calibrant.contamination.fresh.certificates",
+    "exposure-probes": "calibrant.bench.exposure.certificates",
     "paraphrase": "calibrant.contamination.paraphrase.certificates",
     "exposure": "calibrant.contamination.exposure.certificates",
+    "scan": "calibrant.contamination.scan.certificates",
+    "planted": "calibrant.subjects.planted.certificates",
+    "inflation": "calibrant.contamination.inflation.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -34,6 +34,11 @@ _HOMES: dict[str, str] = {
     "check_twins": "calibrant.contamination.fresh.twins",
     "generate_from": "calibrant.contamination.fresh.gym",
     "refresh": "calibrant.contamination.fresh.refresh",
+    "Rule": "calibrant.contamination.scan",
+    "Scan": "calibrant.contamination.scan",
+    "build_index": "calibrant.contamination.scan",
+    "scan_batches": "calibrant.contamination.scan",
+    "scan_of": "calibrant.contamination.scan",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -96,6 +96,7 @@ def _claim(result: ClaimResult, ident: str) -> dict[str, Any]:
         "given_up": result.boundaries.futile_at_least != result.boundaries.refute_at_least,
         "rate": _rate(result),
         "grader": _grader(result),
+        "exposure": _exposure(result),
         "rate_short": _rate_short(result),
         "trials": words.count(result.trials),
         "saving": words.saving(result),
@@ -164,6 +165,30 @@ def _grader(result: ClaimResult) -> dict[str, Any] | None:
         rows.append(("Its SHA-256", words.line(g.card.sha256, 80)))
         card = [words.line(f, 400) for f in g.card.findings[:MOST_LINES]]
     return {"rows": rows, "findings": card}
+
+
+def _exposure(result: ClaimResult) -> dict[str, Any] | None:
+    """Whether the subject has seen the items, and the rate without that, as rows and lines."""
+    x = result.exposure
+    if x is None:
+        return None
+    rows = []
+    for test in x.evidence.tests[:MOST_LINES]:
+        p = "" if test.p is None else f", p = {test.p:.2g}"
+        found = f"{test.verdict}{p} ({words.count(test.items)} items; {test.reason})"
+        rows.append((f"Was it there: {words.line(test.method, 60)}", words.line(found, 300)))
+    if x.evidence.inflation is not None:
+        i = x.evidence.inflation
+        ends = f"[{words.percent(i.low)}, {words.percent(i.high)}]"
+        rows.append(("Inflation of the score", f"{words.percent(i.value)} {ends}, from {i.design}"))
+    if x.without is not None and x.without.value is not None:
+        rows.append(("Rate without exposure", f"{words.percent(x.without.value)}, "
+                     f"{words.level(x.without)} interval {words.interval(x.without)}"))  # fmt: skip
+    for file, sha256 in dict.fromkeys(
+        (e.file, e.sha256) for e in [*x.evidence.tests, x.evidence.inflation] if e is not None
+    ):
+        rows.append((words.line(file, 100), f"SHA-256 {words.line(sha256, 80)}"))
+    return {"rows": rows, "said": [words.line(line, 600) for line in x.said[:MOST_LINES]]}
 
 
 def _events(result: ClaimResult) -> str:

@@ -116,7 +116,8 @@ def test_what_is_matched_is_what_a_set_of_tuples_finds(
     assert (found.documents, found.bytes) == (len(corpus), sum(map(len, corpus)))
 
 
-WORDS = ["the", "of", "a", "to", "in", "is", "was", "which", "following", "statements", "true", "about", "theory", "light", "3", "14", "red"]
+_SENTENCE = "the of a to in is was which following statements true about theory light 3 14 red"
+WORDS = _SENTENCE.split()
 
 
 def _texts(rng: np.random.Generator, count: int, words: int) -> list[bytes]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from calibrant.subjects.planted import network, store, training
 from calibrant.subjects.planted.corpus import DESIGNS
 
 pytest.importorskip("jax")
+pytestmark = pytest.mark.timeout(600)  # the first test trains; a busy machine is slow
 
 
 def mean_logprob(scores):
@@ -86,7 +85,8 @@ def test_scores_are_of_the_whole_distribution(small):
     np.testing.assert_allclose(found.mean[:size], mean, atol=1e-4)
     square = np.sum(np.exp(log_p) * log_p**2, axis=1)
     np.testing.assert_allclose(found.sd[:size], np.sqrt(square - mean**2), atol=1e-3)
-    assert list(found.rank[:size]) == [int(1 + np.sum(r > r[t])) for r, t in zip(log_p, tokens)]
+    ranks = [int(1 + np.sum(r > r[t])) for r, t in zip(log_p, tokens, strict=True)]
+    assert list(found.rank[:size]) == ranks
 
 
 def test_a_long_text_is_read_in_windows_and_a_prefix_is_recorded(small):
@@ -108,7 +108,8 @@ def test_answers_do_not_depend_on_who_else_is_asked(small):
     questions = [i.item.question for i in subject.arms.items[:6]]
     assert list(subject.answers(questions)) == [subject.answer(q) for q in questions]
     exposed = [i for i in subject.arms.items if i.copies == 16]
-    right = [a == i.item.answer for a, i in zip(subject.answers([i.item.question for i in exposed]), exposed)]  # fmt: skip  # noqa: E501
+    told = subject.answers([i.item.question for i in exposed])
+    right = [a == i.item.answer for a, i in zip(told, exposed, strict=True)]
     assert np.mean(right) > 0.1  # by heart; from 12 to 20 answers there are, or sums
 
 
@@ -145,4 +146,3 @@ def test_the_manifest_declares_what_was_trained_on(small):
     assert all(len(h) == 64 for h in manifest["files"].values())
     assert manifest["variants"]["planted"]["steps"] > 100
     json.dumps(manifest)
-    assert os.sep in str(Path(store.folder_of("planted/small-0")))

@@ -10,6 +10,7 @@ from calibrant.cli.contamination.options import items_of
 
 if TYPE_CHECKING:
     from calibrant.contamination.evidence import ExposureTest
+    from calibrant.contamination.items import Item
     from calibrant.contamination.tokens import TokenScores
 
 
@@ -65,19 +66,37 @@ def _scores(sources: Sequence[str], options: dict[str, Any]) -> list[TokenScores
         )
     items = items_of(sources[0], dict(options))
     scorer = _scorer(options["subject"])
-    found = scorer.score([_text(i) for i in items], items=[i.id for i in items])
+    found: TokenScores = scorer.score(_texts_of(items, options), items=[i.id for i in items])
     options["subject"] = found.subject
     return [found]
 
 
-def _text(item: Any) -> str:
-    return f"{item.question}\n{item.answer}" if item.answer else str(item.question)
-
-
 def _scorer(name: str) -> Any:
-    from importlib import import_module
+    """The scorer of a subject: of a planted one, or as `calibrant contamination score` has it."""
+    from calibrant.errors import InputError
 
-    return import_module("calibrant.subjects.logprobs").scorer_of(name)
+    if not name.startswith("planted/"):
+        from calibrant.subjects import logprobs
+
+        return logprobs.scorer_of(name)
+    from calibrant.subjects.planted.store import load, parsed
+
+    pair, _, variant = name.rpartition("/")
+    if pair.count("/") != 1:
+        raise InputError(f"{name!r}: wanted planted/PAIR/VARIANT, such as planted/pair-0/clean")
+    design, seed = parsed(pair)
+    return load(variant, seed=seed, design=design)
+
+
+def _texts_of(items: Sequence[Item], options: dict[str, Any]) -> list[str]:
+    """What is scored of items: the question with its choices, and the answer if asked for."""
+    shown = [
+        i.question + "".join(f"\n{chr(65 + n)}. {c}" for n, c in enumerate(i.choices))
+        for i in items
+    ]
+    if options["part"] == "question":
+        return shown
+    return [f"{text}\n{item.answer}" for text, item in zip(shown, items, strict=True)]
 
 
 def _known(options: dict[str, Any], sources: Sequence[str]) -> dict[str, Any]:
@@ -151,7 +170,7 @@ def _order(sources: Sequence[str], options: dict[str, Any]) -> ExposureTest:
     scorer = _scorer(options["subject"])
     with working("order"):
         table = order_scores(
-            scorer, [_text(i) for i in items],
+            scorer, _texts_of(items, options), between=options["between"].replace("\\n", "\n"),
             shards=options["shards"], permutations=options["permutations"], seed=options["seed"],
         )  # fmt: skip
     return order_test(table, reason=options["reason"], items=len(items), subject=scorer.name,

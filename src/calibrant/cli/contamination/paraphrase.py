@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--level", type=share, default=0.95, show_default=True, help="Of intervals.")
 @click.option("--embedder", metavar="MODULE:NAME",
               help="A function of texts, or a class with encode.")  # fmt: skip
-@click.option("--candidates", type=click.IntRange(1), default=8, show_default=True,
+@click.option("--candidates", type=click.IntRange(1), default=4, show_default=True,
               help="Items that each window of a document is compared with.")  # fmt: skip
 @click.option("--keep", type=click.IntRange(1), default=10, show_default=True,
               help="Candidates an item in the result.")  # fmt: skip

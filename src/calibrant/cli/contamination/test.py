@@ -58,6 +58,11 @@ SIGNALS = ("loss", "total", "perplexity", "zlib", "min-k", "min-k++", "tail-top1
               help="First tokens of each text that are left out.")  # fmt: skip
 @click.option("--missing", "lost", type=click.Choice(["refuse", "drop"]), default="refuse",
               show_default=True, help="Texts without log-probabilities.")  # fmt: skip
+@click.option("--part", type=click.Choice(["question", "both"]), default="question",
+              show_default=True, help="Of items that are scored now; an answer after its "
+              "question.")  # fmt: skip
+@click.option("--between", default="\\n\\n", show_default=True,
+              help="What stands between items in the published file, of order.")  # fmt: skip
 @click.option("--shards", type=click.IntRange(1), default=20, show_default=True,
               help="Runs of neighbouring items, of order.")  # fmt: skip
 @click.option("--permutations", type=click.IntRange(1), default=39, show_default=True,

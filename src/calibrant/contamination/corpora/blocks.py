@@ -7,7 +7,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from calibrant.contamination.corpora.problems import Problems, reason
 from calibrant.records.readers.files import File
@@ -71,13 +71,13 @@ def _is_broken(e: Exception) -> bool:
 
 def _rescued(engine: Any, step: bytes) -> bytes:
     """What a step holds before its first broken byte, by an engine that has not seen it."""
-    if engine is None:
-        return b""
-    out = []
-    for i in range(0, len(step), 16):
+    out: list[bytes] = []
+    for i in range(0, len(step) if engine is not None else 0, 16):
         try:
             out.append(engine.decompress(step[i : i + 16]))
-        except zlib.error:
+        except Exception as e:
+            if not _is_broken(e):
+                raise
             break
     return b"".join(out)
 
@@ -149,41 +149,47 @@ class Blocks:
 
     def _decompressed(self, stream: BinaryIO, kind: str, block: bytes) -> Iterator[bytes]:
         engine = _decompressor(kind)
-        members = 0
+        members = at = 0
         fresh = True  # nothing of this member was read yet
         out: list[bytes] = []
         held = 0
-        while block:
-            if fresh and members and not block.strip(b"\0"):
-                block = self._take(stream)  # padding after the last member, as tapes have
-                continue
-            if fresh and members and compression_of(block) != kind and len(block) >= 6:
-                self._say(f"bytes after the end of the {kind} data were not read")
-                break
+        while True:
+            if at == len(block):
+                block, at = self._take(stream), 0
+                if not block:
+                    break
+            if fresh and members and compression_of(block[at : at + 6]) != kind:
+                if not block[at:].strip(b"\0"):  # padding after the last member, as tapes have
+                    at = len(block)
+                    continue
+                if len(block) - at >= 6:
+                    self._say(f"bytes after the end of the {kind} data were not read")
+                    fresh = True
+                    break
             # Small steps: a step may expand thirty thousand times.
-            step, block = block[:STEP], block[STEP:]
-            before = engine.copy() if kind == "gzip" else None
+            step = block[at : at + STEP]
+            before = engine.copy() if kind == "gzip" and not fresh else None
             try:
                 part = engine.decompress(step)
             except Exception as e:
                 if not _is_broken(e):
                     raise
-                out.append(_rescued(before, step))
+                out.append(_rescued(_decompressor(kind) if fresh else before, step))
                 self._say(f"the {kind} data are broken ({reason(e)}); what came before was scanned")
+                fresh = True
                 break
+            at += len(step)
             fresh = False
             out.append(part)
             held += len(part)
             if engine.eof:
-                block = engine.unused_data + block
+                at -= len(engine.unused_data)
                 engine, members, fresh = _decompressor(kind), members + 1, True
             if held >= BLOCK:
                 yield b"".join(out)
                 out, held = [], 0
-            block = block or self._take(stream)
-        else:
-            if not fresh:
-                self._say(f"the {kind} data end too early; what came before was scanned")
+        if not fresh:
+            self._say(f"the {kind} data end too early; what came before was scanned")
         if any(out):
             yield b"".join(out)
 
@@ -196,23 +202,14 @@ class Stream:
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
-        self._rest = b""
+        self._block, self._at = b"", 0
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; fewer only at the end."""
-        parts, held = [self._rest], len(self._rest)
-        while size < 0 or held < size:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            parts.append(block)
-            held += len(block)
-        data = b"".join(parts)
+        """At most `size` bytes; fewer only at the end of a block, none at the end of all."""
         if size < 0:
-            size = len(data)
-        self._rest = data[size:]
-        return data[:size]
-
-    def binary(self) -> BinaryIO:
-        """Itself, for type checkers."""
-        return cast(BinaryIO, self)
+            return self._block[self._at :] + b"".join(self._blocks)
+        if self._at == len(self._block):
+            self._block, self._at = next(self._blocks, b""), 0
+        part = self._block[self._at : self._at + size]
+        self._at += len(part)
+        return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -92,6 +93,9 @@ def ray_workers(setup: Any, address: str | None, workers: int | None) -> Iterato
             "scanning on a cluster takes ray, which is not installed: "
             "pip install 'calibrant[cluster]'"
         ) from e
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address:
+        _check(address)
     ours = not ray.is_initialized()
     if ours:
         here: dict[str, Any] = (
@@ -112,3 +116,14 @@ def ray_workers(setup: Any, address: str | None, workers: int | None) -> Iterato
     finally:
         if ours:
             ray.shutdown()
+
+
+def _check(address: str) -> None:
+    """Refuses at once what does not answer; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # such as "auto"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as e:
+        raise RunError(f"Ray cannot be reached at {address} ({reason(e)})") from e

@@ -3,8 +3,8 @@
 The same page always gives the same text; no network, no scripts, no page layout. In this order:
 comments, and `script`, `style`, `template` and `svg` with all that is in them, go; tags of
 blocks (`p`, `div`, `li`, `td`, `br`, `h1`, …) become line ends; other tags go without a trace, so
-that a word with a letter in bold stays one word; character references are read once; white space
-is folded, lines kept. Menus and footers stay: a scan for test items has no use for a guess which
+that a word with a letter in bold stays one word; character references are read once; lines
+without text go. Menus and footers stay: a scan for test items has no use for a guess which
 part of a page is its body.
 """
 
@@ -13,31 +13,32 @@ from __future__ import annotations
 import html
 import re
 
-_GONE = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|template|svg)\b[^<>]*>.*?(?:</\1\s*>|\Z)|<[!?][^<>]*>",
+_MARKUP = re.compile(
+    r"<(?:!--.*?(?:-->|\Z)|(script|style|template|svg)\b[^<>]*>.*?(?:</\1\s*>|\Z)|[!?][^<>]*>|"
+    r"/?([a-zA-Z][a-zA-Z0-9:-]*)(?:[\s/][^<>]*)?>)",
     re.IGNORECASE | re.DOTALL,
 )
-_BLOCK = re.compile(
-    r"</?(?:address|article|aside|blockquote|body|br|button|caption|center|dd|details|dialog|div|"
-    r"dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|"
-    r"main|menu|meta|nav|noscript|ol|optgroup|option|p|pre|section|select|summary|table|tbody|td|"
-    r"textarea|tfoot|th|thead|title|tr|ul)(?:[\s/][^<>]*)?>",
-    re.IGNORECASE,
+_BLOCKS = frozenset(
+    "address article aside blockquote body br button caption center dd details dialog div dl dt "
+    "fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html iframe legend "
+    "li main menu meta nav noscript ol optgroup option p pre section select summary table tbody "
+    "td textarea tfoot th thead title tr ul".split()
 )
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-_SPACES = re.compile(r"[^\S\n]+")
-_LINES = re.compile(r" ?\n\s*")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
 
 
 def html_text(page: str) -> str:
     """The text of a page, by the rules above."""
-    text = _GONE.sub("\n", page)
-    text = _BLOCK.sub("\n", text)
-    text = _TAG.sub("", text)
+    text = _MARKUP.sub(_instead, page)
     if "&" in text:
         text = html.unescape(text)
-    return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
+    return "\n".join(line for line in map(str.strip, text.splitlines()) if line)
+
+
+def _instead(found: re.Match[str]) -> str:
+    """What stands in the text for a piece of markup."""
+    name = found[2]
+    return "\n" if name is None or name.lower() in _BLOCKS else ""
 
 
 def charset_of(page: bytes, header: str | None) -> str:

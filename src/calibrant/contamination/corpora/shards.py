@@ -125,7 +125,9 @@ def _add(state: _Files, file: File, reading: Reading, shard: int) -> None:
     try:
         size, identity = _status(file)
         pieces = _pieces(file, size, identity, reading, shard)
-    except (OSError, InputError, ValueError, ImportError) as e:
+    except Exception as e:
+        if not (file.remote or isinstance(e, OSError | ValueError)):
+            raise
         what = str(e).removeprefix(f"{file.path}: ") if isinstance(e, InputError) else reason(e)
         state.problems.say(file.path, "", f"{what}; not scanned")
         return

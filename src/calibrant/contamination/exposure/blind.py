@@ -61,11 +61,13 @@ def blind_baseline(
     _check(units)
     columns = {name: _centred(units.values[:, i], units) for i, name in enumerate(every)}
     columns = {name: column for name, column in columns.items() if np.ptp(column) > 0}
-    learn = grams and min(int(units.published.sum()), int((~units.published).sum())) >= 8
+    few = min(int(units.published.sum()), int((~units.published).sum()))
+    shares = ngrams(texts) if grams and few >= 8 else np.zeros((len(texts), 0))
+    learn = int(shares.shape[1] > 0)
     each = 1 - (1 - level) / max(len(columns) + learn, 1)
     found = [_told(name, column, units.published, each) for name, column in columns.items()]
     if learn:
-        found.append(_learnt(texts, published, clusters, strata, each, seed))
+        found.append(_learnt(shares, published, clusters, strata, each, seed))
     return tuple(found)
 
 
@@ -130,7 +132,7 @@ def _told(name: str, values: Floats, published: NDArray[np.bool_], level: float)
 
 
 def _learnt(
-    texts: Sequence[str],
+    shares: Floats,
     published: ArrayLike,
     clusters: Labels | None,
     strata: Labels | None,
@@ -138,7 +140,7 @@ def _learnt(
     seed: int,
 ) -> dict[str, Any]:
     """What 3-grams tell of the group of texts from which nothing was learnt."""
-    units = units_of(ngrams(texts), published, clusters, strata)
+    units = units_of(shares, published, clusters, strata)
     table = np.column_stack([_centred(column, units) for column in units.values.T])
     rng = np.random.default_rng(seed)
     half = np.zeros(len(units), bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibrant.contamination.exposure.batches import (
+from calibrant.contamination.exposure.measured.batches import (
     auroc_batch,
     blind_batch,
     bounds_batch,
@@ -190,6 +190,7 @@ CERTIFICATES = (
                 ("order", 0.6), ("order", 0.2)),
         power_batch,
         {"found": Bound(low=0.8, slack=0.02)},
+        {"textbook": "as many as the formula for means of normal values says"},
         batch_draws=50,
     ),
 )  # fmt: skip

@@ -23,8 +23,8 @@ ALLOWED: dict[str, str] = {
 """Which reason makes the p-value of which test valid."""
 
 FEW = (
-    "not found is no evidence of absence: one or two exposures are beyond every method tried, "
-    "whatever the number of items"
+    "not found is no evidence of absence: one or two exposures are mostly beyond reach, whatever "
+    "the method"
 )
 
 

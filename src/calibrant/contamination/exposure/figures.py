@@ -40,7 +40,9 @@ def null_figure(test: ExposureTest) -> Figure:
     thick = max(1.5, 0.8 * _WIDTH / max(len(at), 12))
     seen = test.verdict == "seen"
     bars: list[Spec] = [
-        _column(place.x(x), _HEIGHT * (1 - s / top), thick, x >= observed - 1e-9 * abs(observed))
+        _column(
+            place.x(x), _HEIGHT * (1 - s / top), thick, x >= observed - 1e-9 * abs(observed), seen
+        )
         for x, s in zip(at, share, strict=True)
         if s > 0
     ]
@@ -72,8 +74,8 @@ def null_figure(test: ExposureTest) -> Figure:
                   f"{test.subject}: {test.verdict}", repr(test))  # fmt: skip
 
 
-def _column(x: float, y: float, thick: float, beyond: bool) -> Spec:
-    ink = INK["refute" if beyond else "line"]
+def _column(x: float, y: float, thick: float, beyond: bool, seen: bool) -> Spec:
+    ink = INK[("refute" if seen else "support") if beyond else "line"]
     return {
         "data": {"values": [{}]},
         "mark": {"type": "rect", "color": ink, "opacity": 0.85},

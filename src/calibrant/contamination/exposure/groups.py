@@ -117,12 +117,13 @@ def rank_test(
             return mask
         return _split_of(resplit(rng), size)
 
-    masks = [anew() for _ in range(draws)]
+    masks = np.array([anew() for _ in range(draws)])
+    masks = masks[masks.any(axis=1) & ~masks.all(axis=1)]
 
     def null_of(values: Floats) -> Null:
         ranks = midranks(values) / 2
-        aurocs = np.array([_auroc_of(ranks, mask) for mask in masks])
-        return drawn(_auroc_of(ranks, units.published), aurocs[~np.isnan(aurocs)])
+        observed = float(_aurocs(ranks, units.published[None, :])[0])
+        return drawn(observed, _aurocs(ranks, masks))
 
     null = null_of(units.values[:, 0])
     left = None
@@ -274,13 +275,11 @@ def _split_of(given: ArrayLike, size: int) -> Mask:
     return mask.astype(bool)
 
 
-def _auroc_of(ranks: Floats, mask: Mask) -> float:
-    """NaN if a group is empty."""
-    inside = int(mask.sum())
-    outside = mask.size - inside
-    if not inside or not outside:
-        return float("nan")
-    return float((ranks[mask].sum() - inside * (inside + 1) / 2) / (inside * outside))
+def _aurocs(ranks: Floats, masks: Mask) -> Floats:
+    """Shape (masks,): the AUROC of each split, by rank sums."""
+    inside = masks.sum(axis=1)
+    total = masks.astype(float) @ ranks
+    return np.asarray((total - inside * (inside + 1) / 2) / (inside * (ranks.size - inside)))
 
 
 def _blind(

@@ -8,6 +8,7 @@ canary), of the difference between twins (twin), of a shard's log-probability be
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -245,6 +246,7 @@ def _check(items: int, d: float, alpha: float, share: float, permutations: int) 
         raise InputError(f"permutations: wanted at least 1, got {permutations!r}")
 
 
+@lru_cache(maxsize=64)
 def canary_limit(controls: int, alpha: float) -> str:
     """What one canary among so many would show, in words."""
     if math.floor(alpha * (controls + 1) + 1e-9) < 1:

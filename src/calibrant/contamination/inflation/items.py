@@ -161,7 +161,7 @@ def item_inflation(
     groups, others, names = _with_references(answers, groups, subject, references)
     _enough(groups)
     fit = fit_items(groups.score, groups.exposed, groups.unit, others)
-    apart, placebo = _placebos(groups, others, names)
+    apart, placebo = placebos(others, groups.exposed, groups.unit, names)
     error = math.hypot(fit.error, apart)
     df = fit.df if not apart else min(fit.df, len(names) - 1.0)
     reach = -float(stdtrit(df, (1 - level) / 2))
@@ -245,8 +245,8 @@ def _with_references(
     return kept, scores[:, whole], names
 
 
-def _placebos(
-    groups: Groups, others: Floats, names: Sequence[str]
+def placebos(
+    others: Floats, exposed: NDArray[np.bool_], unit: Ints, names: Sequence[str]
 ) -> tuple[float, list[dict[str, Any]]]:
     """Each reference subject as if it were the one in question: how far does none reach?
 
@@ -255,7 +255,7 @@ def _placebos(
     """
     rows, errors = [], []
     for j, name in enumerate(names):
-        fit = fit_items(others[j], groups.exposed, groups.unit, np.delete(others, j, axis=0))
+        fit = fit_items(others[j], exposed, unit, np.delete(others, j, axis=0))
         rows.append({"subject": name, "effect": fit.effect, "standard_error": fit.error})
         errors.append(fit.error)
     effects = np.array([r["effect"] for r in rows])

@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibrant.contamination.paraphrase.index import Index
-from calibrant.contamination.paraphrase.passages import Sentence, Window, joined
+from calibrant.contamination.paraphrase.passages import Window, joined
 from calibrant.contamination.paraphrase.words import NUMBER, Words
 
 _GAPS = re.compile(r"[\W_]+")
@@ -63,6 +64,8 @@ class Question:
         self.words = index.words[place]
         self.total = float(index.totals[place])
         self.counts = Counter(self.words.tokens)
+        self.sums = _sums(index, self.counts)
+        self.figures = _figures(self.counts)
 
     @cached_property
     def grams(self) -> frozenset[str]:
@@ -80,57 +83,94 @@ class Question:
         return places_of(self.words.plain)
 
 
-def passage(question: Question, window: Window) -> tuple[Sentence, ...]:
-    """The run of sentences of a window that shares most with a question."""
-    chosen = window.sentences
-    if len(chosen) == 1:
-        return chosen
-    weight, counts = question.index.weight, question.counts
-    own = np.array([sum(map(weight, s.words.tokens)) for s in chosen])
+class View:
+    """A window of a text, ready to be compared with many questions."""
+
+    def __init__(self, index: Index, window: Window, text: str) -> None:
+        self.index, self.text = index, text
+        self.sentences = window.sentences
+        self.weights = [
+            [(t, index.weight(t)) for t in s.words.tokens] for s in window.sentences
+        ]  # fmt: skip
+        own = [sum(w for _, w in found) for found in self.weights]
+        self.to_own = np.concatenate([[0.0], np.cumsum(own)])
+        self._runs: dict[tuple[int, int], Run] = {}
+
+    def run(self, first: int, last: int) -> Run:
+        """Sentences from the first to the last."""
+        found = self._runs.get((first, last))
+        if found is None:
+            chosen = self.sentences[first : last + 1]
+            text = self.text[chosen[0].start : chosen[-1].end]
+            found = self._runs[first, last] = Run(self.index, joined(chosen), text)
+        return found
+
+
+class Run:
+    """Consecutive sentences: their words, and what is computed of them once."""
+
+    def __init__(self, index: Index, found: Words, text: str) -> None:
+        self.words = found
+        self.counts = Counter(found.tokens)
+        self.sums = _sums(index, self.counts)
+        self.figures = _figures(self.counts)
+        self.grams = grams_of(text)
+
+
+def passage(question: Question, view: View) -> tuple[int, int]:
+    """The run of sentences of a window that shares most with a question: the first and the last."""
+    many = len(view.sentences)
+    if many == 1:
+        return 0, 0
+    counts = question.counts
     # Occurrences beyond those of the question count here, and not in the features.
-    shared = np.array([sum(weight(t) for t in s.words.tokens if t in counts) for s in chosen])
-    to_own = np.concatenate([[0.0], np.cumsum(own)])
+    shared = [sum(w for t, w in found if t in counts) for found in view.weights]
     to_shared = np.concatenate([[0.0], np.cumsum(shared)])
+    to_own = view.to_own
     dice = (to_shared[None, 1:] - to_shared[:-1, None]) / (
         question.total + to_own[None, 1:] - to_own[:-1, None] + 1e-12
     )
-    dice[np.tril_indices(len(chosen), -1)] = -1.0
-    first, last = divmod(int(np.argmax(dice)), len(chosen))
-    return chosen[first : last + 1]
+    first, last = divmod(int(np.argmax(np.where(_forward(many), dice, -1.0))), many)
+    return first, last
 
 
-def compare(question: Question, chosen: Sequence[Sentence], text: str) -> Features:
-    """What a question shares with consecutive sentences of a text."""
-    found = joined(chosen)
-    return features(question, found, text[chosen[0].start : chosen[-1].end])
+@lru_cache(maxsize=64)
+def _forward(many: int) -> NDArray[np.bool_]:
+    return np.triu(np.ones((many, many), bool))
 
 
-def features(question: Question, found: Words, text: str) -> Features:
-    """What a question shares with a passage of these words and this text."""
-    left, right = question.counts, Counter(found.tokens)
+def features(question: Question, run: Run) -> Features:
+    """What a question shares with consecutive sentences."""
+    left, right = question.counts, run.counts
     weight = question.index.weight
-    both = {True: 0.0, False: 0.0}
-    sums = {True: 0.0, False: 0.0}
-    for counts in (left, right):
-        for token, times in counts.items():
-            sums[token[0] == NUMBER] += times * weight(token)
+    both = [0.0, 0.0]
     for token in left.keys() & right.keys():
         both[token[0] == NUMBER] += 2 * min(left[token], right[token]) * weight(token)
+    sums = [a + b for a, b in zip(question.sums, run.sums, strict=True)]
+    found = run.words
     names = question.words.names | found.names
     # A name at the head of a sentence is no less a name than the same within another.
     common = question.words.names & right.keys() | found.names & left.keys()
     return Features(
-        content=_ratio(sum(both.values()), sum(sums.values())) or 0.0,
+        content=_ratio(sum(both), sum(sums)) or 0.0,
         words=_ratio(both[False], sums[False]),
         numbers=_ratio(both[True], sums[True]),
         names=_ratio(len(common), len(names)),
         order=_sequence(question.order, question.words.tokens, found.tokens),
-        grams=_dice(question.grams, grams_of(text)),
+        grams=_dice(question.grams, run.grams),
         surface=_sequence(question.surface, question.words.plain, found.plain),
         length=len(found.plain) / max(len(question.words.plain), 1),
-        figures=max(_figures(left), _figures(right)),
+        figures=max(question.figures, run.figures),
         named=len(names),
     )
+
+
+def _sums(index: Index, counts: Counter[str]) -> tuple[float, float]:
+    """Information of words, and of numbers."""
+    sums = [0.0, 0.0]
+    for token, times in counts.items():
+        sums[token[0] == NUMBER] += times * index.weight(token)
+    return sums[0], sums[1]
 
 
 def _figures(counts: Counter[str]) -> int:
@@ -148,7 +188,9 @@ def _dice(left: frozenset[str], right: frozenset[str]) -> float:
 def grams_of(text: str) -> frozenset[str]:
     """Runs of four characters of a text, casefolded, gaps as one blank."""
     text = _GAPS.sub(" ", text.casefold()).strip()
-    return frozenset(text[i : i + 4] for i in range(max(len(text) - 3, 1)))
+    return frozenset(map("".join, zip(text, text[1:], text[2:], text[3:], strict=False))) or (
+        frozenset([text])
+    )
 
 
 def _sequence(places: dict[str, int], left: Sequence[str], right: Sequence[str]) -> float:

@@ -31,7 +31,7 @@ Watch = Callable[[str, int], None]
 def paraphrase(
     items: str | Sequence[Item], corpus: Corpus, *, clean: Corpus | None = None,
     check: Corpus | None = None, rate: float = 0.01, confidence: float | None = None,
-    level: float = 0.95, embedder: Any = None, candidates: int = 8, keep: int = 10,
+    level: float = 0.95, embedder: Any = None, candidates: int = 4, keep: int = 10,
     workers: int = 1, watch: Watch | None = None,
 ) -> Paraphrases:  # fmt: skip
     """Find the items that stand in a corpus in other words.

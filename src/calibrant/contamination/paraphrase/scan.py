@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from calibrant.contamination.items import Item
 from calibrant.contamination.paraphrase.documents import Document
 from calibrant.contamination.paraphrase.embed import embed
-from calibrant.contamination.paraphrase.features import Features, Question, compare, passage
+from calibrant.contamination.paraphrase.features import Features, Question, View, features, passage
 from calibrant.contamination.paraphrase.index import Index
 from calibrant.contamination.paraphrase.passages import Window, windows
 from calibrant.contamination.paraphrase.rule import Kind, is_template, kind_of, score
@@ -86,7 +86,7 @@ class Scanner:
     """
 
     def __init__(
-        self, items: Sequence[Item], *, most: int = 8, threshold: float | None = None,
+        self, items: Sequence[Item], *, most: int = 4, threshold: float | None = None,
         embedder: Any = None,
     ) -> None:  # fmt: skip
         self.index = Index(items)
@@ -109,8 +109,9 @@ class Scanner:
         for document, found in zip(documents, cut, strict=True):
             best: dict[int, Candidate] = {}
             for k, window in enumerate(found, first):
+                view = View(self.index, window, document.text)
                 for place in dict.fromkeys([*chosen[k].tolist(), *near[k]]):
-                    candidate = self._pair(place, document, window, near[k].get(place))
+                    candidate = self._pair(place, document, view, near[k].get(place))
                     before = best.get(place)
                     if before is None or candidate.rank() < before.rank():
                         best[place] = candidate
@@ -130,14 +131,13 @@ class Scanner:
             out.append({int(i): float(cosines[i]) for i in order})
         return out
 
-    def _pair(
-        self, place: int, document: Document, window: Window, cosine: float | None
-    ) -> Candidate:
+    def _pair(self, place: int, document: Document, view: View, cosine: float | None) -> Candidate:
         question = self.questions[place]
-        chosen = passage(question, window)
-        found = compare(question, chosen, document.text)
+        run = passage(question, view)
+        found = features(question, view.run(*run))
         if cosine is not None:
             found = replace(found, cosine=cosine)
+        chosen = view.sentences[run[0] : run[1] + 1]
         start, end = chosen[0].start, chosen[-1].end
         return Candidate(
             place, document.file, document.number, document.start + start, document.start + end,

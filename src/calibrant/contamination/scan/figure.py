@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from calibrant._figure import INK, Figure, base, dot, label, rule, text_width
+from calibrant._figure import INK, Figure, Spec, base, dot, label, text_width
 
 if TYPE_CHECKING:
     from calibrant.contamination.scan.result import Scan
@@ -34,13 +34,12 @@ def figure(scan: Scan) -> Figure:
         total = counts[0][place] + counts[1][place]
         if total:
             layers.append(label(f"{total:,}", (place + 0.5) * step, "center", below - 9, "soft"))
-    layers.append(rule(0, 0, INK["grid"], []))
     for percent in (0, 25, 50, 75, 100):
         x = (percent / 100 * _BINS + 0.5) * step
         layers.append(label(f"{percent} %", x, "center", _HEIGHT + 14, "soft"))
     said = "of an item's n-grams stand in the corpus"
     layers.append(label(said, _WIDTH / 2, "center", _HEIGHT + 34, "soft"))
-    key = (("line", "not in one place"), ("refute", "an exposure"))
+    key = (("line", "no exposure"), ("refute", "an exposure"))
     x = _WIDTH - sum(text_width(text) + 34 for _, text in key)
     for ink, text in key:
         layers += [dot(x, -26, INK[ink], 70), label(text, x + 10, "left", -26, "text")]
@@ -58,7 +57,7 @@ def figure(scan: Scan) -> Figure:
     )  # fmt: skip
 
 
-def _box(mark: dict[str, object], x: float, x2: float, y: float, y2: float) -> dict[str, object]:
+def _box(mark: Spec, x: float, x2: float, y: float, y2: float) -> Spec:
     at = {"x": x, "x2": x2, "y": y, "y2": y2}
     return {
         "data": {"values": [{}]}, "mark": mark,

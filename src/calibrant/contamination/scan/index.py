@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -18,6 +18,7 @@ from calibrant.errors import InputError
 
 Ints = NDArray[np.int64]
 
+_PIECE = 1 << 18
 MOST_WORDS = 100_000
 """Of an item: what is longer is no item but a corpus."""
 
@@ -184,14 +185,14 @@ def build_index(items: Sequence[Item], rule: Rule | None = None) -> Index:
     held = np.flatnonzero(gram >= 0)
     order = held[np.argsort(gram[held], kind="stable")]
     item = np.searchsorted(starts, order, side="right") - 1
-    pairs = np.unique(np.stack([gram[order], first[item]], axis=1), axis=0)
+    pairs = np.unique(gram[order] * len(items) + first[item]) // len(items)
     slots, value = _table(hashes)
     index = Index(
         ids=tuple(i.id for i in items), rule=rule, letters=table, code=words.code,
         word=np.append(words.start, len(words.code)), starts=starts, question=question,
         answer=answer, least=least, gram=gram, place=place, sorted_words=order,
         sorted_starts=np.searchsorted(gram[order], np.arange(len(place) + 1)),
-        held=np.bincount(pairs[:, 0], minlength=len(place)), table=slots, value=value,
+        held=np.bincount(pairs, minlength=len(place)), table=slots, value=value,
         bitmap=_bitmap(hashes), vocabulary=_bitmap(np.unique(words.hash)), duplicates=duplicates,
     )  # fmt: skip
     object.__setattr__(index, "fingerprint", _fingerprint(index))
@@ -204,13 +205,34 @@ def _shown(items: Sequence[Item], table: Letters) -> tuple[Words, Ints, Ints, In
         text.encode("utf-8", "surrogatepass")
         for i in items for text in (i.question, "\n".join(i.choices), i.answer)
     ]  # fmt: skip
-    words = split(b"".join(parts), table, np.concatenate([[0], np.cumsum([*map(len, parts)])]))
+    words = _split_all(parts, table)
     counts = np.bincount(words.text, minlength=len(parts)).reshape(-1, 3)
     total = counts.sum(axis=1)
     starts = np.concatenate([[0], np.cumsum(total)]).astype(np.int64)
     none = np.zeros(len(items), np.int64)
     question = np.stack([none, counts[:, 0]], axis=1)
     return words, starts, question, np.stack([total - counts[:, 2], total], axis=1)
+
+
+def _split_all(parts: list[bytes], table: Letters) -> Words:
+    """The words of many texts, some at a time: it takes some hundred bytes of memory a byte."""
+    some: list[Words] = []
+    begin, size, texts, codes = 0, 0, 0, 0
+    for k in range(len(parts) + 1):
+        if k == len(parts) or (size and size + len(parts[k]) > _PIECE):
+            lengths = [len(part) for part in parts[begin:k]]
+            starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+            own = split(b"".join(parts[begin:k]), table, starts)
+            shifted = replace(own, start=own.start + codes, stop=own.stop + codes,
+                              text=own.text + texts)  # fmt: skip
+            some.append(shifted)
+            begin, size, texts, codes = k, 0, k, codes + len(own.code)
+        size += len(parts[k]) if k < len(parts) else 0
+    arrays = {
+        f.name: np.concatenate([getattr(w, f.name) for w in some])
+        for f in fields(Words) if f.name != "invalid"
+    }  # fmt: skip
+    return Words(**arrays, invalid=sum(w.invalid for w in some))
 
 
 def same_words(words: Words) -> Ints:

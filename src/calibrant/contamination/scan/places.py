@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibrant.contamination.scan.align import aligned
 from calibrant.contamination.scan.found import Kind, Place
@@ -20,6 +21,8 @@ EXCERPT = 240
 """Bytes of a document that are shown at most."""
 ANCHORED = 0.25
 """Of the words of some part of an item, how many must stand in runs for the place to be aligned."""
+
+Bools = NDArray[np.bool_]
 
 Reader = Callable[[int, int], tuple[bytes, int]]
 """Gives bytes of a document from one place to another, as far as there are, and where they begin.
@@ -109,24 +112,28 @@ def judged(index: Index, stretch: Stretch, file: str, document: int, read: Reade
     item, rule = stretch.item, index.rule
     n, parts = int(index.least[item]), parts_of(index, item)
     long = [r for r in stretch.runs if r[1] >= n]
-    covered = _covered(index, item, long)
     best: tuple[Kind, str, float] | None = None
+    changes = (0, 0, 0, 0)
     for name, low, high in parts:
-        if any(r[0] <= low and r[0] + r[1] >= high for r in long) and covered[low:high].any():
+        whole = any(r[0] <= low and r[0] + r[1] >= high for r in long)
+        if whole and _telling(index, item, low, high):
             best = ("verbatim", name, 1.0)
             break
-    changes = (0, 0, 0, 0)
-    words = int(_covered(index, item, stretch.runs, telling=False).sum())
-    if best is None and rule.anchor is not None:
-        anchored = _covered(index, item, stretch.runs, telling=False)
-        if any(anchored[a:b].sum() >= ANCHORED * (b - a) for _, a, b in parts):
+    if best is not None and best[1] == "item":
+        words = int(index.lengths[item])
+    else:
+        standing = _covered(index, item, stretch.runs)
+        words = int(standing.sum())
+        anchored = any(standing[a:b].sum() >= ANCHORED * (b - a) for _, a, b in parts)
+        if best is None and rule.anchor is not None and anchored:
             near = _near(index, stretch, parts, read, run)
             if near is not None:
                 best, changes, words = near
     if best is None and long:
-        shares = [(float(covered[a:b].mean()), name) for name, a, b in parts]
+        covered, own = _covered(index, item, long), _own(index, item)
+        shares = [(_share(covered[a:b], own[a:b]), name) for name, a, b in parts]
         share, name = max(shares, key=lambda pair: pair[0])
-        best = ("part" if share >= rule.share and covered.any() else "fragment", name, share)
+        best = ("part" if share >= rule.share else "fragment", name, share)
     if best is None:
         return None
     kind, name, share = best
@@ -136,19 +143,34 @@ def judged(index: Index, stretch: Stretch, file: str, document: int, read: Reade
     )  # fmt: skip
 
 
-def _covered(index: Index, item: int, runs: list[tuple[int, int, int, int, int]],
-             *, telling: bool = True) -> np.ndarray[Any, np.dtype[np.bool_]]:  # fmt: skip
-    """Which words of an item stand in runs, those of boilerplate alone left out if `telling`."""
+def _telling(index: Index, item: int, low: int, high: int) -> bool:
+    """Whether some n-gram between two words of an item is no boilerplate."""
+    start = int(index.starts[item])
+    grams = index.gram[start + low : start + high - index.rule.width + 1]
+    return not bool(index.boilerplate[grams].all())
+
+
+def _covered(index: Index, item: int, runs: list[tuple[int, int, int, int, int]]) -> Bools:
+    """Which words of an item stand in runs."""
     covered = np.zeros(int(index.lengths[item]), bool)
-    start, width = int(index.starts[item]), index.rule.width
     for at, words, *_ in runs:
-        if telling and index.boilerplate.any():
-            grams = index.gram[start + at : start + at + words - width + 1]
-            for k in np.flatnonzero(~index.boilerplate[grams]):
-                covered[at + k : at + k + width] = True
-        else:
-            covered[at : at + words] = True
+        covered[at : at + words] = True
     return covered
+
+
+def _own(index: Index, item: int) -> Bools:
+    """Which words of an item stand in no boilerplate."""
+    own = np.ones(int(index.lengths[item]), bool)
+    start, stop = int(index.starts[item]), int(index.starts[item + 1])
+    grams = index.gram[start:stop]
+    for k in np.flatnonzero(index.boilerplate[grams] & (grams >= 0)):
+        own[k : k + index.rule.width] = False
+    return own
+
+
+def _share(words: Bools, own: Bools) -> float:
+    """The share of an item's own words that are among some; 0 if it has none."""
+    return float(words[own].mean()) if own.any() else 0.0
 
 
 def _near(
@@ -163,8 +185,8 @@ def _near(
     partner, before = aligned(own, text, slack, run)
     partner = np.array([p if p >= 0 and text[p] != ABSENT else -1 for p in partner.tolist()])
     same = np.array([p >= 0 and own[k] == text[p] for k, p in enumerate(partner.tolist())])
-    # Words put in: numbers among them are told by where they stand, after the last used word.
     digit = np.array([_number(word) for word in own])
+    telling = _own(index, item)
     found: list[tuple[float, int, Kind, str, tuple[int, int, int, int]]] = []
     for order, (name, low, high) in enumerate(parts):
         kept = np.flatnonzero(same[low:high]) + low
@@ -187,7 +209,9 @@ def _near(
         if other == 0 and numbers and len(kept) + int(digit[low:high].sum()) >= n:
             found.append((1.0, -order, "numbers", name, (
                 int(replaced.sum()), int(deleted.sum()), inserted, numbers)))  # fmt: skip
-        elif share >= index.rule.near and len(kept) >= min(n, high - low - 1):
+        elif min(share, _share(same[low:high], telling[low:high])) >= index.rule.near and len(
+            kept
+        ) >= min(n, high - low - 1):
             found.append((share, -order, "near", name, (
                 int(replaced.sum()), int(deleted.sum()), inserted, numbers)))  # fmt: skip
     if not found:

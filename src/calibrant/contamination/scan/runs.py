@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,8 @@ class Runs(NamedTuple):
     first: Ints
     last: Ints
 
-    def select(self, which: NDArray[np.generic]) -> Runs:
-        """Some of them, by places or by a mask."""
+    def select(self, which: NDArray[Any] | slice) -> Runs:
+        """Some of them, by places, by a mask or by a slice."""
         return Runs(*(array[which] for array in self))
 
 

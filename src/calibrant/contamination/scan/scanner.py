@@ -145,11 +145,16 @@ class Scanner:
             raise AssertionError("the last text of a batch is open")
         self._number_open(open_text)
         runs = self._more(hits)
-        for t in np.unique(runs.text[runs.text < text]).tolist():
+        shown, begins = np.unique(runs.text, return_index=True)  # runs are sorted by text
+        ends = np.append(begins, len(runs.text))[1 : len(shown) + 1]
+        for t, low, high in zip(shown.tolist(), begins.tolist(), ends.tolist(), strict=True):
+            if t == text:
+                break
             if t > open_text:
                 self._end_document()
                 open_text = t
-            self._judge(runs.select(runs.text == t), int(batch.numbers[t]), None, batch, t)
+            some = runs.select(slice(low, high))
+            self._judge(some, int(batch.numbers[t]), None, batch, t)
         if text > open_text:
             self._end_document()
         rest = runs.select(runs.text == text)

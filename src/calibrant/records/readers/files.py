@@ -52,7 +52,9 @@ class File:
             if self.remote:
                 return cast(BinaryIO, _filesystem(self.path)[0].open(self.path, "rb"))
             return Path(self.path).open("rb")
-        except (OSError, ValueError, ImportError) as e:
+        except Exception as e:
+            if not (self.remote or isinstance(e, OSError | ValueError)):
+                raise
             raise InputError(f"{self.path}: cannot be read ({_reason(e)})") from e
 
     def read(self, limit: int) -> bytes:
@@ -113,7 +115,10 @@ def find(
     """
     try:
         yield from _remote(path) if _URL.match(path) else _local(path, exclude, plain)
-    except (OSError, ValueError, ImportError) as e:
+    except Exception as e:
+        # The libraries of the clouds raise errors of their own: no credentials, no such bucket.
+        if not (_URL.match(path) or isinstance(e, OSError | ValueError | ImportError)):
+            raise
         yield InputError(f"{path}: cannot be read ({_reason(e)})")
 
 

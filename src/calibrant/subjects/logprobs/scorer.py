@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from calibrant._text import one_line
@@ -122,8 +122,9 @@ def scorer_of(
 
     Args:
         subject: `local/NAME`, a GGUF file or known model; `hf/NAME`, a folder or model of Hugging
-            Face `transformers`; else a model of Inspect whose provider tells prompt_logprobs.
-        prefix: what stands before each text; by default the subject's own, see `docs`.
+            Face `transformers`; `planted/NAME`, a reference subject; else a model of Inspect whose
+            provider tells prompt_logprobs.
+        prefix: what stands before each text; by default the subject's own, which the scores name.
         args: of the scorer, or of the Inspect provider.
 
     Raises:
@@ -138,13 +139,16 @@ def scorer_of(
         )
     from calibrant.subjects.logprobs.hugging_face import TransformersScorer
     from calibrant.subjects.logprobs.local import LocalScorer
+    from calibrant.subjects.logprobs.planted import PlantedScorer
     from calibrant.subjects.logprobs.providers import ProviderScorer
 
-    if provider not in ("local", "hf"):
+    makers: dict[str, Callable[..., TextScorer]] = {
+        "local": LocalScorer, "hf": TransformersScorer, "planted": PlantedScorer
+    }  # fmt: skip
+    if provider not in makers:
         return ProviderScorer(subject, prefix=prefix, args=given)
-    make = LocalScorer if provider == "local" else TransformersScorer
     try:
-        return make(name, prefix=prefix, **given)
+        return makers[provider](name, prefix=prefix, **given)
     except TypeError as e:
         raise SubjectError(f"{one_line(subject)}: {one_line(str(e)).rpartition('() ')[2]}") from e
 

@@ -16,7 +16,7 @@ _SHOWN = tuple(test for test in TESTS if test != "rank")
 """The rank test is the split test with another way to draw."""
 
 _INKS = {"split": "support", "twin": "refute", "paraphrase": "futile", "combined": "path",
-         "correct": "line", "canary": "soft", "order": "text"}  # fmt: skip
+         "correct": "line", "canary": "refute", "order": "support"}  # fmt: skip
 _DASHES = {"combined": [6, 3], "canary": [2, 2], "order": [6, 2, 2, 2], "correct": [1, 3]}
 _TITLES = {"planted": "from training", "tuned": "from fine-tuning"}
 
@@ -131,12 +131,12 @@ def power_figure(report: PowerReport) -> Figure:
     colour = {
         "field": "test", "type": "nominal", "sort": tests,
         "scale": {"domain": tests, "range": [INK[_INKS[t]] for t in tests]},
-        "legend": {"title": "test"},
+        "legend": {"title": "test", "symbolType": "stroke", "symbolSize": 400},
     }  # fmt: skip
     dash = {
         "field": "test", "type": "nominal", "sort": tests,
         "scale": {"domain": tests, "range": [_DASHES.get(t, [1, 0]) for t in tests]},
-        "legend": {"title": "test", "symbolSize": 300},
+        "legend": {"title": "test", "symbolType": "stroke", "symbolSize": 400},
     }  # fmt: skip
     copies = sorted({c.copies for c in report.curves})
     x = {"field": "copies", "type": "quantitative", "title": "exposures",
@@ -154,7 +154,7 @@ def power_figure(report: PowerReport) -> Figure:
         line = {"mark": {"type": "line", "strokeWidth": 2},
                 "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash}}  # fmt: skip
         point = {"mark": {"type": "point", "filled": True, "size": 34, "opacity": 1},
-                 "encoding": {"x": x, "y": y, "color": colour}}  # fmt: skip
+                 "encoding": {"x": x, "y": y, "color": {**colour, "legend": None}}}  # fmt: skip
         panels.append({
             "title": {"text": f"{form}, {_TITLES[variant]}", "anchor": "start",
                       "color": INK["text"], "fontWeight": "normal", "fontSize": 12},

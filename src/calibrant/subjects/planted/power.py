@@ -34,7 +34,7 @@ TESTS = ("split", "twin", "paraphrase", "combined", "rank", "correct", "canary",
 """Tests of exposure. "combined" takes all signals of the subject alone, and "correct" none."""
 
 _OWN = DETECTORS[:-1]
-_DRAWS = 999
+_DRAWS = 499
 
 
 @dataclass(frozen=True)
@@ -226,6 +226,8 @@ def _canary(found: Readings, rng: Rng, variant: str, copies: int, items: int) ->
 
 def _order(found: Readings, rng: Rng, variant: str, copies: int, items: int) -> float:
     planted = np.array([o.copies for o in found.arms.orders])
+    if not len(found.by[variant].orders):
+        raise InputError(f"{found.name}: {variant} was not tuned on any list")
     shards = _shards(found.by[variant].orders[planted == copies])
     return _p(order_test(shards[rng.integers(0, len(shards), items)], reason="random-order"))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,10 +29,10 @@ from calibrant.subjects.planted.subject import PlantedSubject
 Floats = NDArray[np.float64]
 
 FORMS = ("verbatim", "paraphrase", "twin")
-PERMUTATIONS = 19
+PERMUTATIONS = 9
 SHARD = 4
 """Questions of one shard of a list."""
-_VERSION = 1
+_VERSION = 2
 """Of what is read, and how."""
 
 
@@ -43,7 +43,8 @@ class Reading:
     Attributes:
         scores: of each form, scores of all items in their order.
         canaries: shape (canaries,), log-probability of the digits.
-        orders: shape (lists, shards, 1 + permutations), the published order's first.
+        orders: shape (lists, shards, 1 + permutations), the published order's first; no lists
+            of the tuned subject, which was not tuned on any.
         right: shape (items,), whether the answer is right.
     """
 
@@ -159,20 +160,35 @@ def _read(subject: PlantedSubject) -> Reading:
     whole = subject.score([c.before + c.digits for c in subject.arms.canaries])
     digits = [len(subject.tokenizer.encode(c.digits)) for c in subject.arms.canaries]
     parts = np.split(whole.logprob, whole.starts[1:-1])
+    lists = () if subject.variant == "tuned" else subject.arms.orders
     orders = [
         order_scores(
             subject, order.questions, shards=len(order.questions) // SHARD, between="\n",
             permutations=PERMUTATIONS, seed=i,
         )
-        for i, order in enumerate(subject.arms.orders)
+        for i, order in enumerate(lists)
     ]  # fmt: skip
-    told = subject.answers([item.item.question for item in items])
+    ends = [len(subject.tokenizer.encode(f" {item.item.answer}\n")) for item in items]
     return Reading(
         scores,
         np.array([part[-n:].sum() for part, n in zip(parts, digits, strict=True)]),
-        np.array(orders),
-        np.array([a == item.item.answer for a, item in zip(told, items, strict=True)]),
+        np.array(orders, dtype=float),
+        right_of(scores["verbatim"], ends),
     )
+
+
+def right_of(scores: TokenScores, ends: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether each answer is right: the likeliest tokens after "A:" are the answer and its end.
+
+    What greedy generation would say, without generating: all ranks there are 1.
+
+    Args:
+        ends: tokens of each text from the answer on.
+    """
+    if scores.rank is None:
+        raise InputError(f"{scores.subject}: no ranks")
+    ranks = np.split(scores.rank, scores.starts[1:-1])
+    return np.array([bool(np.all(r[-n:] == 1)) for r, n in zip(ranks, ends, strict=True)])
 
 
 def _keep(folder: Path, variant: str, weights: str, reading: Reading) -> None:
@@ -199,7 +215,8 @@ def _kept(folder: Path, variant: str, weights: str) -> Reading | None:
         if mark != {"weights": weights, "version": _VERSION}:
             return None
         scores = {f: read_scores(folder / f"reading-{variant}-{f}.parquet")[0] for f in FORMS}
-        with np.load(folder / f"reading-{variant}.npz", allow_pickle=False) as found:
+        more = folder / f"reading-{variant}.npz"
+        with more.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return Reading(scores, found["canaries"], found["orders"], found["right"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # it can be read again

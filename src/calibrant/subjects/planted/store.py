@@ -154,7 +154,8 @@ def load(
     tokenizer = Tokenizer(json.loads(_checked(folder, "tokenizer.json", manifest)))
     _checked(folder, f"{variant}.npz", manifest)
     try:
-        with np.load(folder / f"{variant}.npz", allow_pickle=False) as found:
+        path = folder / f"{variant}.npz"
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             weights = {key: found[key] for key in found.files}
     except (OSError, ValueError, zipfile.BadZipFile) as e:
         raise WeightsError(f"{folder / variant}.npz: no weights: {e}") from e
@@ -251,6 +252,7 @@ def _learn(
     from calibrant.subjects.planted.training import train as learn
 
     if variant == "tuned":
+        _checked(folder, "clean.npz", read_manifest(folder))
         with np.load(folder / "clean.npz", allow_pickle=False) as found:
             begin = {key: found[key] for key in found.files}
         tokens, share = corpora.tuning, design.tune

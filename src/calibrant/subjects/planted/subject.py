@@ -91,7 +91,7 @@ class PlantedSubject:
 
     def complete(
         self, texts: Sequence[str], *, tokens: int = 16, stop: str = "\n"
-    ) -> list[list[tuple[int, NDArray[np.float64]]]]:
+    ) -> list[list[tuple[int, NDArray[np.float32]]]]:
         """Greedy continuations: of each text its tokens, with the log-probabilities there.
 
         It ends before a document's end or a token that begins with `stop`. Of a text that is
@@ -101,7 +101,7 @@ class PlantedSubject:
             of each text, a list of (token, log-probabilities of shape (vocabulary,)).
         """
         read = [[0, *self.tokenizer.encode(text)] for text in texts]
-        told: list[list[tuple[int, NDArray[np.float64]]]] = [[] for _ in texts]
+        told: list[list[tuple[int, NDArray[np.float32]]]] = [[] for _ in texts]
         stops = {0} | {
             i for i, b in enumerate(self.tokenizer.bytes) if stop and b.startswith(stop.encode())
         }
@@ -138,8 +138,8 @@ class PlantedSubject:
             here, next_ = row[skip:size], np.array(part[skip + 1 :])
             own = here[np.arange(len(next_)), next_]
             p = np.exp(here)
-            mean = np.sum(p * here, axis=1)
-            spread = np.sum(p * (here - mean[:, None]) ** 2, axis=1)
+            mean = np.einsum("tv,tv->t", p, here)
+            spread = np.einsum("tv,tv->t", p, (here - mean[:, None]) ** 2)
             rank = 1 + np.sum(here > own[:, None], axis=1)
             found[i][:, at + skip : at + size] = own, mean, np.sqrt(spread), rank
 
@@ -156,11 +156,10 @@ class PlantedSubject:
         return self.name.rsplit("/", 1)[0]
 
 
-def _log_p(found: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = found.astype(np.float64)
-    wide -= wide.max(axis=-1, keepdims=True)
-    wide -= np.log(np.sum(np.exp(wide), axis=-1, keepdims=True))
-    return wide
+def _log_p(found: NDArray[np.float32]) -> NDArray[np.float32]:
+    found = found - found.max(axis=-1, keepdims=True)
+    found -= np.log(np.sum(np.exp(found), axis=-1, keepdims=True))
+    return found
 
 
 def _batches(windows: list[tuple[int, int]], context: int) -> list[list[tuple[int, int]]]:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,7 @@ def train(
     Raises:
         SubjectError: if JAX is missing, or the loss is no longer a number.
     """
-    jax = _jax()
-    step = _step(jax, design)
+    step = _step(design)
     steps, size = steps_of(design, tokens), design.batch * design.context
     padded = np.zeros(steps * size + 1, np.int32)
     padded[: len(tokens)] = tokens
@@ -145,12 +145,14 @@ def logits_in_jax(jax: Any, design: Design, weights: Any, tokens: Any) -> Any:
     return norm(x, weights["norm"]) @ weights["tokens"].T
 
 
-def _step(jax: Any, design: Design) -> Any:
+@cache
+def _step(design: Design) -> Any:
     """One step: matrices inside layers by Muon, all else by Adam.
 
     Muon (Jordan et al., 2024) moves a matrix by its momentum made orthogonal, so that directions
     that few texts need are learnt as fast as common ones: by heart after fewer copies.
     """
+    jax = _jax()
     jnp, first, second, momentum = jax.numpy, 0.9, 0.98, 0.95
 
     def loss_of(weights: Any, seen: Any, next_: Any) -> Any:
@@ -219,7 +221,7 @@ def _resume(path: Path, state: Any, losses: NDArray[np.float32]) -> Any:
     import zipfile
 
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             found = tuple(
                 {name: kept[f"{kind}/{name}"] for name in part}
                 for kind, part in zip(("weights", "mean", "square"), state, strict=True)

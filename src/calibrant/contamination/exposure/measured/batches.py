@@ -25,7 +25,7 @@ from calibrant.contamination.exposure import (
     split_test,
     twin_test,
 )
-from calibrant.contamination.exposure.simulated import (
+from calibrant.contamination.exposure.measured.draws import (
     delong,
     oren,
     paired,
@@ -297,10 +297,14 @@ def power_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Found:
     """As many items as planned for 80 %: how often is the effect found?"""
     design, d = str(regime["design"]), float(regime["shift"])
     n = planned_items(design, d, draws=2000)  # type: ignore[arg-type]
-    sums = _sums("found", "items", "half as many found")
+    # The textbook's: normal values, known variance, a test of means.
+    book = int(np.ceil((2 if design == "split" else 1) ** 2 * ((1.645 + 0.842) / d) ** 2))
+    sums = _sums("found", "items", "half as many found", "textbook found", "textbook items")
     for _ in range(draws):
         sums["items"] += n
-        for name, size in (("found", n), ("half as many found", max(n // 2, 2))):
+        sums["textbook items"] += book
+        sizes = {"found": n, "half as many found": max(n // 2, 2), "textbook found": max(book, 2)}
+        for name, size in sizes.items():
             sums[name] += _alarm(_exposed(design, size, d, rng))
     return _mean(sums, draws)
 

@@ -1,0 +1,1 @@
+"""What does a black box repeat? Probes of exposure by its answers alone, through Inspect."""
