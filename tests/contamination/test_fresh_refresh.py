@@ -93,7 +93,8 @@ def test_spoilt_items_are_read_from_lists_scans_and_tests(tmp_path):
     assert read("a.json", ["x"]) == {"x": "listed"}
     scan = {"items": [{"item": "x", "containment": 0.9}, {"item": "y", "containment": 0.3},
                       {"item": "z", "containment": None},
-                      {"item": "q", "containment": 0.7, "question": {"containment": 1}}]}  # fmt: skip
+                      {"item": "q", "containment": 0.7,
+                       "question": {"containment": 1}}]}  # fmt: skip
     assert read("s.json", scan) == {
         "x": "containment 0.90",
         "q": "containment of its question 1.00",
