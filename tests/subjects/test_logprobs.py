@@ -3,6 +3,7 @@
 import json
 import struct
 import threading
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -378,6 +379,33 @@ def test_subjects_that_cannot_be_are_refused_in_a_line():
             scorer_of(name)
     with pytest.raises(SubjectError, match="top_k: wanted"):
         scorer_of(TOY, args={"top_k": 50})
+
+
+@dataclass(frozen=True)
+class Planted:
+    """As a planted subject, of letters."""
+
+    name: str = "planted/pair-0/clean"
+    prefix: str = "<end>"
+    manifest: dict = field(default_factory=dict)
+
+    def score(self, texts):
+        numbers = [[-1.0] * len(text) for text in texts]
+        return from_logprobs(
+            texts, numbers, subject=self.name, tokenizer="t", prefix=self.prefix, mean=numbers,
+            sd=numbers, rank=[[1] * len(text) for text in texts],
+        )  # fmt: skip
+
+
+def test_a_planted_subject_scores_items(monkeypatch):
+    from calibrant.subjects.planted import store
+
+    monkeypatch.setattr(store, "load", lambda variant, *, seed, design: Planted())
+    found = score_items([Item("a", "abc"), Item("b", "")], "planted/pair-0/clean", prefix="#")
+    assert found.scores.prefix == "#" and found.scores.logprob.size == 3
+    assert found.scores.mean is not None and found.left_out[0][0] == "b"
+    with pytest.raises(SubjectError, match="whole texts only"):
+        score_items([Item("a", "abc", "d")], "planted/pair-0/clean", part="answer")
 
 
 def test_the_command_scores_and_refuses_in_a_line(server, tmp_path, monkeypatch, capsys):
