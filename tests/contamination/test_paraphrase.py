@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -195,7 +197,9 @@ def test_the_result_does_not_depend_on_workers_or_batches() -> None:
     assert one.scores.tolist() == two.scores.tolist()
 
 
-def test_an_embedder_brings_candidates_that_share_no_word() -> None:
+def test_an_embedder_brings_candidates_that_share_no_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     items = [Item("a", "Wie viele Katzen schlafen hier?"), Item("b", "Wo steht der rote Wagen?")]
 
     class Animals:
@@ -207,6 +211,14 @@ def test_an_embedder_brings_candidates_that_share_no_word() -> None:
     assert found.items[0].candidates[0].features.cosine == 1.0
     assert found.embedder == "Animals"
     assert not paraphrase(items, ["How many cats sleep now?"]).items[0].candidates
+    module = ModuleType("models")
+    module.load = lambda device="cpu": Animals()  # type: ignore[attr-defined]
+    module.encode = Animals().encode  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "models", module)
+    for name in ("models:load", "models:encode"):
+        again = paraphrase(items, ["How many cats sleep now?"], embedder=name)
+        assert again.items[0].candidates == found.items[0].candidates
+        assert again.embedder == name
     with pytest.raises(InputError, match="shape"):
         paraphrase(items, ["x"], embedder=lambda texts: [1.0])
     with pytest.raises(InputError, match="MODULE:FUNCTION"):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
               help="With which the rate holds; else it does on average.")  # fmt: skip
 @click.option("--level", type=share, default=0.95, show_default=True, help="Of intervals.")
 @click.option("--embedder", metavar="MODULE:NAME",
-              help="A function of texts, or a class with encode.")  # fmt: skip
+              help="A function of texts, or what makes an object with encode.")  # fmt: skip
 @click.option("--candidates", type=click.IntRange(1), default=4, show_default=True,
               help="Items that each window of a document is compared with.")  # fmt: skip
 @click.option("--keep", type=click.IntRange(1), default=10, show_default=True,
@@ -86,6 +86,13 @@ def cli(
 
     if judge is None and (gold is not None or out is not None):
         raise InputError("--gold, --out: are of a judge; name one with --judge")
+    if judge is not None:
+        from calibrant.bench.paraphrase.judge import read_gold
+        from calibrant.subjects import check
+
+        # What is wrong with them is said before the scan, not after it.
+        read_gold(gold)
+        check(judge, {})
     read = items_of(items, options)
     reading: dict[str, Any] = {
         "text_column": text_column, "documents": documents, "force_binary": force_binary
