@@ -11,6 +11,7 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "Item": "calibrant.contamination.items",
     "read_items": "calibrant.contamination.items",
+    "plan_scan": "calibrant.contamination.corpora.plan",
     "scan_corpus": "calibrant.contamination.corpora.run",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
