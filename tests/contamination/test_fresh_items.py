@@ -43,6 +43,12 @@ def test_order_and_number_change_nothing():
     assert not {i.question for i in more.items} & {i.question for i in more.twins}
 
 
+def test_the_layout_of_a_file_changes_nothing():
+    turned = dict(reversed({**SUM, "variables": dict(reversed(SUM["variables"].items()))}.items()))
+    one, other = (generate(templates_of([entry]), SECRET, 9) for entry in (SUM, turned))
+    assert one.items == other.items
+
+
 def test_another_secret_template_or_purpose_gives_other_items():
     def questions(key=KEY, entry=SUM, **more):
         return {i.question for i in generate(templates_of([entry]), Secret(key), 30, **more).items}

@@ -2,6 +2,7 @@
 
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,14 @@ def test_files_without_templates_are_refused(tmp_path):
                        ("- 1", "keys such as"), ("templates: {", "not valid YAML")):  # fmt: skip
         empty.write_text(text)
         with pytest.raises(InputError, match=said):
+            read_templates(empty)
+    head = "templates: [{name: t, text: x, answer: 1, variables: {a: "
+    letters = "abcdefghijklmnopqrs"
+    pairs = pairwise(letters)
+    bomb = "&a [1, 2]" + "".join(f", {c}: &{c} [*{b}, *{b}]" for b, c in pairs)
+    for text in (head + "&x [*x]}}]", head + bomb + "}}]"):
+        empty.write_text(text)
+        with pytest.raises(InputError, match="at most 20,000 keys"):
             read_templates(empty)
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="no templates"):

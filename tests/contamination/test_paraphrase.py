@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,12 +16,14 @@ from calibrant.cli import main
 from calibrant.contamination.corpora.batch import Batch, batch_of
 from calibrant.contamination.items import Item
 from calibrant.contamination.paraphrase import calibrate, documents_needed, paraphrase
+from calibrant.contamination.paraphrase.certificates import CERTIFICATES
 from calibrant.contamination.paraphrase.documents import documents
 from calibrant.contamination.paraphrase.features import common_length, places_of
 from calibrant.contamination.paraphrase.index import Index, occurrences
 from calibrant.contamination.paraphrase.passages import windows
 from calibrant.contamination.paraphrase.words import words
 from calibrant.errors import InputError
+from calibrant.stats.certificates import measure_certificate
 
 THINGS = (
     "apples",
@@ -193,7 +197,9 @@ def test_the_result_does_not_depend_on_workers_or_batches() -> None:
     assert one.scores.tolist() == two.scores.tolist()
 
 
-def test_an_embedder_brings_candidates_that_share_no_word() -> None:
+def test_an_embedder_brings_candidates_that_share_no_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     items = [Item("a", "Wie viele Katzen schlafen hier?"), Item("b", "Wo steht der rote Wagen?")]
 
     class Animals:
@@ -205,6 +211,14 @@ def test_an_embedder_brings_candidates_that_share_no_word() -> None:
     assert found.items[0].candidates[0].features.cosine == 1.0
     assert found.embedder == "Animals"
     assert not paraphrase(items, ["How many cats sleep now?"]).items[0].candidates
+    module = ModuleType("models")
+    module.load = lambda device="cpu": Animals()  # type: ignore[attr-defined]
+    module.encode = Animals().encode  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "models", module)
+    for name in ("models:load", "models:encode"):
+        again = paraphrase(items, ["How many cats sleep now?"], embedder=name)
+        assert again.items[0].candidates == found.items[0].candidates
+        assert again.embedder == name
     with pytest.raises(InputError, match="shape"):
         paraphrase(items, ["x"], embedder=lambda texts: [1.0])
     with pytest.raises(InputError, match="MODULE:FUNCTION"):
@@ -267,3 +281,19 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 2
     assert "takes at least 999, got 99" in err
     assert run(capsys, tests, str(tmp_path / "none.jsonl"))[0] == 2
+
+
+@pytest.mark.parametrize("name", ["paraphrase-rate-0.01", "paraphrase-found"])
+def test_certificates_hold(name: str) -> None:
+    certificate = next(c for c in CERTIFICATES if c.name == name)
+    for measured in measure_certificate(certificate, draws=250):
+        assert not measured.broken
+        if not measured.declared:
+            assert measured.statistics["false positives"] > 2 * measured.regime["rate"]
+
+
+def test_a_figure_without_clean_documents_has_no_threshold() -> None:
+    items, other = planted()
+    figure = paraphrase(items, other).plot()
+    assert "no clean documents" in figure.svg()
+    assert "no rate" in figure.description

@@ -69,6 +69,6 @@ def _without(inflation: InflationShown | None, rate: Estimate | None) -> str:
     return (
         f"{asked} {percent(rate.value)} ({100 * rate.level:.0f} % interval {percent(rate.low)} to "
         f"{percent(rate.high)}), as exposure raised the score on "
-        f"{one_line(inflation.instrument, 80)} by {percent(inflation.value)} (from "
-        f"{inflation.design})."
+        f"{one_line(inflation.instrument, 80)} by "
+        f"{100 * inflation.value:.3g} points (from {inflation.design})."
     )

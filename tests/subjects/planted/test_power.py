@@ -37,6 +37,17 @@ def test_readings_are_kept_and_spoilt_ones_read_again(found, monkeypatch):
     assert _kept(folder, "clean", weights) is None
 
 
+def test_right_answers_by_ranks_are_those_that_are_generated(small, found):
+    subject = small("tuned")
+    told = subject.answers([i.item.question for i in subject.arms.items])
+    right = [a == i.item.answer for a, i in zip(told, subject.arms.items, strict=True)]
+    ranks = found.by["tuned"].right.tolist()
+    assert 3 < sum(ranks) < 90
+    # A document's end instead of a line's end, too, ends what is generated.
+    assert all(r for r, by_rank in zip(right, ranks, strict=True) if by_rank)
+    assert sum(right) - sum(ranks) <= 3
+
+
 def test_sixteen_copies_are_found_and_none_are_not(found):
     for test in ("split", "twin", "paraphrase", "combined", "rank"):
         hits = power.power(found, test=test, variant="planted", copies=16, items=24, draws=10)
@@ -105,6 +116,8 @@ def test_what_cannot_be_measured_is_refused(found):
         power.p_value(
             found, rng, test="split", variant="planted", copies=4, items=3, form="rephrased"
         )
+    with pytest.raises(InputError, match="not tuned on any list"):
+        power.p_value(found, rng, test="order", variant="tuned", copies=4, items=3)
     with pytest.raises(InputError, match="wanted one of split"):
         power.null_p(found, rng, test="magic", items=3)
     with pytest.raises(InputError, match=r"wanted one of loss.*'magic'"):

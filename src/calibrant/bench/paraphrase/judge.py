@@ -159,7 +159,7 @@ def judge_paraphrases(
     from calibrant.bench.administer import Subject, seed_for
     from calibrant.subjects import check
 
-    pairs = [*_gold(gold), *_candidates(found, items, each, least)]
+    pairs = [*read_gold(gold), *_candidates(found, items, each, least)]
     if not pairs:
         raise InputError(f"judge: no candidate has a score of at least {least:g}")
     args = dict(model_args or {})
@@ -220,7 +220,7 @@ def _said(trial: Trial) -> tuple[bool | None, str]:
     return read_verdict(trial.answer)
 
 
-def _gold(source: Any) -> list[Pair]:
+def read_gold(source: Any) -> list[Pair]:
     """Gold pairs of a table.
 
     Raises:

@@ -119,7 +119,7 @@ def _power(found: PowerReport) -> None:
         click.echo(line)
 
 
-_WAYS = {"planted": "training", "tuned": "fine-tuning"}
+_WAYS = {"planted": "training", "tuned": "fine-tuning", "clean": "never"}
 
 
 def _show(found: list[Kept], as_json: bool) -> None:

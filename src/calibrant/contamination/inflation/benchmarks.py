@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
@@ -357,18 +356,3 @@ def _suspicions(checked: list[dict[str, Any]], detail: dict[str, Any]) -> list[s
         low, high = trimmed["interval"]
         said += f"; without them inflation is {trimmed['value']:+.3g} in [{low:.3g}, {high:.3g}]"
     return [said + ". Leaving them out after seeing this weakens the interval's promise."]
-
-
-def frame_of(
-    names: Sequence[str], instrument: str, scores: Floats, *, prefix: str = ""
-) -> pl.DataFrame:
-    """Columns of a trials table for a matrix of scores, shape (subjects, items)."""
-    many, items = scores.shape
-    return pl.DataFrame(
-        {
-            "subject": np.repeat(np.asarray(names, dtype=object), items).tolist(),
-            "instrument": [instrument] * (many * items),
-            "item": [f"{prefix}{i}" for i in range(items)] * many,
-            "score": scores.ravel(),
-        }
-    )

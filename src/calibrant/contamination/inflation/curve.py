@@ -43,8 +43,6 @@ class Curve:
         spread: τ, standard deviation of subjects about the curve, in logits.
         df: degrees of freedom of the residual variance.
         reliability: share of the variance of observed abilities that is not noise.
-        inflate: factor of all variances, at least 1, where even τ = 0 leaves too much or the
-            weighted residuals exceed their degrees of freedom.
     """
 
     beta: Floats

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import signature
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,8 +26,8 @@ class Embedder(Protocol):
 def open_embedder(named: str | Any) -> Any:
     """What a name "module:function" means, or an object with `encode`, as it is.
 
-    What is named is called without arguments if it is a class or makes an embedder; a function of
-    a list of texts is used as one.
+    A class, or a function that needs no argument, is called to make the embedder; a function of a
+    list of texts is one.
 
     Raises:
         InputError: if there is no such module or function, or it is neither.
@@ -42,13 +43,25 @@ def open_embedder(named: str | Any) -> Any:
             found = getattr(found, part)
     except (ImportError, AttributeError) as e:
         raise InputError(f"embedder {one_line(named, 80)}: {one_line(str(e), 200)}") from e
-    if isinstance(found, type):
+    if isinstance(found, type) or _makes_one(found):
         try:
             found = found()
         except Exception as e:
             # The class is the user's: whatever it raises, opening the embedder is what failed.
             raise InputError(f"embedder {named}: cannot be opened ({one_line(str(e), 200)})") from e
     return _checked(found, named)
+
+
+def _makes_one(found: Any) -> bool:
+    """Whether it is a function that needs no argument."""
+    if hasattr(found, "encode") or not callable(found):
+        return False
+    try:
+        wanted = signature(found).parameters.values()
+    except (TypeError, ValueError):
+        return False  # built in: it does not say
+    return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+               for p in wanted)  # fmt: skip
 
 
 def _checked(found: Any, name: str) -> Any:

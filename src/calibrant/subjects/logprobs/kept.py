@@ -178,6 +178,8 @@ def _score(
     finally:
         journal.close()
     if not rows:
+        if out is not None:
+            journal.remove()
         raise InputError(f"no item can be scored; of the first: {left_out[0][1]}")
     scores = joined(
         scorer.name, [t.item for t, _ in rows], [t.text for t, _ in rows], [form] * len(rows),

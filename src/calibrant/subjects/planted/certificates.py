@@ -176,17 +176,37 @@ CERTIFICATES = (
     Certificate(
         name="planted-power",
         method="calibrant.contamination.exposure",
-        statement="The number of copies that a valid test finds at p ≤ .05 in 80 % of draws, or "
-        "more; the same test on fewer copies is shown outside the promise: one exposure is beyond "
-        "all of them.",
+        statement="So many copies a valid test finds at p ≤ .05 in at least 80 % of draws of items "
+        "from their arm; one and two copies are shown outside the promise, beside the same arms of "
+        "the clean twin, which say how much is the arm's own luck.",
         regimes=regimes(
             f"{_AXES} test items",
             (_SMALL, "planted", "min-k++", "verbatim", 16, "split", 24),
             (_SMALL, "planted", "min-k++", "verbatim", 16, "twin", 24),
+            (_PAIR, "planted", "min-k", "verbatim", 4, "split", 120),
+            (_PAIR, "planted", "min-k++", "verbatim", 4, "split", 120),
+            (_PAIR, "planted", "reference", "verbatim", 4, "split", 60),
+            (_PAIR, "planted", "min-k++", "verbatim", 8, "twin", 120),
+            (_PAIR, "planted", None, "verbatim", 8, "combined", 60),
+            (_PAIR, "planted", "min-k++", "verbatim", 16, "paraphrase", 120),
+            (_PAIR, "planted", "min-k++", "rephrased", 16, "split", 60),
+            (_PAIR, "planted", None, "verbatim", 16, "canary", 30),
+            (_PAIR, "planted", None, "verbatim", 16, "order", 20),
+            (_PAIR, "tuned", "min-k++", "verbatim", 4, "split", 60),
         ),
         beyond=regimes(
             f"{_AXES} test items",
-            (_SMALL, "planted", None, "verbatim", 4, "canary", 12),
+            (_PAIR, "planted", "min-k++", "verbatim", 1, "split", 120),
+            (_PAIR, "planted", "min-k++", "verbatim", 2, "split", 120),
+            (_PAIR, "planted", "min-k++", "verbatim", 1, "twin", 120),
+            (_PAIR, "planted", "min-k++", "rephrased", 4, "split", 60),
+            (_PAIR, "planted", None, "verbatim", 1, "canary", 30),
+            (_PAIR, "planted", None, "verbatim", 1, "order", 20),
+            (_PAIR, "tuned", "min-k++", "verbatim", 1, "split", 120),
+            (_PAIR, "clean", "min-k++", "verbatim", 1, "split", 120),
+            (_PAIR, "clean", "min-k++", "verbatim", 1, "twin", 120),
+            (_PAIR, "clean", "min-k++", "verbatim", 16, "split", 120),
+            (_PAIR, "clean", None, "verbatim", 1, "order", 20),
         ),
         batch=_powers,
         bounds={"found": Bound(low=0.8)},

@@ -18,7 +18,11 @@ _SHOWN = tuple(test for test in TESTS if test != "rank")
 _INKS = {"split": "support", "twin": "refute", "paraphrase": "futile", "combined": "path",
          "correct": "line", "canary": "refute", "order": "support"}  # fmt: skip
 _DASHES = {"combined": [6, 3], "canary": [2, 2], "order": [6, 2, 2, 2], "correct": [1, 3]}
-_TITLES = {"planted": "from training", "tuned": "from fine-tuning"}
+_TITLES = {
+    "planted": "from training",
+    "tuned": "from fine-tuning",
+    "clean": "the clean twin, the same arms",
+}
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,11 @@ class PowerReport:
 
     Attributes:
         name: such as "planted/pair-0".
-        items: of each arm in a test.
+        items: of each verbatim arm in a test; of other arms as many as they have, at most.
         detector: the signal of those tests that take one.
         rates: of every signal in every arm.
-        curves: power of every test in every arm.
+        curves: power of every test in every arm; the clean twin's are what the luck of the draw of
+            an arm gives, without exposure.
         limits: the limit of detection of each test, in words.
     """
 
@@ -86,7 +91,6 @@ def measure_power(
         raise InputError(f"wanted at least 1 draw and 1 item, got {draws} and {items}")
     found = readings(name, notify=notify)
     some = sorted({int(k) for k in found.copies} - {0})
-    size = items or len(found.arm(some[-1]))
     lists = max(1, len(found.arms.orders) // (len(some) + 1))
     sizes = {
         "canary": max(2, len(found.arms.canaries) // (len(some) + 1)),
@@ -95,14 +99,15 @@ def measure_power(
     curves: list[Power] = []
     limits: list[str] = []
     for variant, form in (("planted", "verbatim"), ("planted", "rephrased"),
-                          ("tuned", "verbatim"), ("tuned", "rephrased")):  # fmt: skip
+                          ("tuned", "verbatim"), ("tuned", "rephrased"),
+                          ("clean", "verbatim")):  # fmt: skip
         for test in _SHOWN:
-            if test in sizes and (variant, form) != ("planted", "verbatim"):
+            if test in sizes and (variant == "tuned" or form == "rephrased"):
                 continue
             here = [
                 power(
                     found, test=test, variant=variant, copies=k, form=form, detector=detector,
-                    items=sizes.get(test, size), draws=draws, seed=seed,
+                    items=sizes.get(test, items or len(found.arm(k, form))), draws=draws, seed=seed,
                 )
                 for k in some
                 if test in sizes or found.arm(k, form).size
@@ -110,9 +115,15 @@ def measure_power(
             if here:
                 curves += here
                 way = "" if test in sizes else f"{form}, "
-                limits.append(f"{way}{_TITLES[variant]}: {limit(here)}")
+                if variant != "clean":
+                    limits.append(f"{way}{_TITLES[variant]}: {limit(here)}")
     return PowerReport(
-        found.name, size, detector, tuple(rates(found)), tuple(curves), tuple(limits)
+        found.name,
+        items or len(found.arm(some[-1])),
+        detector,
+        tuple(rates(found)),
+        tuple(curves),
+        tuple(limits),
     )
 
 

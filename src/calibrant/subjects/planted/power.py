@@ -98,14 +98,16 @@ class Power:
         return asdict(self)
 
 
-def rates(found: Readings, variants: Sequence[str] = ("planted", "tuned")) -> Iterator[Rates]:
+def rates(
+    found: Readings, variants: Sequence[str] = ("clean", "planted", "tuned")
+) -> Iterator[Rates]:
     """Rates of every detector in every arm.
 
     Raises:
         InputError: for a detector that a variant has not.
     """
     for variant in variants:
-        for detector in DETECTORS:
+        for detector in _OWN if variant == "clean" else DETECTORS:
             values = found.signal(variant, detector)
             clean = values[found.arm(0)]
             for form in ("verbatim", "rephrased"):

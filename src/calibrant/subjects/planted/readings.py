@@ -180,7 +180,8 @@ def _read(subject: PlantedSubject) -> Reading:
 def right_of(scores: TokenScores, ends: Sequence[int]) -> NDArray[np.bool_]:
     """Whether each answer is right: the likeliest tokens after "A:" are the answer and its end.
 
-    What greedy generation would say, without generating: all ranks there are 1.
+    What greedy generation would say, without generating: all ranks there are 1. (It would also
+    take the end of a document for an end, so this counts a few right answers fewer.)
 
     Args:
         ends: tokens of each text from the answer on.

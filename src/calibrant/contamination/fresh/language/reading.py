@@ -85,6 +85,7 @@ def _template(entry: Any, place: int, where: str) -> Template:
     for key in entry:
         if key not in _KEYS:
             part.wrong(str(key), f"one of {', '.join(_KEYS)}", key)
+    digest = hashlib.sha256(part.canonical().encode()).hexdigest()
     variables = part.variables()
     values = part.expressions("values", mapping=True)
     taken = {v.name for v in variables}
@@ -105,7 +106,7 @@ def _template(entry: Any, place: int, where: str) -> Template:
     part.check_names(taken, values, answer, texts, where_, strata, choices,
                      {v.name for v in variables if v.cosmetic})  # fmt: skip
     return Template(
-        name, hashlib.sha256(part.canonical().encode()).hexdigest(), texts, variables, values,
+        name, digest, texts, variables, values,
         where_, answer, form, choices, options, strata, match, where,
     )  # fmt: skip
 
@@ -123,15 +124,21 @@ class _Part:
         """The template as text, the same however the file was laid out."""
         count = 0
 
-        def plain(x: Any) -> Any:
+        def plain(x: Any, depth: int = 0) -> Any:
             nonlocal count
             count += 1
-            if count > 20_000:
-                raise TemplateError(f"{self.where}: wanted at most 20,000 keys and values")
+            if count > 20_000 or depth > 20:
+                # Anchors of YAML can make a short file endless.
+                raise TemplateError(
+                    f"{self.where}: wanted at most 20,000 keys and values, 20 within each other"
+                )
             if isinstance(x, Mapping):
-                return {str(k): plain(v) for k, v in sorted(x.items(), key=lambda kv: str(kv[0]))}
+                return {
+                    str(k): plain(v, depth + 1)
+                    for k, v in sorted(x.items(), key=lambda kv: str(kv[0]))
+                }
             if isinstance(x, list):
-                return [plain(v) for v in x]
+                return [plain(v, depth + 1) for v in x]
             return x if isinstance(x, str | int | bool) or x is None else str(x)
 
         return dumps(plain(self.entry))
@@ -147,7 +154,8 @@ class _Part:
         if not isinstance(given, Mapping):
             self.wrong("variables", "a name and what it stands for", given)
         found = []
-        for name, what in given.items():
+        # By name: the order in the file, which the hash does not hold, changes no draws.
+        for name, what in sorted(given.items(), key=lambda kv: str(kv[0])):
             if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _TAKEN:
                 self.wrong("variables", "names of small letters, digits and _", name)
             try:
