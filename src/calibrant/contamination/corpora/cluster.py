@@ -101,7 +101,12 @@ def ray_workers(setup: Any, address: str | None, workers: int | None) -> Iterato
         here: dict[str, Any] = (
             {"address": address}
             if address
-            else {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+            else {
+                "address": "local",
+                "num_cpus": workers,
+                "include_dashboard": False,
+                "_node_ip_address": "127.0.0.1",
+            }
         )
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **here)
