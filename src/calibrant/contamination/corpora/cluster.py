@@ -101,14 +101,20 @@ def ray_workers(setup: Any, address: str | None, workers: int | None) -> Iterato
         here: dict[str, Any] = (
             {"address": address}
             if address
-            else {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+            else {
+                "address": "local",
+                "num_cpus": workers,
+                "include_dashboard": False,
+                "_node_ip_address": "127.0.0.1",
+            }
         )
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **here)
         except Exception as e:
-            raise RunError(
-                f"Ray cannot be {'reached' if address else 'started'} ({reason(e)})"
-            ) from e
+            # Ray says no more than that it failed where a token is missing.
+            hint = "; a cluster with tokens takes RAY_AUTH_MODE=token here, too" if address else ""
+            did = "reached" if address else "started"
+            raise RunError(f"Ray cannot be {did} ({reason(e)}){hint}") from e
     try:
         shared = ray.put(setup)
         cores = int(ray.cluster_resources().get("CPU", 1))
