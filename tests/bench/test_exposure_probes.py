@@ -1,6 +1,7 @@
 """Black boxes probed for exposure: words compared, prompts planned, runs resumed, tests valid."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -74,8 +75,8 @@ def test_a_peak_is_the_share_of_near_answers():
 
 def question(i, n=4):
     choices = tuple(f"option {i} number {k} of {n}" for k in range(n))
-    return Item(f"q{i}", f"Item number {i} of all that there are: which of these is it, if any?", choices[i % n],
-                choices)  # fmt: skip
+    text = f"Item number {i} of all that there are: which of these is it, if any?"
+    return Item(f"q{i}", text, choices[i % n], choices)
 
 
 def test_what_is_put_does_not_depend_on_other_items():
@@ -262,12 +263,21 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(tmp_path):
         ({"split": [1, 0, "maybe"]}, "of item 3 wanted published or held out"),
         ({"twins": items, "split": [1, 0, 1]}, "either twins or a split"),
         ({"twins": [Item("zz", "a")]}, "wanted ids of items"),
+        (
+            {
+                "split": [1, 0, 0],
+                "reason": "random-split",
+                "items": [replace(i, cluster="c") for i in items],
+            },
+            "stands in both groups",
+        ),
+        ({"alpha": 2.0, "reason": "random-twin", "twins": items}, "alpha: wanted"),
         ({"score": "bleu"}, "score: wanted rouge or run or start"),
         ({"samples": 0}, "samples: wanted"),
         ({"part": "answer"}, "part: wanted question or both"),
     ):
         with pytest.raises(InputError, match=why):
-            probe(items, "parrot/p", **more, out=tmp_path / "never")
+            probe(more.pop("items", items), "parrot/p", **more, out=tmp_path / "never")
     assert not (tmp_path / "never").exists()
     with pytest.raises(InputError, match="no item can be put"):
         probe([Item("a", "short")], "parrot/p", out=tmp_path / "never")

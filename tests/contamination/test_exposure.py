@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations, pairwise, product
 from typing import Any
 
@@ -19,6 +20,7 @@ from calibrant.contamination.exposure.nulls import (
     subset_sums,
     uniform_ranks,
 )
+from calibrant.contamination.exposure.power import detects_order, detects_split, detects_twin
 from calibrant.contamination.tokens import TokenScores, token_scores
 from calibrant.errors import InputError
 
@@ -336,3 +338,16 @@ def test_an_interval_of_auroc_does_not_collapse_where_groups_are_apart() -> None
     assert 0.5 < found.low < 0.8
     same = exposure.auroc([1.0, 1.0, 1.0], [1.0, 1.0])
     assert (same.value, same.covers_half) == (0.5, True)
+
+
+def test_the_limit_of_detection_is_where_power_is_80_percent() -> None:
+    for design, said in (
+        ("split", detects_split(30, 30, 0.05)), ("twin", detects_twin(40, 0.05)),
+        ("order", detects_order(25, 0.05)),
+    ):  # fmt: skip
+        found = re.search(r"by ([\d.]+) standard deviations", said)
+        assert found is not None
+        n = {"split": 60, "twin": 40, "order": 25}[design]
+        assert exposure.power(design, n, float(found[1])) == pytest.approx(0.8, abs=0.03)  # type: ignore[arg-type]
+    assert detects_twin(4, 0.05) == "too few pairs to find anything"
+    assert "clearest exposure" in detects_split(2, 2, 0.05)

@@ -92,9 +92,14 @@ def test_spoilt_items_are_read_from_lists_scans_and_tests(tmp_path):
     assert read("a.txt", "x\n\n y \n") == {"x": "listed", "y": "listed"}
     assert read("a.json", ["x"]) == {"x": "listed"}
     scan = {"items": [{"item": "x", "containment": 0.9}, {"item": "y", "containment": 0.3},
-                      {"item": "z", "containment": None}]}  # fmt: skip
-    assert read("s.json", scan) == {"x": "containment 0.90"}
-    assert set(read("s.json", scan, limit=0.3)) == {"x", "y"}
+                      {"item": "z", "containment": None},
+                      {"item": "q", "containment": 0.7,
+                       "question": {"containment": 1}}]}  # fmt: skip
+    assert read("s.json", scan) == {
+        "x": "containment 0.90",
+        "q": "containment of its question 1.00",
+    }
+    assert set(read("s.json", scan, limit=0.3)) == {"x", "y", "q"}
     kinds = {"items": [{"item": k, "kind": k} for k in ("verbatim", "paraphrase", "not found",
                                                         "same template", "unclear")]}  # fmt: skip
     assert set(read("p.json", kinds)) == {"verbatim", "paraphrase"}

@@ -251,7 +251,7 @@ def item_table(rng, n=300, plant=0.5, gap=0.7, many=15):
 def test_exposed_items_are_compared_at_their_difficulty(tmp_path):
     rng = np.random.default_rng(6)
     table, seen, clean = item_table(rng, plant=0.8)
-    times = 2 ** rng.integers(0, 4, seen.size)
+    times = seen * 2 ** rng.integers(0, 4, seen.size)
     scan = tmp_path / "scan.json"
     scan.write_text(json.dumps(scan_of(seen, times)))
     ask = {"subject": "m", "instrument": "bench", "scan": scan}
@@ -279,6 +279,21 @@ def test_exposed_items_are_compared_at_their_difficulty(tmp_path):
     for wrong in ({"items": []}, {"items": [{"item": "q0", "containment": "x"}]}, {"items": [3]}):
         with pytest.raises(InputError, match=r"wanted (a list|a containment|an object)"):
             item_inflation(table, **(ask | {"scan": wrong}))
+
+
+def test_an_item_found_in_part_or_in_pieces_is_neither_exposed_nor_unexposed():
+    from calibrant.contamination.inflation.scans import read_scan
+
+    kinds = (
+        (1.0, 1.0, 2, "exposed"), (0.1, 0.1, 0, "unexposed"), (0.5, 0.5, 1, "neither"),
+        (1.0, 0.3, 0, "neither"),  # its n-grams stand in many places, it in none
+        (0.1, 0.1, 1, "neither"),
+    )  # fmt: skip
+    rows_ = [{"item": f"q{i}", "containment": c, "best": b, "exposures": n}
+             for i, (c, b, n, _) in enumerate(kinds)]  # fmt: skip
+    for dose, kind in zip(read_scan({"items": rows_}).values(), kinds, strict=True):
+        said = "exposed" if dose.exposed(0.8) else "unexposed" if dose.unexposed(0.2) else "neither"
+        assert said == kind[-1]
 
 
 def test_exposed_items_by_hand_with_no_noise():

@@ -9,7 +9,7 @@ import pytest
 from calibrant.contamination.items import Item, names_task, read_items
 from calibrant.errors import InputError
 
-QUIZ = '''
+QUIZ = """
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
@@ -29,7 +29,7 @@ def unnamed():
 @task
 def broken():
     raise OSError("no network")
-'''
+"""
 
 
 @pytest.fixture

@@ -14,12 +14,14 @@ from calibrant.cli import main
 from calibrant.contamination.corpora.batch import Batch, batch_of
 from calibrant.contamination.items import Item
 from calibrant.contamination.paraphrase import calibrate, documents_needed, paraphrase
+from calibrant.contamination.paraphrase.certificates import CERTIFICATES
 from calibrant.contamination.paraphrase.documents import documents
 from calibrant.contamination.paraphrase.features import common_length, places_of
 from calibrant.contamination.paraphrase.index import Index, occurrences
 from calibrant.contamination.paraphrase.passages import windows
 from calibrant.contamination.paraphrase.words import words
 from calibrant.errors import InputError
+from calibrant.stats.certificates import measure_certificate
 
 THINGS = (
     "apples",
@@ -267,3 +269,19 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 2
     assert "takes at least 999, got 99" in err
     assert run(capsys, tests, str(tmp_path / "none.jsonl"))[0] == 2
+
+
+@pytest.mark.parametrize("name", ["paraphrase-rate-0.01", "paraphrase-found"])
+def test_certificates_hold(name: str) -> None:
+    certificate = next(c for c in CERTIFICATES if c.name == name)
+    for measured in measure_certificate(certificate, draws=250):
+        assert not measured.broken
+        if not measured.declared:
+            assert measured.statistics["false positives"] > 2 * measured.regime["rate"]
+
+
+def test_a_figure_without_clean_documents_has_no_threshold() -> None:
+    items, other = planted()
+    figure = paraphrase(items, other).plot()
+    assert "no clean documents" in figure.svg()
+    assert "no rate" in figure.description

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,9 @@ def test_what_a_signal_needs_is_said() -> None:
     scores = scores_of([[-1.0, -2.0]])
     with pytest.raises(InputError, match="whole vocabulary"):
         signals.min_k_plus_plus(scores)
+    rough = replace(scores, mean=scores.logprob - 1, sd=-scores.logprob, top_k=5)
+    with pytest.raises(InputError, match="only the top-5 tokens were given"):
+        signals.min_k_plus_plus(rough)
     with pytest.raises(InputError, match="rank of each token"):
         signals.tail_top1(scores)
     for bad in (0, 1.5, -0.1):

@@ -4,6 +4,7 @@ import json
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -377,6 +378,47 @@ def test_subjects_that_cannot_be_are_refused_in_a_line():
             scorer_of(name)
     with pytest.raises(SubjectError, match="top_k: wanted"):
         scorer_of(TOY, args={"top_k": 50})
+
+
+def test_the_command_scores_and_refuses_in_a_line(server, tmp_path, monkeypatch, capsys):
+    from calibrant.cli import main
+
+    def call(*args):
+        with pytest.raises(SystemExit) as caught:
+            main(["contamination", "score", *map(str, args)])
+        return caught.value.code or 0, *capsys.readouterr()
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "i.jsonl").write_text('{"question": "It was so", "answer": "yes"}\n')
+    code, out, _ = call("i.jsonl", "-s", TOY, "-o", "s.parquet", "-M", "top_k=2")
+    assert code == 0 and "1 texts, 3 tokens scored" in out and "top 2 of the distribution" in out
+    more = ("--part", "both", "--template", "{question}\\n{answer}", "--json")
+    code, out, _ = call("i.jsonl", "-s", TOY, "-o", "s.parquet", *more)
+    data = json.loads(out)
+    assert code == 0 and data["texts"] == 1 and data["top_k"] == 20 and data["left_out"] == []
+    assert read_scores("s.parquet")[0].text == ("It was so\nyes",)
+    for args, why in (
+        (("i.jsonl", "-s", TOY, "-o", "s.parquet", "--full"), "wants mean and sd"),
+        (("none.jsonl", "-s", TOY, "-o", "s.parquet"), "no such file"),
+        (("i.jsonl", "-s", "local/none", "-o", "s.parquet"), "no known model"),
+        (("i.jsonl", "-s", "local/smollm2-135m", "-M", "x=1", "-o", "t.parquet"), "'x'"),
+    ):
+        code, out, err = call(*args)
+        assert code == 2 and why in err and not out and len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.model
+def test_documents_that_stand_everywhere_are_likelier_than_made_up_ones():
+    """A sanity check of the scores, and no test of exposure; all 100 texts are in the docs."""
+    path = Path(__file__).parents[2] / "examples" / "contamination" / "famous.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = [r for r in rows if "document" in r["id"]][:8]
+    items = [Item(r["id"], r["question"]) for r in kept]
+    scores = score_items(items, "local/smollm2-135m").scores
+    loss = [-part.mean() for part in np.split(scores.logprob, scores.starts[1:-1])]
+    famous = [x for x, r in zip(loss, kept, strict=True) if r["famous"]]
+    made_up = [x for x, r in zip(loss, kept, strict=True) if not r["famous"]]
+    assert np.mean([f < m for f in famous for m in made_up]) >= 0.95
 
 
 @pytest.mark.model

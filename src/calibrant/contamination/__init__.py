@@ -11,6 +11,7 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "Item": "calibrant.contamination.items",
     "read_items": "calibrant.contamination.items",
+    "plan_scan": "calibrant.contamination.corpora.plan",
     "scan_corpus": "calibrant.contamination.corpora.run",
     "TokenScores": "calibrant.contamination.tokens",
     "read_scores": "calibrant.contamination.tokens",
@@ -31,6 +32,9 @@ _HOMES: dict[str, str] = {
     "read_secret": "calibrant.contamination.fresh.stream",
     "read_templates": "calibrant.contamination.fresh.language.reading",
     "commit": "calibrant.contamination.fresh.commitment",
+    "check_twins": "calibrant.contamination.fresh.twins",
+    "generate_from": "calibrant.contamination.fresh.gym",
+    "refresh": "calibrant.contamination.fresh.refresh",
     "Rule": "calibrant.contamination.scan",
     "Scan": "calibrant.contamination.scan",
     "build_index": "calibrant.contamination.scan",

@@ -61,6 +61,8 @@ def summary(assessment: Assessment, console: Console, report: Path | None = None
         if result.missing:
             sentence = words.missing(result).replace(words.NBSP, " ")
             console.print(Text(f"  {one_line(sentence, 400)}", style="dim"))
+        for sentence in [] if result.exposure is None else result.exposure.said:
+            console.print(Text(f"  {one_line(sentence, 600)}", style="dim"))
     if assessment.stopped_by is not None:
         console.print(Text(f"Ended by a limit: {one_line(assessment.stopped_by)}"))
     console.print(Text(words.overall(assessment)))

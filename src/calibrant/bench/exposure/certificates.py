@@ -40,7 +40,8 @@ def _values(score: str, clusters: np.ndarray, rng: np.random.Generator) -> np.nd
     """
     ease = rng.beta(0.6, 1.4, int(clusters.max()) + 1)[clusters]
     if score == "exact":
-        return (rng.random(clusters.size) < ease * 0.3).astype(float)
+        right: np.ndarray = (rng.random(clusters.size) < ease * 0.3).astype(float)
+        return right
     found = np.empty(clusters.size)
     for i, chance in enumerate(ease):
         own = _text(rng, None, 12)

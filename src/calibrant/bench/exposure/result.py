@@ -133,7 +133,11 @@ def concluded(
     whole = table.filter(pl.col("value").is_not_null())
     lost = len(table) - len(whole)
     notes = (f"{lost} of {len(table)} items are left out, as an answer failed",) if lost else ()
-    if reason is None or not len(whole):
+    if reason is None:
+        wanted = " or ".join(f"{r} ({REASONS[r]})" for r in ALLOWED[method])
+        why = f"no p-value without a reason why it is valid; here it would be {wanted}"
+        return _undetermined(table, method, subject, alpha, (*notes, why))
+    if not len(whole):
         return _undetermined(table, method, subject, alpha, notes)
     settings = {"reason": reason, "subject": subject, "alpha": alpha, "draws": draws, "seed": seed}
     if method == "order":
@@ -149,11 +153,9 @@ def concluded(
 def _undetermined(
     table: pl.DataFrame, method: Method, subject: str, alpha: float, notes: tuple[str, ...]
 ) -> ExposureTest:
-    wanted = " or ".join(f"{r} ({REASONS[r]})" for r in ALLOWED[method])
     return ExposureTest(
         method=method, subject=subject, reason="", items=len(table), statistic=None, p=None,
-        alpha=alpha, verdict="undetermined",
-        notes=(*notes, f"no p-value without a reason why it is valid; here it would be {wanted}"),
+        alpha=alpha, verdict="undetermined", notes=notes,
     )  # fmt: skip
 
 

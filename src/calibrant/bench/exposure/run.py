@@ -6,6 +6,7 @@ number of connections.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from calibrant.bench.exposure.result import ExposureProbe, check_reason, conclud
 from calibrant.bench.folder import RunFolder, choose_folder
 from calibrant.bench.streams import Stream
 from calibrant.bench.trial import Trial
+from calibrant.contamination.evidence import ExposureTest
 from calibrant.contamination.items import Item, read_items
 from calibrant.errors import InputError
 from calibrant.records.identity import content_hash
@@ -194,6 +196,8 @@ class _Job:
 
         from calibrant.subjects import check, describe
 
+        # A test that these groups and clusters do not allow is refused before anything is asked.
+        self._tested(self._dry(), reason, alpha, draws)
         check(self.subject, self.args)
         folder = choose_folder(
             f"exposure-{self.method}-{self.subject.replace('/', '-')}", self.fingerprint(), out,
@@ -251,11 +255,7 @@ class _Job:
         self, reason: str | None, alpha: float, draws: int, folder: str
     ) -> ExposureProbe:
         table = self._table()
-        test = concluded(
-            table, self.method, subject=self.subject, reason=reason, alpha=alpha, draws=draws,
-            texts={storable(r.item.id): r.item.question for r in self.rows},
-            seed=self.settings.seed,
-        )  # fmt: skip
+        test = self._tested(table, reason, alpha, draws)
         trials = list(self.trials.values())
         means = means_of(table, -1.0 if self.method == "order" else 0.0)
         return ExposureProbe(
@@ -266,21 +266,41 @@ class _Job:
             folder=folder, notes=self._notes(table),
         )  # fmt: skip
 
+    def _tested(
+        self, table: pl.DataFrame, reason: str | None, alpha: float, draws: int
+    ) -> ExposureTest:
+        return concluded(
+            table, self.method, subject=self.subject, reason=reason, alpha=alpha, draws=draws,
+            texts={storable(r.item.id): r.item.question for r in self.rows},
+            seed=self.settings.seed,
+        )  # fmt: skip
+
+    def _dry(self) -> pl.DataFrame:
+        """The table with values that say nothing."""
+        kinds = Counter(ask.item for ask in self.asks)
+        return pl.DataFrame([
+            {**self._known(number), "value": 0.0, "row": [0.0] * many}
+            for number, many in kinds.items()
+        ])  # fmt: skip
+
+    def _known(self, number: int) -> dict[str, str]:
+        row = self.rows[number]
+        return {
+            "item": storable(row.item.id), "group": row.group, "pair": storable(row.pair),
+            "cluster": storable(row.item.cluster),
+        }  # fmt: skip
+
     def _table(self) -> pl.DataFrame:
         by_item: dict[int, dict[str, Ask]] = {}
         for ask in self.asks:
             by_item.setdefault(ask.item, {})[ask.kind] = ask
         records = []
         for number, asks in by_item.items():
-            row = self.rows[number]
             trials = {kind: self.trials[ask.id] for kind, ask in asks.items()}
             whole = all(t.error is None for t in trials.values())
             said = {kind: t.answer for kind, t in trials.items()}
             found = value_of(self.method, self.score, self.settings, said, asks) if whole else {}
-            records.append({
-                "item": storable(row.item.id), "group": row.group, "pair": storable(row.pair),
-                "cluster": storable(row.item.cluster), "value": None, **found,
-            })  # fmt: skip
+            records.append({**self._known(number), "value": None, **found})
         frame = pl.DataFrame(records, infer_schema_length=None)
         return frame.with_columns(pl.col("value").cast(pl.Float64))
 

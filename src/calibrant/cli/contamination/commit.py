@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE.json",
               help="Where the commitment, or an opened item, is written.")  # fmt: skip
 @click.option("--templates", multiple=True, metavar="PATH",
-              help="Also commit to these templates.")  # fmt: skip
+              help="Also commit to these templates, or verify them.")  # fmt: skip
 @click.option("--note", default="", help="Published with it, such as the name of the test.")
 @click.option("--verify", type=click.Path(path_type=Path), metavar="COMMITMENT.json",
               help="Compare ITEMS, or an opened item, with this commitment.")  # fmt: skip
@@ -105,7 +105,7 @@ def _commit(items: Path, options: dict[str, Any]) -> None:
 
 
 def _verify(items: Path, options: dict[str, Any]) -> None:
-    from calibrant._text import dumps
+    from calibrant._text import dumps, one_line
     from calibrant.contamination.fresh import commitment as c
 
     made = c.read_commitment(options["verify"])
@@ -118,10 +118,28 @@ def _verify(items: Path, options: dict[str, Any]) -> None:
                    else f"the opened item {said} in the commitment {made.digest}")  # fmt: skip
     else:
         found = c.verify(items, made, _needed(options, options["verify"]), part=options["part"])
-        held = found.holds
-        click.echo(dumps(found.to_dict(), indent=1) if options["as_json"] else repr(found))
+        changed = _changed_templates(options, dict(made.templates))
+        held = found.holds and not changed
+        if options["as_json"]:
+            more = {"holds": held, "templates_changed": changed}
+            click.echo(dumps(found.to_dict() | more, indent=1))
+        else:
+            click.echo(repr(found))
+            if changed:
+                said = ", ".join(one_line(name, 60) for name in changed)
+                click.echo(f"templates not as committed: {said}")
     if not held:
         raise click.exceptions.Exit(1)
+
+
+def _changed_templates(options: dict[str, Any], committed: dict[str, str]) -> list[str]:
+    """Names of templates that are not as they were committed; none if none are to be verified."""
+    from calibrant.contamination.fresh.language.reading import read_templates
+
+    if not options["templates"]:
+        return []
+    now = {t.name: t.hash for t in read_templates([Path(t) for t in options["templates"]])}
+    return sorted(n for n in {*now, *committed} if now.get(n) != committed.get(n))
 
 
 def _open(items: Path, options: dict[str, Any]) -> None:

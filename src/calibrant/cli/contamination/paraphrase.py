@@ -31,6 +31,7 @@ if TYPE_CHECKING:
               "by default it is found.")  # fmt: skip
 @click.option("--documents", type=click.Choice(["file", "line", "paragraph"]), default="file",
               show_default=True, help="What is one document of plain text.")  # fmt: skip
+@click.option("--force-binary", is_flag=True, help="Read files that look binary, too.")
 @click.option("--rate", type=share, default=0.01, show_default=True,
               help="Most false positives per document.")  # fmt: skip
 @click.option("--confidence", type=share,
@@ -61,6 +62,7 @@ def cli(
     *,
     text_column: str | None,
     documents: Literal["file", "line", "paragraph"],
+    force_binary: bool,
     judge: str | None,
     gold: str | None,
     each: int,
@@ -79,19 +81,20 @@ def cli(
     with the rate at which they are above it. Without them there are scores and no verdicts.
     """
     from calibrant._text import dumps
-    from calibrant.contamination.corpora.read import Reading
     from calibrant.contamination.paraphrase import Files, paraphrase
     from calibrant.errors import InputError
 
     if judge is None and (gold is not None or out is not None):
         raise InputError("--gold, --out: are of a judge; name one with --judge")
     read = items_of(items, options)
-    reading = Reading(text_column, documents)
+    reading: dict[str, Any] = {
+        "text_column": text_column, "documents": documents, "force_binary": force_binary
+    }  # fmt: skip
     for name in ("clean", "check"):
         if options[name] is not None:
-            options[name] = Files(options[name], reading)
+            options[name] = Files(options[name], **reading)
     with working("paraphrase"):
-        found = paraphrase(read, Files(list(corpus), reading), **options)
+        found = paraphrase(read, Files(list(corpus), **reading), **options)
     judged = None
     if judge is not None:
         from calibrant.bench.paraphrase import judge_paraphrases

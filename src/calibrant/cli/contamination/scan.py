@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from calibrant.contamination.scan import ItemFound
     from calibrant.contamination.scan.result import Grams
 
-SHOWN = 15
+_SHORT = 20.0
+"""Seconds of computing below which a sample says little of the speed."""
+EXCERPT = 90
+"""Characters of an excerpt in a table."""
+SHOWN = 12
 """Rows a table shows; --json and --out have all."""
 
 
@@ -27,8 +31,8 @@ def _widths(_: click.Context, __: click.Parameter, given: str) -> tuple[int, ...
 
 
 @click.command("scan")
-@click.argument("items")
-@click.argument("corpus", nargs=-1, required=True)
+@click.argument("items", required=False)
+@click.argument("corpus", nargs=-1)
 @items_options
 @click.option("--n", "n", default="13", show_default=True, callback=_widths, metavar="WORDS",
               help="Words of an n-gram; several with commas.")  # fmt: skip
@@ -47,12 +51,25 @@ def _widths(_: click.Context, __: click.Parameter, given: str) -> tuple[int, ...
               help="Keep finished shards there; the same command goes on from them.")  # fmt: skip
 @click.option("--out", "--csv", type=click.Path(path_type=Path), metavar="PATH",
               help="Also write a row an item: .csv, .jsonl or .parquet.")  # fmt: skip
+@click.option("--plan", metavar="SIZE",
+              help="Say what a corpus of this size takes, as 10TB: by the speed on CORPUS, a "
+              "sample of it, or without one by --format.")  # fmt: skip
+@click.option("--format", "form", default="jsonl.gz", show_default=True,
+              help="Of the corpus to plan for.")  # fmt: skip
+@click.option("--price-per-core-hour", "price", type=float, help="For --plan.")
+@click.option("--deadline", metavar="TIME", help="For --plan, as 6h.")
+@click.option("--cores", type=click.IntRange(1), help="For --plan.")
 @figure_option
 @json_option
 def cli(
-    items: str,
+    items: str | None,
     corpus: tuple[str, ...],
     *,
+    plan: str | None,
+    form: str,
+    price: float | None,
+    deadline: str | None,
+    cores: int | None,
     out: Path | None,
     figure: Path | None,
     as_json: bool,
@@ -69,6 +86,12 @@ def cli(
     from calibrant.cli.contamination.progress import scanning
     from calibrant.contamination.corpora.run import scan_corpus
 
+    asked = {"form": form, "price": price, "deadline": deadline, "cores": cores}
+    if plan is not None and items is None:
+        _print_plan(plan, None, asked, as_json=as_json)
+        return
+    if items is None or not corpus:
+        raise click.UsageError("wanted ITEMS and CORPUS, or --plan SIZE")
     if out is not None:
         _writable(out)
     if ray_address is not None:
@@ -82,10 +105,37 @@ def cli(
         _write(found, out)
     if figure is not None:
         save_figure(found.plot(), figure)
+    if plan is not None:
+        _print_plan(plan, found, asked, as_json=as_json)
+    elif as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+    else:
+        _print(found)
+
+
+def _print_plan(
+    size: str, sample: CorpusScan | None, asked: dict[str, Any], *, as_json: bool
+) -> None:
+    """What a corpus takes, by the speed on a sample if there is one."""
+    from calibrant._text import dumps
+    from calibrant.contamination.corpora.plan import plan_scan
+
+    if sample is not None and sample.found.seconds > 0 and sample.stored:
+        rate = sample.stored / sample.found.seconds
+        asked |= {"rate": rate, "source": f"a sample of {sample.stored / 1e6:,.0f} MB"}
+        if sample.found.seconds < _SHORT:
+            click.echo(
+                f"the sample took {sample.found.seconds:.1f} s of computing, starting included: "
+                "the plan is dear; take a larger one",
+                err=True,
+            )
+    found = plan_scan(size, **asked)
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return
-    _print(found)
+    click.echo(repr(found))
+    for note in found.notes:
+        click.echo(f"  note: {note}")
 
 
 def _writable(out: Path) -> None:
@@ -172,14 +222,20 @@ def _print(found: CorpusScan) -> None:
 
 
 def _row(i: ItemFound) -> tuple[str, ...]:
+    from calibrant._text import one_line
+
     def share(grams: Grams) -> str:
         return "–" if grams.containment is None else f"{grams.containment:.0%}"
 
     how = ", ".join(f"{count} {kind}" for kind, count in i.kinds.items() if count)
     place = i.where[0] if i.where else None
-    first = f"{place.file} document {place.document + 1:,}: {place.excerpt}" if place else ""
+    first = ""
+    if place is not None:
+        words = one_line(place.excerpt, EXCERPT + 1)[: EXCERPT + 1]
+        cut = f"{words[:EXCERPT]}…" if len(words) > EXCERPT else words
+        first = f"{place.file} document {place.document + 1:,}: {cut}"
     return (f"  {i.item}", f"{i.shown.ngrams:,}", share(i.shown), share(i.question),
-            share(i.answer), f"{i.exposures:,}", how, first[:300])  # fmt: skip
+            share(i.answer), f"{i.exposures:,}", how, first)  # fmt: skip
 
 
 def _speed(found: CorpusScan) -> str:
@@ -191,6 +247,6 @@ def _speed(found: CorpusScan) -> str:
     who = {"none": "this process", "process": "processes", "ray": "Ray workers"}[found.engine]
     count = "" if found.engine == "none" else f"{found.workers:,} "
     return (
-        f"{found.files:,} files in {found.shards:,} shards{kept}; {found.elapsed:,.1f} s by "
+        f"files: {found.files:,}; shards: {found.shards:,}{kept}; {found.elapsed:,.1f} s by "
         f"{count}{who}{rate}"
     )

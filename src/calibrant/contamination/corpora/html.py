@@ -19,10 +19,14 @@ _MARKUP = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BLOCKS = frozenset(
-    "address article aside blockquote body br button caption center dd details dialog div dl dt "
-    "fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html iframe legend "
-    "li main menu meta nav noscript ol optgroup option p pre section select summary table tbody "
-    "td textarea tfoot th thead title tr ul".split()
+    name
+    for names in (
+        "address article aside blockquote body br button caption center dd details dialog div dl",
+        "dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html iframe",
+        "legend li main menu meta nav noscript ol optgroup option p pre section select summary",
+        "table tbody td textarea tfoot th thead title tr ul",
+    )
+    for name in names.split()
 )
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
 

@@ -78,11 +78,20 @@ class CorpusScan:
         return text
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data: the scan's, and how it was made."""
+        """As plain data: the scan's, and how it was made.
+
+        Items that cannot be scanned come after the others, without a containment.
+        """
         plain = ("n", "files", "shards", "stored", "elapsed", "engine", "workers", "resumed",
                  "lost")  # fmt: skip
+        said = self.found.to_dict()
+        said["items"] += [
+            {"item": item, "n": self.n, "ngrams": 0, "matched": 0, "containment": None,
+             "exposures": 0, "where": [], "why_not": why}
+            for item, why in self.found.not_scannable.items()
+        ]  # fmt: skip
         return {
-            **self.found.to_dict(),
+            **said,
             **{name: getattr(self, name) for name in plain},
             "problems": [p.to_dict() for p in self.problems],
             "itself": dict(self.itself),

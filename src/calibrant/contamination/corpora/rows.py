@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -76,10 +77,12 @@ def _jsonl(
     first = next(blocks, b"")
     if piece.start == 0:
         first = first.removeprefix(_BOM)
-    columns = columns_of(column, list(islice(_sample(first), LOOK)))
+    columns = columns_of(column, _sample(first))
     fast = _Fast(columns.simple) if columns.simple else None
     number = 0
-    for block in chain([first], blocks):
+    stream = chain([first], blocks)
+    del first  # a line may be long: one copy of it is enough
+    for block in stream:
         count = block.count(b"\n") + (not block.endswith(b"\n"))
         texts = fast.texts(block, count) if fast else None
         if texts is None:
@@ -103,12 +106,20 @@ def line(piece: Piece, number: int) -> str:
     return f"line {number + 1:,}{after}"
 
 
-def _sample(block: bytes) -> Iterator[Any]:
-    for text in block.split(b"\n"):
+def _sample(block: bytes) -> list[Any]:
+    """The first rows of a block, those that are sound."""
+    rows: list[Any] = []
+    start = 0
+    while start < len(block) and len(rows) < LOOK:
+        end = block.find(b"\n", start)
+        end = len(block) if end < 0 else end
         try:
-            yield json.loads(text.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            continue
+            rows.append(msgspec.json.decode(memoryview(block)[start:end]))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            with contextlib.suppress(ValueError, RecursionError):
+                rows.append(json.loads(block[start:end].decode("utf-8", "replace")))
+        start = end + 1
+    return rows
 
 
 class _Fast:

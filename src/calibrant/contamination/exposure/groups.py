@@ -22,6 +22,8 @@ from calibrant.contamination.exposure.units import Labels, Mask, Units, units_of
 from calibrant.errors import InputError
 
 Statistic = Literal["rank", "mean"]
+_CELLS = 2_000_000
+"""Places in splits held at once."""
 Resplit = Callable[[np.random.Generator], ArrayLike]
 
 
@@ -167,17 +169,16 @@ def combined_test(
         raise InputError(f"signals: wanted at least 8 units to learn from half, got {len(units)}")
     if not ridge > 0:
         raise InputError(f"ridge: wanted above 0, got {ridge!r}")
-    masks = _masks(units, draws, np.random.default_rng(seed))
-    null = _crossed(units, masks, ridge)
+    null = _crossed(units, ridge, draws, seed)
     left = None
     if texts is not None:
         rest = beyond(np.asarray(signals, float), texts, published, clusters, strata)
-        left = _crossed(rest, masks, ridge).p
+        left = _crossed(rest, ridge, draws, seed).p
     blind = _blind(texts, published, clusters, strata, seed)
     return _found("combined", units, null, float, blind, left, subject, reason, alpha)
 
 
-def _crossed(units: Units, masks: Mask, ridge: float) -> Null:
+def _crossed(units: Units, ridge: float, draws: int, seed: int) -> Null:
     """Σ over halves of weights learnt on the other half times differences, of each split."""
     table = _standard(units)
     # Any halves will do that do not look at the groups.
@@ -193,7 +194,15 @@ def _crossed(units: Units, masks: Mask, ridge: float) -> Null:
             total += np.einsum("ij,ij->i", weights, apart[other])
         return total
 
-    return drawn(float(statistics(units.published[None, :])[0]), statistics(masks))
+    rng = np.random.default_rng(seed)
+    found = [statistics(_masks(units, rows, rng)) for rows in _blocks(draws, len(units))]
+    return drawn(float(statistics(units.published[None, :])[0]), np.concatenate(found))
+
+
+def _blocks(draws: int, size: int) -> list[int]:
+    """How many splits to hold at once, block by block, so that memory stays small."""
+    most = max(1, _CELLS // size)
+    return [min(most, draws - start) for start in range(0, draws, most)]
 
 
 class _Half:
@@ -278,7 +287,8 @@ def _split_of(given: ArrayLike, size: int) -> Mask:
 def _aurocs(ranks: Floats, masks: Mask) -> Floats:
     """Shape (masks,): the AUROC of each split, by rank sums."""
     inside = masks.sum(axis=1)
-    total = masks.astype(float) @ ranks
+    cuts = np.cumsum(_blocks(len(masks), ranks.size))[:-1]
+    total = np.concatenate([part.astype(float) @ ranks for part in np.split(masks, cuts)])
     return np.asarray((total - inside * (inside + 1) / 2) / (inside * (ranks.size - inside)))
 
 

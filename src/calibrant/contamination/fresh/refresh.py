@@ -168,7 +168,7 @@ def spoilt_in(path: str | Path, limit: float = LIMIT) -> dict[str, str]:
     Args:
         path: ids, one a line (.txt); a JSON list of ids; or the JSON of `contamination scan`,
             `paraphrase` or `test`.
-        limit: containment from which a scanned item is spoilt.
+        limit: containment, of all of an item or of its question, from which it is spoilt.
 
     Returns:
         Reasons by id; a test that says "seen" of all its items gives the one key "*".
@@ -208,9 +208,11 @@ def spoilt_in(path: str | Path, limit: float = LIMIT) -> dict[str, str]:
 
 
 def _reason(row: Mapping[str, Any], limit: float) -> str:
-    share = row.get("containment")
-    if isinstance(share, int | float) and not isinstance(share, bool):
-        return f"containment {share:.2f}" if share >= limit else ""
+    parts = {"containment": row, "containment of its question": row.get("question")}
+    for name, part in parts.items():
+        share = part.get("containment") if isinstance(part, Mapping) else None
+        if isinstance(share, int | float) and not isinstance(share, bool) and share >= limit:
+            return f"{name} {share:.2f}"
     said = row.get("kind")
     return f"found: {said}" if said in _SPOILING else ""
 

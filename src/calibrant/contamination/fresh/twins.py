@@ -21,7 +21,7 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records.identity import id_of
 from calibrant.stats.comparisons.multiplicity import Comparison, adjust
-from calibrant.stats.comparisons.paired import compare_items
+from calibrant.stats.comparisons.paired import compare_items, paired_t
 from calibrant.stats.comparisons.planning import equivalence_power, units_for
 
 if TYPE_CHECKING:
@@ -92,7 +92,10 @@ class TwinCheck:
                 for n, what in ((self.pairs_needed, "pairs"), (self.subjects_needed, "subjects"))
                 if n is not None
             ]
-            more = f"; it would take about {' or '.join(needed)}" if needed else ""
+            if self.pairs_needed is not None and self.pairs_needed <= self.pairs:
+                more = "; for sets that are alike there are pairs enough: these may not be"
+            elif needed:
+                more = f"; it would take about {' or '.join(needed)}, if they are alike"
         return (
             f"twins {self.verdict}: published minus twins {self.difference:+.3f} "
             f"({1 - 2 * self.alpha:.0%} interval {self.low:+.3f} to {self.high:+.3f}, margin "
@@ -140,10 +143,7 @@ def check_twins(
         InputError: for a margin outside 0–1, fewer than ten pairs with scores on both sides, or
             scores outside 0–1.
     """
-    if not 0 < margin < 1:
-        raise InputError(f"margin: wanted between 0 and 1, got {margin!r}")
-    if not 0 < alpha < 0.25:
-        raise InputError(f"alpha: wanted an error rate between 0 and 0.25, got {alpha!r}")
+    _check_limits(margin, alpha)
     listed = read_pairs(pairs) if isinstance(pairs, str | Path) else _checked(pairs)
     names, left, right = scores_of(trials, listed, subjects)
     both = ~np.isnan(left) & ~np.isnan(right)
@@ -178,22 +178,35 @@ def check_twins(
     )  # fmt: skip
 
 
+def _check_limits(margin: float, alpha: float) -> None:
+    if not 0 < margin < 1:
+        raise InputError(f"margin: wanted between 0 and 1, got {margin!r}")
+    if not 0 < alpha < 0.25:
+        raise InputError(f"alpha: wanted an error rate between 0 and 0.25, got {alpha!r}")
+
+
 def _interval(a: Floats, b: Floats, alpha: float) -> tuple[Comparison, float, float, str]:
     """A comparison, its interval of level 1 - 2 · alpha, and how that was found.
 
-    Student's limits are too near where differences are skewed, as for rates near 0 and 1: there
-    the one on the side of the skewness is moved out by the second term of the Edgeworth expansion
-    of t (Hall, J. R. Statist. Soc. B 54 (1992) 221); the other stays, so that nothing is gained.
+    Student's limits are too near where differences are skewed, as for rates near 0 and 1: up to
+    7 % instead of 5 % are missed. Each is found with one more pair that differs the other way by
+    the least there is, as exact limits of a rate are with one more event; the one on the side of
+    the skewness is moved out by the second term of the Edgeworth expansion of t (Hall, J. R.
+    Statist. Soc. B 54 (1992) 221), and the other stays, so that nothing is gained.
     """
     found = compare_items(a, b, level=1 - alpha, score_range=1.0)
     low, high = found.narrow.low, found.narrow.high
     if " t," not in found.method:
         return found, low, high, found.method
-    d = a - b
+    d = np.where(np.isclose(a, b, 1e-12, 0), 0.0, a - b)
+    least = float(np.abs(d[d != 0]).min())
+    low = paired_t(np.append(d, -least), level=1 - 2 * alpha).interval.low
+    high = paired_t(np.append(d, least), level=1 - 2 * alpha).interval.high
     rest, z = d - d.mean(), float(ndtri(alpha))
     spread = float(np.mean(rest**2)) ** 0.5
     step = float(np.mean(rest**3)) / spread**2 * (1 + 2 * z * z) / (6 * d.size)
-    return found, low + min(step, 0.0), high + max(step, 0.0), f"{found.method}, and skewness"
+    method = f"{found.method}, one more pair against, and skewness"
+    return found, low + min(step, 0.0), high + max(step, 0.0), method
 
 
 def read_pairs(path: str | Path) -> tuple[tuple[str, str], ...]:

@@ -62,7 +62,8 @@ def draw_twins(
 
     def answers(mean: float) -> Floats:
         latent = same**0.5 * shared + (1 - same) ** 0.5 * rng.standard_normal(n)
-        return (latent < ndtri(mean)).astype(float)
+        right: Floats = (latent < ndtri(mean)).astype(np.float64)
+        return right
 
     x, y = answers(rate), answers(rate - shift)
     if plant:

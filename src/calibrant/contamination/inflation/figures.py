@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _WIDE, _HIGH = 420, 320
 _ROW = 30
+_PLAIN = ("observed", "without exposure")
+"""Rows that are scores; others are differences, and have a sign."""
 
 
 def plot_inflation(found: Inflation) -> Figure:
@@ -142,11 +144,7 @@ def _forest(
               rule(place.x(zero), height, INK["line"], [4, 3])]  # fmt: skip
     for i, (name, (value, low, high)) in enumerate(zip(names, values, strict=True)):
         y = _ROW * (i + 0.5) + 4
-        text = (
-            f"{value:+.3f}"
-            if name.startswith(("inf", "all")) or "expos" in name[:14]
-            else f"{value:.3f}"
-        )
+        text = f"{value:.3f}" if name in _PLAIN else f"{value:+.3f}"
         layers.append(label(name, -12, "right", y, "text"))
         if low is not None:
             layers.append(bar(place, low, high, y, INK["support"], 3))

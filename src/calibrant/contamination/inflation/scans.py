@@ -23,10 +23,24 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Dose:
-    """How one item stood in a corpus: share of its n-grams found, 0–1, and exact copies counted."""
+    """How one item stood in a corpus.
+
+    Attributes:
+        containment: share of it found in one place, 0–1 (`best` of a scan); of a file without
+            that, share of its n-grams found anywhere.
+        exposures: places where it stands; None if they were not counted.
+    """
 
     containment: float
-    exposures: int
+    exposures: int | None
+
+    def exposed(self, least: float) -> bool:
+        """Whether it stands somewhere, with a containment of `least` or more."""
+        return self.exposures != 0 and self.containment >= least
+
+    def unexposed(self, most: float) -> bool:
+        """Whether it stands nowhere, with a containment of `most` or less."""
+        return not self.exposures and self.containment <= most
 
 
 def read_scan(source: str | Path | Mapping[str, Any]) -> dict[str, Dose | None]:
@@ -44,19 +58,21 @@ def read_scan(source: str | Path | Mapping[str, Any]) -> dict[str, Dose | None]:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, Mapping) or "item" not in row:
             raise InputError(f"{where}: item {number}: wanted an object with its id as 'item'")
-        share, times = row.get("containment"), row.get("exposures", 0)
+        share, times = row.get("containment"), row.get("exposures")
+        if share is not None:
+            share = row.get("best", share)
         if share is None:
             found[str(row["item"])] = None
             continue
         numbers = all(
-            isinstance(x, int | float) and not isinstance(x, bool) for x in (share, times)
+            isinstance(x, int | float) and not isinstance(x, bool) for x in (share, times or 0)
         )
-        if not (numbers and 0 <= share <= 1 and times >= 0):
+        if not (numbers and 0 <= share <= 1 and (times or 0) >= 0):
             raise InputError(
                 f"{where}: item {one_line(str(row['item']), 60)!r}: wanted a containment in 0–1 "
                 f"and exposures of 0 or more, got {one_line(repr((share, times)), 60)}"
             )
-        found[str(row["item"])] = Dose(float(share), int(times))
+        found[str(row["item"])] = Dose(float(share), None if times is None else int(times))
     return found
 
 
@@ -104,12 +120,12 @@ def group_items(
         dose = doses.get(item)
         if dose is None:
             short += 1
-        elif most < dose.containment < least:
+        elif not (dose.exposed(least) or dose.unexposed(most)):
             between += 1
         else:
-            seen = dose.containment >= least
+            seen = dose.exposed(least)
             label = f"i:{item}" if cluster is None else f"c:{cluster}"
-            kept.append((item, score, seen, max(1, dose.exposures) if seen else 0, label))
+            kept.append((item, score, seen, max(1, dose.exposures or 1) if seen else 0, label))
     if short:
         notes.append(f"{short:,} items that the scan lacks or could not scan are left out.")
     if between:
@@ -154,7 +170,8 @@ def inflation_bound(
     known = {i: d for i in mine["item"] if (d := doses.get(i)) is not None}
     if not known:
         raise InputError(f"scan: none of its items is one of {answers.instrument}")
-    seen = np.array([i not in known or known[i].containment >= exposed_from for i in mine["item"]])
+    clean = {i for i, d in known.items() if not d.exposures and d.containment < exposed_from}
+    seen = np.array([i not in clean for i in mine["item"]])
     y = mine["score"].to_numpy()
     bound = float(y[seen].sum()) / y.size
     labels = [

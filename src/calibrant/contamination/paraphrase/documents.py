@@ -9,7 +9,7 @@ from typing import Any
 
 from calibrant.contamination.corpora.batch import Batch, batch_of
 from calibrant.contamination.corpora.problems import Problems
-from calibrant.contamination.corpora.read import Reading, batches
+from calibrant.contamination.corpora.read import Documents, Reading, batches
 from calibrant.contamination.corpora.shards import find_corpus
 from calibrant.errors import InputError
 
@@ -58,14 +58,20 @@ class Files:
     """
 
     def __init__(
-        self, paths: str | Path | Sequence[str | Path], reading: Reading | None = None
-    ) -> None:
+        self, paths: str | Path | Sequence[str | Path], *, text_column: str | None = None,
+        documents: Documents = "file", force_binary: bool = False,
+    ) -> None:  # fmt: skip
         """Find the files.
+
+        Args:
+            text_column: of tables; None to find one in each file.
+            documents: what is one document of plain text: the file, a line, a paragraph.
+            force_binary: whether files that look binary are read all the same.
 
         Raises:
             InputError: if there is none.
         """
-        self._reading = reading or Reading()
+        self._reading = Reading(text_column, documents, force_binary)
         # Whole files: several processes share the work by documents, not by bytes.
         self._corpus = find_corpus(paths, self._reading, shard=1 << 62)
         self.problems = Problems(self._corpus.problems)

@@ -104,7 +104,7 @@ class Scanner:
         cut = [list(windows(d.text, self.index.width)) for d in documents]
         flat = [(d, w) for d, found in zip(documents, cut, strict=True) for w in found]
         chosen = self.index.candidates([w.tokens for _, w in flat], self.most, LEAST)
-        near = self._near(flat)
+        near = self._near(flat, chosen)
         out, first = [], 0
         for document, found in zip(documents, cut, strict=True):
             best: dict[int, Candidate] = {}
@@ -119,16 +119,18 @@ class Scanner:
             out.append(self._scanned(document, len(found), best))
         return out
 
-    def _near(self, flat: Sequence[tuple[Document, Window]]) -> list[dict[int, float]]:
-        """Of each window the items nearest by embedding, with their cosines."""
+    def _near(
+        self, flat: Sequence[tuple[Document, Window]], chosen: Sequence[NDArray[np.int64]]
+    ) -> list[dict[int, float]]:
+        """Cosines of each window with the items nearest by embedding, and with those chosen."""
         if self.vectors is None:
             return [{} for _ in flat]
         texts = [d.text[w.sentences[0].start : w.sentences[-1].end] for d, w in flat]
         out = []
-        for row in embed(self.embedder, texts):
+        for row, some in zip(embed(self.embedder, texts), chosen, strict=True):
             cosines: NDArray[np.float64] = self.vectors @ row
-            order = np.lexsort((np.arange(cosines.size), -cosines))
-            out.append({int(i): float(cosines[i]) for i in order})
+            order = np.lexsort((np.arange(cosines.size), -cosines))[: self.most]
+            out.append({int(i): float(cosines[i]) for i in [*some, *order]})
         return out
 
     def _pair(self, place: int, document: Document, view: View, cosine: float | None) -> Candidate:

@@ -29,6 +29,8 @@ _OTHER: dict[str, float] = {
     "half": 0.5, "halves": 0.5, "halved": 0.5, "quarter": 0.25, "quarters": 0.25,
     "third": 1 / 3, "thirds": 1 / 3, "pair": 2, "pairs": 2, "couple": 2,
 }  # fmt: skip
+_SPECIAL = frozenset([*_SMALL, *_LARGE, *_OTHER, "and"])
+
 FUNCTION_WORDS = frozenset((
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been",
     "before", "being", "between", "but", "by", "can", "could", "did", "do", "does", "doing",
@@ -87,46 +89,56 @@ class _Reader:
         """The words of a text."""
         last, opening = 0, True
         for found in _WORD.finditer(text):
-            between = text[last : found.start()]
+            start = found.start()
+            # Most words follow one blank: nothing ends between them.
+            if start != last + 1 or text[last] != " ":
+                between = text[last:start]
+                if between.strip(" -"):
+                    self._end_number()
+                    opening = opening or _OPENS.search(between) is not None
             last = found.end()
-            if between.strip(" -"):
+            if found.lastgroup == "number":
                 self._end_number()
-                opening = opening or _OPENS.search(between) is not None
-            if found["number"]:
-                self._end_number()
-                self.pending = _value(found["number"])
+                self.pending = _value(found[0])
             else:
-                self._word(found["word"], opening)
+                self._word(found[0], opening)
             opening = False
         self._end_number()
         return Words(tuple(self.tokens), tuple(self.plain), frozenset(self.names))
 
     def _word(self, written: str, opening: bool) -> None:
         low = written.casefold()
-        if low in _SMALL or low in _LARGE:
-            self._grow(low)
+        if low in _SPECIAL and self._part_of_number(low):
             return
-        if self.pending is not None and low.startswith("dozen"):
-            self.pending *= 12
+        if self.pending is not None:
             self._end_number()
-            return
-        if low == "and" and self.pending is not None and self.pending >= 100:
-            return  # "two hundred and five"
-        self._end_number()
-        if low in _OTHER:
-            self.pending = _OTHER[low]
-            self._end_number()
-        elif _UNSPACED.match(low):
+        if not low.isascii() and _UNSPACED.match(low):
             pairs = [low[i : i + 2] for i in range(max(len(low) - 1, 1))]
             self.tokens += pairs
             self.plain += pairs
-        else:
-            self.plain.append(low)
-            if low not in FUNCTION_WORDS:
-                stem = stem_of(low)
-                self.tokens.append(stem)
-                if written[0].isupper() and not opening:
-                    self.names.add(stem)
+            return
+        self.plain.append(low)
+        if low not in FUNCTION_WORDS:
+            stem = stem_of(low)
+            self.tokens.append(stem)
+            if not opening and written[0].isupper():
+                self.names.add(stem)
+
+    def _part_of_number(self, low: str) -> bool:
+        """Takes a word if it is a number, or a part of one."""
+        if low in _SMALL or low in _LARGE:
+            self._grow(low)
+            return True
+        if self.pending is not None and low.startswith("dozen"):
+            self.pending *= 12
+            self._end_number()
+            return True
+        if low == "and":
+            return self.pending is not None and self.pending >= 100  # "two hundred and five"
+        self._end_number()
+        self.pending = _OTHER[low]
+        self._end_number()
+        return True
 
     def _grow(self, low: str) -> None:
         """A number gets one more number word: "twenty" + "five", "two" + "hundred"."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from functools import cache
+from tempfile import mkdtemp
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -70,7 +71,14 @@ class Engine(Protocol):
 def compiled() -> Any:
     """The compiled functions, or None where numba is not installed."""
     try:
-        from calibrant.contamination.scan import kernel
+        try:
+            from calibrant.contamination.scan import kernel
+        except RuntimeError:  # nowhere to keep compiled code: compile for this process alone
+            import numba
+
+            settings: Any = numba.config
+            settings.CACHE_DIR = mkdtemp(prefix="calibrant-")
+            from calibrant.contamination.scan import kernel
     except ImportError:
         print(
             "numba is not installed: scanning with NumPy, some ten times slower "
@@ -92,9 +100,7 @@ class Compiled:
     """One pass over bytes; see `kernel`."""
 
     def __init__(self, index: Index) -> None:
-        from calibrant.contamination.scan import kernel
-
-        self._kernel = kernel
+        self._kernel = kernel = compiled()
         n = index.rule.width
         letters = index.letters
         self._table = (

@@ -30,10 +30,10 @@ def min_k_plus_plus(
     0: the one possible token came. Of n tokens the lowest ⌊kn⌋, one at least.
 
     Raises:
-        InputError: if μ and σ are not known, as where only the top-k tokens are given: see
-            `min_k_plus_plus_bounds`; otherwise as `loss`.
+        InputError: if μ and σ are not known, as where only the top-k tokens are given, whatever
+            was made of these: see `min_k_plus_plus_bounds`; otherwise as `loss`.
     """
-    if scores.mean is None or scores.sd is None:
+    if scores.mean is None or scores.sd is None or scores.top_k is not None:
         given = "" if scores.top_k is None else f"; only the top-{scores.top_k} tokens were given"
         raise InputError(
             f"{scores.subject}: Min-K %++ needs the mean and sd of log p over the whole "
