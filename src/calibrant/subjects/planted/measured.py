@@ -11,6 +11,7 @@ from calibrant.subjects.planted.power import DETECTORS, TESTS, Power, Rates, lim
 
 if TYPE_CHECKING:
     from calibrant._figure import Figure
+    from calibrant.subjects.planted.readings import Readings
 
 _SHOWN = tuple(test for test in TESTS if test != "rank")
 """The rank test is the split test with another way to draw."""
@@ -90,6 +91,17 @@ def measure_power(
     if draws < 1 or (items is not None and items < 1):
         raise InputError(f"wanted at least 1 draw and 1 item, got {draws} and {items}")
     found = readings(name, notify=notify)
+    curves, limits = _curves(found, detector, items, draws, seed)
+    return PowerReport(
+        found.name, items or len(found.arm(int(found.copies.max()))), detector,
+        tuple(rates(found)), tuple(curves), tuple(limits),
+    )  # fmt: skip
+
+
+def _curves(
+    found: Readings, detector: str, items: int | None, draws: int, seed: int
+) -> tuple[list[Power], list[str]]:
+    """The power of every test in every arm, and limits of detection in words."""
     some = sorted({int(k) for k in found.copies} - {0})
     lists = max(1, len(found.arms.orders) // (len(some) + 1))
     sizes = {
@@ -98,9 +110,11 @@ def measure_power(
     }
     curves: list[Power] = []
     limits: list[str] = []
-    for variant, form in (("planted", "verbatim"), ("planted", "rephrased"),
-                          ("tuned", "verbatim"), ("tuned", "rephrased"),
-                          ("clean", "verbatim")):  # fmt: skip
+    luck: dict[tuple[str, str], list[Power]] = {}
+    # The clean twin first: it says how much of the others' power is the luck of an arm.
+    for variant, form in (("clean", "verbatim"), ("clean", "rephrased"),
+                          ("planted", "verbatim"), ("planted", "rephrased"),
+                          ("tuned", "verbatim"), ("tuned", "rephrased")):  # fmt: skip
         for test in _SHOWN:
             if test in sizes and (variant == "tuned" or form == "rephrased"):
                 continue
@@ -112,19 +126,15 @@ def measure_power(
                 for k in some
                 if test in sizes or found.arm(k, form).size
             ]  # fmt: skip
-            if here:
-                curves += here
-                way = "" if test in sizes else f"{form}, "
-                if variant != "clean":
-                    limits.append(f"{way}{_TITLES[variant]}: {limit(here)}")
-    return PowerReport(
-        found.name,
-        items or len(found.arm(some[-1])),
-        detector,
-        tuple(rates(found)),
-        tuple(curves),
-        tuple(limits),
-    )
+            if not here:
+                continue
+            curves += here
+            if variant == "clean":
+                luck[test, form] = here
+                continue
+            way = "" if test in sizes else f"{form}, "
+            limits.append(f"{way}{_TITLES[variant]}: {limit(here, luck[test, form])}")
+    return curves, limits
 
 
 def power_figure(report: PowerReport) -> Figure:

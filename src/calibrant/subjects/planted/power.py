@@ -280,22 +280,36 @@ def power(
     )
 
 
-def limit(curve: Sequence[Power]) -> str:
+def limit(curve: Sequence[Power], control: Sequence[Power] = ()) -> str:
     """The limit of detection of one test in words, from its power at each number of copies.
+
+    Found is the number from which on power is 80 % or more; but not one at which the clean twin's
+    same arm gives more than 20 %, as draws from one arm repeat that arm's luck.
 
     Args:
         curve: of one test, variant, form and number of items.
+        control: the same of the clean twin.
     """
-    ordered = sorted(curve, key=lambda c: c.copies)
+    ordered = sorted((c for c in curve if c.copies), key=lambda c: c.copies)
+    lucky = {c.copies for c in control if c.power > 0.2}
     first = ordered[0]
     unit = {"canary": "canaries", "order": "shards"}.get(first.test, "items")
     each = f"{unit} in each arm" if first.test in ("split", "combined", "correct") else unit
     what = f"{first.test} test" + (f" with {first.detector}" if first.detector else "")
-    found = [c for c in ordered if c.copies and c.power >= 0.8]
-    if found:
-        told = f"finds {found[0].copies} exposures in {found[0].power:.0%}"
-    else:
-        told = f"finds no number of exposures up to {ordered[-1].copies} in 80%"
-    lost = [c for c in ordered if c.copies and c.power < 0.8]
-    missed = "; ".join(f"misses {c.copies} in {1 - c.power:.0%}" for c in lost)
-    return f"at {first.items} {each}, the {what} {told}" + (f", {missed}" if missed else "")
+    at = [
+        i
+        for i, c in enumerate(ordered)
+        if c.copies not in lucky and all(d.power >= 0.8 for d in ordered[i:])
+    ]
+    start = at[0] if at else len(ordered)
+    told = f"finds no number of exposures up to {ordered[-1].copies} in 80%"
+    if at:
+        few = ordered[start]
+        plural = "exposure" if few.copies == 1 else "exposures"
+        told = f"finds {few.copies} {plural} in {few.power:.0%}"
+    lost = "; ".join(
+        f"misses {c.copies} in {1 - c.power:.0%}"
+        + (" (and part of that is the arm's luck)" if c.copies in lucky else "")
+        for c in ordered[:start]
+    )
+    return f"at {first.items} {each}, the {what} {told}" + (f", {lost}" if lost else "")
