@@ -31,7 +31,8 @@ class Place:
             words put in.
         words: of the whole item, how many stand there in n-grams, or in order if it was aligned.
         replaced, deleted, inserted: words of that part that stand there changed, that do not, and
-            words that stand between its own.
+            words that stand between its own. Of a question or an answer that stands there word for
+            word: of the whole item, if the rest of it stands beside it changed.
         numbers: how many of these changes concern words with a digit.
         excerpt: what the document says there, shortened.
     """

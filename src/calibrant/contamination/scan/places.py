@@ -116,7 +116,7 @@ def judged(index: Index, stretch: Stretch, file: str, document: int, read: Reade
     changes = (0, 0, 0, 0)
     for name, low, high in parts:
         whole = any(r[0] <= low and r[0] + r[1] >= high for r in long)
-        if whole and _telling(index, item, low, high):
+        if whole and telling(index, item, low, high):
             best = ("verbatim", name, 1.0)
             break
     if best is not None and best[1] == "item":
@@ -124,13 +124,15 @@ def judged(index: Index, stretch: Stretch, file: str, document: int, read: Reade
     else:
         standing = _covered(index, item, stretch.runs)
         words = int(standing.sum())
-        anchored = any(standing[a:b].sum() >= ANCHORED * (b - a) for _, a, b in parts)
-        if best is None and rule.anchor is not None and anchored:
-            near = _near(index, stretch, parts, read, run)
+        # Beside a question or an answer word for word: is the rest of the item there, changed?
+        some = parts if best is None else parts[:1]
+        anchored = any(standing[a:b].sum() >= ANCHORED * (b - a) for _, a, b in some)
+        if rule.anchor is not None and anchored:
+            near = _near(index, stretch, some, read, run)
             if near is not None:
-                best, changes, words = near
+                best, changes, words = best or near[0], *near[1:]
     if best is None and long:
-        covered, own = _covered(index, item, long), _own(index, item)
+        covered, own = _covered(index, item, long), own_words(index, item)
         shares = [(_share(covered[a:b], own[a:b]), name) for name, a, b in parts]
         share, name = max(shares, key=lambda pair: pair[0])
         best = ("part" if share >= rule.share else "fragment", name, share)
@@ -139,11 +141,11 @@ def judged(index: Index, stretch: Stretch, file: str, document: int, read: Reade
     kind, name, share = best
     return Place(
         kind == "fragment", file, document, stretch.byte, stretch.end, kind, name, share, words,
-        *changes, excerpt=_excerpt(read, stretch),
+        *changes, excerpt=excerpt_of(read, stretch.byte, stretch.end),
     )  # fmt: skip
 
 
-def _telling(index: Index, item: int, low: int, high: int) -> bool:
+def telling(index: Index, item: int, low: int, high: int) -> bool:
     """Whether some n-gram between two words of an item is no boilerplate."""
     start = int(index.starts[item])
     grams = index.gram[start + low : start + high - index.rule.width + 1]
@@ -158,7 +160,7 @@ def _covered(index: Index, item: int, runs: list[tuple[int, int, int, int, int]]
     return covered
 
 
-def _own(index: Index, item: int) -> Bools:
+def own_words(index: Index, item: int) -> Bools:
     """Which words of an item stand in no boilerplate."""
     own = np.ones(int(index.lengths[item]), bool)
     start, stop = int(index.starts[item]), int(index.starts[item + 1])
@@ -180,13 +182,13 @@ def _near(
     item = stretch.item
     start, length = int(index.starts[item]), int(index.lengths[item])
     own = index.words_from(start, start + length)
-    slack = min(max(16, length // 4), 256)
+    slack = slack_of(length)
     text = _beside(index, stretch, length, slack, read)
     partner, before = aligned(own, text, slack, run)
     partner = np.array([p if p >= 0 and text[p] != ABSENT else -1 for p in partner.tolist()])
     same = np.array([p >= 0 and own[k] == text[p] for k, p in enumerate(partner.tolist())])
     digit = np.array([_number(word) for word in own])
-    telling = _own(index, item)
+    telling = own_words(index, item)
     found: list[tuple[float, int, Kind, str, tuple[int, int, int, int]]] = []
     for order, (name, low, high) in enumerate(parts):
         kept = np.flatnonzero(same[low:high]) + low
@@ -251,7 +253,13 @@ def _beside(index: Index, stretch: Stretch, length: int, slack: int, read: Reade
     return front + whole + [ABSENT] * (length + 2 * slack - len(front) - len(whole))
 
 
-def _excerpt(read: Reader, stretch: Stretch) -> str:
-    data, _ = read(stretch.byte, min(stretch.end, stretch.byte + EXCERPT))
+def excerpt_of(read: Reader, byte: int, end: int) -> str:
+    """What a document says in a place, shortened."""
+    data, _ = read(byte, min(end, byte + EXCERPT))
     text = data.decode("utf-8", "ignore").replace("\0", " ")
-    return text + ("…" if stretch.end > stretch.byte + EXCERPT else "")
+    return text + ("…" if end > byte + EXCERPT else "")
+
+
+def slack_of(length: int) -> int:
+    """Words by which an item of a length may be shifted in a place when it is aligned."""
+    return min(max(16, length // 4), 256)

@@ -68,16 +68,19 @@ def joined(parts: list[Runs]) -> Runs:
     )  # fmt: skip
 
 
-def runs_of(index: Index, hits: Hits, before: Runs = NO_RUNS) -> Runs:
+def runs_of(index: Index, hits: Hits, before: Runs = NO_RUNS, known: int = 0) -> Runs:
     """The runs of hits, and of those before that they go on from.
 
     Boilerplate begins no run, as it would begin one in each of many items; it only lengthens
     those that stand beside it.
 
     Args:
-        hits: in order; they may repeat hits from which `before` was made.
+        hits: in order.
+        known: how many of them, the first, `before` was made of. They begin no run again: what
+            was made of them may have been judged since.
     """
     telling = ~index.boilerplate[hits.gram]
+    telling[:known] = False
     low = index.sorted_starts[hits.gram]
     many = np.where(telling, index.sorted_starts[hits.gram + 1] - low, 0)
     hit = np.repeat(np.arange(len(hits.gram)), many)

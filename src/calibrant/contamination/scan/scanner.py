@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from itertools import groupby
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,13 @@ from calibrant.contamination.scan.places import Stretch, judged, reach, stretche
 from calibrant.contamination.scan.runs import NO_RUNS, Runs, runs_of
 from calibrant.errors import InputError
 
+if TYPE_CHECKING:
+    from calibrant.contamination.scan.judging import Verdicts
+
 Ints = NDArray[np.int64]
+
+_RUNS = 1 << 17
+"""Runs of items that are looked at together."""
 
 
 def scan_batches(index: Index, batches: Iterable[Batch], *, engine: str | None = None) -> Found:
@@ -45,8 +51,13 @@ class Scanner:
     def __init__(self, index: Index, *, engine: str | None = None) -> None:
         self._index = index
         self._engine = engine_of(index, engine)
-        kernel = None if engine == "vectors" else compiled()
-        self._align: Any = align if kernel is None else kernel.align
+        self._judge_of = None
+        if engine != "vectors" and compiled() is not None:
+            from calibrant.contamination.scan.judging import Judge
+
+            self._judge_of = Judge(index)
+        self._widths: dict[int, Ints] = {}
+        self._bits: dict[int, NDArray[np.bool_]] = {}
         self._reach = reach(index, int(index.lengths.argmax()))
         width = index.rule.width
         seed = index.rule.anchor or index.rule.n[0]
@@ -91,7 +102,8 @@ class Scanner:
         for hits, text, at in self._engine.run(
             batch.data, batch.starts, base=batch.offset, resume=goes_on, final=False
         ):
-            done = self._take(batch, hits, done, text, at)
+            for some, to, upto in self._pieces(hits, text, at):
+                done = self._take(batch, some, done, to, upto)
         size = int(batch.starts[-1] - batch.starts[last])
         before = self._tail if last == 0 else b""
         keep = 10 * self._reach
@@ -104,6 +116,11 @@ class Scanner:
     def finish(self) -> Found:
         """What all batches held."""
         self._close()
+        for item, bits in self._bits.items():
+            for n, row in zip(self._widths[item].tolist(), bits, strict=True):
+                if row.any():
+                    packed = np.packbits(row, bitorder="little").tobytes()
+                    self._matched[n, item] = int.from_bytes(packed, "little")
         return Found(
             self._index.fingerprint, self._index.rule.places, self._documents, self._bytes,
             self._engine.words, self._engine.invalid, self._exposures,
@@ -136,8 +153,29 @@ class Scanner:
         kept = self._hits
         if not len(hits.text) and not len(self._runs.text):
             return self._runs
-        return runs_of(self._index, Hits(*map(np.concatenate, zip(kept, hits, strict=True))),
-                       self._runs)  # fmt: skip
+        both = Hits(*map(np.concatenate, zip(kept, hits, strict=True)))
+        if self._judge_of is not None:
+            return self._judge_of.runs(both, self._runs, len(kept.text))
+        return runs_of(self._index, both, self._runs, len(kept.text))
+
+    def _pieces(self, hits: Hits, text: int, at: int) -> Iterator[tuple[Hits, int, int]]:
+        """Hits, some at a time, with the text and byte up to which they are complete: those of
+        text that repeats itself, and is an item that does, begin very many runs."""
+        if self._judge_of is not None:
+            many = self._judge_of.most(hits)
+        else:
+            many = np.diff(self._index.sorted_starts)[hits.gram]
+        total = np.cumsum(many)
+        done = 0
+        while done < len(total) and total[-1] - (total[done - 1] if done else 0) > _RUNS:
+            before = int(total[done - 1]) if done else 0
+            stop = max(int(np.searchsorted(total, before + _RUNS, side="right")), done + 1)
+            if stop == len(total):
+                break
+            some = Hits(*(array[done:stop] for array in hits))
+            yield some, int(hits.text[stop - 1]), int(hits.last[stop - 1])
+            done = stop
+        yield Hits(*(array[done:] for array in hits)), text, at
 
     def _take(self, batch: Batch, hits: Hits, open_text: int, text: int, at: int) -> int:
         """Judges what hits show, up to a byte of a text; returns the text that is open then."""
@@ -182,11 +220,13 @@ class Scanner:
         Args:
             at: the byte up to which its hits are known; None if it has ended.
         """
-        runs = runs.select(runs.grams >= self._seed[runs.item]) if at is None else runs
+        runs = self._relevant(runs) if at is None else runs
         if not len(runs.text):
             return runs
         order = np.lexsort((-runs.grams, runs.word, runs.item))
         runs = runs.select(order)
+        if self._judge_of is not None:
+            return self._judge_all(runs, number, at, self._reader(batch, text))
         width = self._index.rule.width
         rows = list(zip(runs.item.tolist(), range(len(order)), runs.at.tolist(),
                         (runs.grams + width - 1).tolist(), runs.word.tolist(),
@@ -201,6 +241,58 @@ class Scanner:
                 for row in some:
                     kept[row[0]] = row[0] >= open_from or (row[-1] >= frontier and row[3] >= stop)
         return runs.select(kept)
+
+    def _relevant(self, runs: Runs) -> Runs:
+        """Runs of a document that has ended that may make a place."""
+        runs = runs.select(runs.grams >= self._seed[runs.item])
+        if self._judge_of is None or not len(runs.text):
+            return runs
+        return runs.select(self._judge_of.relevant(runs))
+
+    def _judge_all(self, runs: Runs, number: int, at: int | None, reader: Any) -> Runs:
+        """As `_judge`, compiled, for runs that are sorted."""
+        assert self._judge_of is not None
+        kept = np.zeros(len(runs.item), bool)
+        edges = [0, *(np.flatnonzero(np.diff(runs.item)) + 1).tolist(), len(kept)]
+        for low, high in pairwise(edges):
+            item = int(runs.item[low])
+            rows = np.arange(low, high)
+            if at is not None:
+                rows = rows[runs.grams[low:high] >= self._seed[item]]
+            some = runs.select(rows)
+            frontier = None if at is None else at - reach(self._index, item)
+            if item not in self._bits:
+                widths = np.array(sorted({*self._index.rule.n, int(self._index.least[item])}))
+                self._widths[item] = widths
+                self._bits[item] = np.zeros((len(widths), int(self._index.lengths[item])), bool)
+            found = self._judge_of.item(
+                item, some, frontier, self._widths[item], self._bits[item], reader
+            )
+            self._count_all(item, found, number, reader)
+            if frontier is not None:
+                goes_on = (some.last >= frontier) & (some.word >= found.stop)
+                if found.open_run >= 0:
+                    goes_on[found.open_run :] = True
+                kept[rows] = goes_on
+        return runs.select(kept)
+
+    def _count_all(self, item: int, found: Verdicts, number: int, reader: Any) -> None:
+        """Counts places of one item in a document."""
+        kinds = np.bincount(found.kind, minlength=len(KINDS) + 1)[: len(KINDS)].tolist()
+        if not any(kinds):
+            return
+        counts = self._counts.setdefault(item, Counter())
+        counts.update(dict(zip(KINDS, kinds, strict=True)))
+        share = float(found.share[found.kind < len(KINDS)].max())
+        self._best[item] = max(self._best.get(item, 0.0), share)
+        old = self._where.get(item, ())
+        new = self._judge_of.places(item, found, self._file, number, reader, old)  # type: ignore[union-attr]
+        self._where[item] = first((*old, *new), self._index.rule.places)
+        if kinds[-1]:
+            self._fragments |= found.grams(self._index, item, fragments=True)
+        if any(kinds[:-1]):
+            self._exposed = True
+            self._told |= found.grams(self._index, item, fragments=False)
 
     def _item(
         self, item: int, rows: list[Any], number: int, reader: Any, frontier: int | None
@@ -226,7 +318,7 @@ class Scanner:
             if frontier is not None and stretch.end >= frontier:
                 return stretch.number, stop
             stop = max(run[2] + run[1] for run in stretch.runs)
-            place = judged(index, stretch, self._file, number, reader, self._align)
+            place = judged(index, stretch, self._file, number, reader, align)
             if place is not None:
                 self._count(stretch, place)
         return 1 << 62, stop
