@@ -53,6 +53,27 @@ def twins(table, **more):
     return twin_inflation(table, subject="m", instrument="bench", twins="twins", **more)
 
 
+def test_pairs_stand_in_the_file_of_twins_and_clusters_may_be_fixed(tmp_path):
+    x, y = [1, 1, 1, 1, 0, 1, 1, 1], [0, 1, 0, 0, 0, 1, 0, 0]
+    group = [0, 0, 0, 1, 1, 1, 2, 2]
+    hashed = ":0123456789abcdef"
+    table = trials_frame(
+        rows("m", "bench", x, group) + rows("m", "twins", y, group, prefix="t")
+    ).with_columns(pl.col("item") + hashed)  # as readers of logs name items
+    file = tmp_path / "twins.jsonl"
+    file.write_text("".join(json.dumps({"id": f"t{i}", "twin_of": f"q{i}"}) + "\n"
+                            for i in range(8)))  # fmt: skip
+    found = twins(table, pairs=file, reason="random-twin", fixed_clusters=True)
+    assert (found.items, found.detail["units"]) == (8, 8)
+    assert found.p == pytest.approx(mcnemar(5, 0, alternative="greater"))
+    sampled = twins(table, pairs=file, reason="random-twin")
+    assert sampled.detail["units"] == 3 and sampled.p > found.p
+    assert any("3 clusters are taken as a sample" in note for note in sampled.notes)
+    file.write_text('{"twin_of": "q1"}\n')
+    with pytest.raises(InputError, match="lacks 'id'"):
+        twins(table, pairs=file)
+
+
 def test_twins_one_to_one_are_the_exact_paired_test():
     found = twins(pairs_table(), reason="random-twin")
     assert found.value == pytest.approx(10 / 50)

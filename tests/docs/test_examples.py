@@ -1,10 +1,13 @@
 """The examples run as they stand (the one on the embedded model is what `calibrant demo` runs)."""
 
+import runpy
 from pathlib import Path
 
 import pytest
 
 from calibrant import assess
+from calibrant.contamination import read_inflation
+from calibrant.contamination.fresh.stream import Secret
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -17,3 +20,18 @@ def test_the_example_with_an_own_task_decides_its_claim(tmp_path):
     assert finding.verdict == "supported"
     assert finding.population.size == 300
     assert {f.family for f in finding.families} <= {"prime", "square", "odd"}
+
+
+def test_the_story_of_a_leaked_test_ends_undetermined(tmp_path, capsys):
+    if not EXAMPLES.is_dir():
+        pytest.skip("the examples are not beside an installed package")
+    script = runpy.run_path(str(EXAMPLES / "contamination" / "whole_story.py"))
+    script["story"](tmp_path, Secret(b"of the tests alone, known to all"))
+    told = capsys.readouterr().out
+    assert "as observed: supported." in told
+    assert "without exposure: undetermined." in told
+    found = read_inflation(tmp_path / "inflation.json")
+    # Three quarters of what it does not know, at a rate of 0.4, is what leaked.
+    assert found.interval[0] <= 0.75 * 0.6 <= found.interval[1]
+    assert found.without_interval[0] <= 0.4 <= found.without_interval[1]
+    assert found.interval[0] > 0.1 and found.p < 0.001

@@ -171,3 +171,15 @@ def test_an_able_subject_is_right_as_often_as_the_bank_says(tmp_path: Path) -> N
 def test_wrong_abilities_are_named(name: str, args: dict[str, str], match: str) -> None:
     with pytest.raises(SubjectError, match=match):
         model(name, **args)
+
+
+def test_what_is_memorised_is_answered_by_heart_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "leaked.jsonl"
+    rows = [{"id": "a", "question": "2 + 2 = ?", "answer": "4"},
+            {"id": "b", "question": "What is 2 + 2 = ?", "answer": "four"}]  # fmt: skip
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    subject = model("rate-0", memorised=str(file))
+    asked = ["2 + 2 = ?\nAnswer:", "What is 2 + 2 = ?", "2 + 3 = ?"]
+    assert list(answers(subject, asked).values()) == ["4", "four", "negative"]
+    with pytest.raises(SubjectError, match="memorised: .*no such file"):
+        model("rate-0", memorised=str(tmp_path / "none.jsonl"))

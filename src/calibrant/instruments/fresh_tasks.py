@@ -50,9 +50,11 @@ def exact() -> Scorer:
 @task
 def fresh(items: str, max_tokens: int = 200) -> Task:
     """Items that `calibrant contamination generate` made: the share that is answered exactly."""
-    found = read_fresh(Path(items))
+    found, name = read_fresh(Path(items)), Path(items).stem
     return Task(
-        dataset=MemoryDataset([to_sample(item) for item in found], name=Path(items).stem),
+        # Logs of published items and of their twins must not stand for one instrument.
+        name=f"fresh-{name}",
+        dataset=MemoryDataset([to_sample(item) for item in found], name=name),
         solver=generate(),
         scorer=exact(),
         config=GenerateConfig(max_tokens=max_tokens),

@@ -39,8 +39,10 @@ class StandardAPI(ModelAPI):
     the same evaluation gives the same answers in whatever order they are asked for. Model
     arguments: `positive` and `negative` (the two answers; "{target}" in them stands for the item's
     target, so that a standard may be right at its rate), `bank` (a file of calibrated items, in
-    which a sample is found by its id; only with an ability), `fail` (the probability of an
-    error), `delay_ms` (wait up to this long, by a hash, so that answers arrive out of order).
+    which a sample is found by its id; only with an ability), `memorised` (a file of items: asked
+    for one of them word for word it gives the file's answer, so that exposure is planted), `fail`
+    (the probability of an error), `delay_ms` (wait up to this long, by a hash, so that answers
+    arrive out of order).
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class StandardAPI(ModelAPI):
         positive: str | None = None,
         negative: str = "negative",
         bank: str | None = None,
+        memorised: str | None = None,
         fail: float = 0.0,
         delay_ms: float = 0.0,
         **model_args: Any,
@@ -60,7 +63,7 @@ class StandardAPI(ModelAPI):
         if model_args:
             raise SubjectError(
                 f"reference standards take no argument {sorted(model_args)[0]!r}; there are "
-                "positive, negative, bank, fail and delay_ms"
+                "positive, negative, bank, memorised, fail and delay_ms"
             )
         match = _NAME.fullmatch(model_name)
         able = match is not None and match["ability"] is not None
@@ -76,6 +79,7 @@ class StandardAPI(ModelAPI):
         self.rates = _rates(bank, float(match["ability"])) if match and bank is not None else None
         self.positive = _words("positive", positive or ("{target}" if able else "positive"))
         self.negative = _words("negative", negative)
+        self.memorised = {} if memorised is None else _memorised(_words("memorised", memorised))
         self.fail = _number("fail", fail, 1.0)
         self.delay = _number("delay_ms", delay_ms, math.inf) / 1000
         _trial.watch_samples()
@@ -96,6 +100,8 @@ class StandardAPI(ModelAPI):
         rate = self.rate if self.rates is None else self._rate_here(self.rates)
         answer = self.positive if _uniform(draw, 0) < rate else self.negative
         answer = answer.replace("{target}", _trial.target())
+        text = input[-1].text if input else ""
+        answer = next((known for asked, known in self.memorised.items() if asked in text), answer)
         asked = sum(len(message.text.split()) for message in input)
         said = len(answer.split())
         return ModelOutput(
@@ -153,6 +159,18 @@ def _rates(bank: str, ability: float) -> dict[str, float]:
     return {id_of(name): rate for name, rate in rates.items()} | rates
 
 
+def _memorised(path: str) -> dict[str, str]:
+    """The answer to each question in a file of items, the longest questions first."""
+    from calibrant.contamination.items import read_items
+
+    try:
+        items = read_items(path)
+    except InputError as e:
+        raise SubjectError(f"memorised: {e}") from e
+    known = {item.question: item.answer for item in items if item.question and item.answer}
+    return dict(sorted(known.items(), key=lambda pair: -len(pair[0])))
+
+
 def _uniform(draw: bytes, which: int) -> float:
     """Return the `which`-th of the independent uniform numbers in [0, 1) that a draw holds."""
     # 53 bits: as many as a float in [0, 1) has, so that a rate of 1 is always met and 0 never.
@@ -166,7 +184,8 @@ def _words(key: str, value: object) -> str:
             f"{key}: wanted a text, found a truth value; quote it twice, as in -M {key}=\"'yes'\""
         )
     if not isinstance(value, str | int | float):
-        raise SubjectError(f"{key}: wanted a text, found {value!r}")
+        hint = " (quote it twice on a command line, as it is read as YAML)"
+        raise SubjectError(f"{key}: wanted a text, found {value!r}{hint}")
     return str(value)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from calibrant.contamination.inflation.result import Inflation
 
 OF = {
-    "twins": ("pairs", "mismatch"),
+    "twins": ("pairs", "mismatch", "fixed_clusters"),
     "reference": ("references", "families", "without"),
     "scan": ("references", "exposed_from", "unexposed_to", "hidden", "bound"),
 }
@@ -27,9 +27,16 @@ OF = {
 @click.option("--instrument", required=True, help="On which benchmark.")
 @click.option("--score", help="Which score, where there are several.")
 @click.option("--twins", metavar="INSTRUMENT", help="Design: unpublished twins of its items.")
-@click.option("--pairs", metavar="FILE", help="Twins: a table with columns published and twin.")
+@click.option(
+    "--pairs",
+    metavar="FILE",
+    help="Twins: a table with columns published and twin, or the twins of `generate`.",
+)
 @click.option("--mismatch", type=click.FloatRange(0, 1, max_open=True),
               help="Twins: by how much their mean difficulty may differ.")  # fmt: skip
+@click.option("--fixed-clusters", is_flag=True,
+              help="Twins: clusters (templates) are all that are meant, not a sample of such.",
+              )  # fmt: skip
 @click.option("--reference", multiple=True, metavar="INSTRUMENT",
               help="Design: a benchmark that nobody was exposed to; may be repeated.")  # fmt: skip
 @click.option("--families", metavar="REGEX",

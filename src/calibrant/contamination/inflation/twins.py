@@ -15,6 +15,7 @@ from scipy.special import ndtr
 from calibrant.contamination.inflation.data import answers_on, trials_of
 from calibrant.contamination.inflation.result import Ends, Inflation, check_reason, term
 from calibrant.errors import InputError
+from calibrant.records.identity import id_of
 from calibrant.stats.comparisons.multiplicity import Comparison
 from calibrant.stats.comparisons.paired import compare_items
 from calibrant.stats.comparisons.two_rates import mcnemar
@@ -38,6 +39,7 @@ def twin_inflation(
     pairs: Pairs | None = None,
     score: str | None = None,
     mismatch: float = 0.0,
+    fixed_clusters: bool = False,
     reason: str | None = None,
     level: float = 0.95,
 ) -> Inflation:
@@ -53,12 +55,15 @@ def twin_inflation(
         source: a path that `read` takes, or a table of trials.
         subject: as the table names it.
         instrument, twins: the published items, and the twins.
-        pairs: a file with columns `published` and `twin`, a mapping, or pairs of ids. By default
-            items of the same id are pairs, else items of the same cluster are a group.
+        pairs: a file with columns `published` and `twin` (or `twin_of` and `id`, as of the twins
+            that `generate` makes), a mapping, or pairs of ids. By default items of the same id are
+            pairs, else items of the same cluster are a group.
         score: which one, where there are several.
         mismatch: by how much the twins' mean difficulty may differ, in units of the score, such
             as the margin of the equivalence test they passed: a rectangular Type B term, by which
             intervals are widened at both ends whatever it is.
+        fixed_clusters: the clusters (templates, say) are all that are meant, not a sample of such:
+            pairs within them are the sample.
         reason: "random-twin" if which of each pair was published was drawn at random;
             "matched-twin" if the mismatch is known to be within the allowance. Without one no
             p-value is given.
@@ -76,10 +81,16 @@ def twin_inflation(
     published, secret = answers_on(trials, instrument), answers_on(trials, twins)
     left, right = published.of(subject), secret.of(subject)
     links = _links(pairs, left, right)
-    x, y, unit = _rows(left, right, links)
+    x, y, unit = _rows(left, right, links, clustered=not fixed_clusters)
     if x.size < LEAST:
         raise InputError(f"twins: wanted at least {LEAST} published items with twins, got {x.size}")
     notes = [*published.lost(subject), *secret.lost(subject)]
+    units = len(set(unit.tolist()))
+    if units < x.size and not fixed_clusters:
+        notes.append(
+            f"The {units:,} clusters are taken as a sample of such clusters; with fixed clusters "
+            "only the pairs within them are."
+        )
     if alone := left.height - x.size:
         notes.append(f"{alone:,} published items without a twin are left out.")
     found = estimate_twins(x, y, unit, level, mismatch)
@@ -100,7 +111,8 @@ def twin_inflation(
         without_interval=without_ends, p=p, reason=said, items=x.size, references=0,
         terms=tuple(terms), method=comparison.method,
         assumptions=_assumptions(mismatch, said), notes=tuple(notes),
-        detail={"twins": twins, "units": len(set(unit.tolist())), "mismatch": mismatch,
+        detail={"twins": twins, "units": units, "mismatch": mismatch,
+                "fixed_clusters": fixed_clusters,
                 "higher_published": int((x > y).sum()), "higher_twin": int((x < y).sum())},
     )  # fmt: skip
 
@@ -182,7 +194,9 @@ def _links(pairs: Pairs | None, left: pl.DataFrame, right: pl.DataFrame) -> list
     here, there = set(left["item"]), set(right["item"])
     if pairs is not None:
         given = list(_given(pairs))
-        links = [(a, b) for a, b in given if a in here and b in there]
+        # Readers of logs put a hash after the id of a sample; pairs may be of bare ids.
+        mine, theirs = ({id_of(i): i for i in s} | {i: i for i in s} for s in (here, there))
+        links = [(mine[a], theirs[b]) for a, b in given if a in mine and b in theirs]
         if not links:
             raise InputError(f"pairs: none of {len(given)} has scores on both sides")
         return links
@@ -203,10 +217,11 @@ def _given(pairs: Pairs) -> Iterable[tuple[str, str]]:
         from calibrant.records.frames import read_table
 
         frame = read_table(Path(pairs))
-        for name in ("published", "twin"):
+        names = ("twin_of", "id") if "twin_of" in frame.columns else ("published", "twin")
+        for name in names:
             if name not in frame.columns:
-                raise InputError(f"{pairs}: wanted columns published and twin, lacks {name!r}")
-        rows = zip(frame["published"], frame["twin"], strict=True)
+                raise InputError(f"{pairs}: wanted columns {' and '.join(names)}, lacks {name!r}")
+        rows = zip(*(frame[name] for name in names), strict=True)
         return [(str(a), str(b)) for a, b in rows if a is not None and b is not None]
     if isinstance(pairs, Mapping):
         return [
@@ -218,7 +233,7 @@ def _given(pairs: Pairs) -> Iterable[tuple[str, str]]:
 
 
 def _rows(
-    left: pl.DataFrame, right: pl.DataFrame, links: Sequence[tuple[str, str]]
+    left: pl.DataFrame, right: pl.DataFrame, links: Sequence[tuple[str, str]], *, clustered: bool
 ) -> tuple[Floats, Floats, Ints]:
     """Score, mean score of the twins, and unit of each published item that has twins."""
     mine: dict[str, list[str]] = {}
@@ -229,7 +244,7 @@ def _rows(
     x = np.array([value[a] for a in items])
     y = np.array([float(np.mean([secret[b] for b in mine[a]])) for a in items])
     ties: list[tuple[Hashable, Hashable]] = [(("p", a), ("t", b)) for a in items for b in mine[a]]
-    for kind, frame in (("p", left), ("t", right)):
+    for kind, frame in (("p", left), ("t", right)) if clustered else ():
         ties += [
             ((kind, i), ("c", c))
             for i, c in zip(frame["item"], frame["cluster"], strict=True)
