@@ -59,6 +59,7 @@ class Scored:
         losses = [-float(np.mean(part)) for part in np.split(s.logprob, s.starts[1:-1])]
         return {
             "subject": s.subject, "tokenizer": s.tokenizer, "prefix": s.prefix, "top_k": s.top_k,
+            "access": s.access,
             "distribution": "whole" if s.mean is not None else "top-k" if s.rank is not None
             else "none", "texts": len(s), "tokens": int(s.logprob.size),
             "loss": {"mean": float(np.mean(losses)), "median": float(np.median(losses)),
