@@ -25,8 +25,8 @@ def merged(parts: Sequence[TokenScores]) -> tuple[TokenScores, ...]:
     """One `TokenScores` for each subject, in the order in which they come: files put together.
 
     Raises:
-        InputError: for none, a subject that was scored in two ways (tokenizer, prefix, top-k, access),
-            or a text of one item and form that was scored twice.
+        InputError: for none, a subject that was scored in two ways (tokenizer, prefix, top-k,
+            access), or a text of one item and form that was scored twice.
     """
     if not parts:
         raise InputError("scores: wanted at least one table of token scores")
