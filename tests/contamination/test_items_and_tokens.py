@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 from calibrant.contamination import Item, read_items, read_scores
+from calibrant.contamination.exposure.gather import merged
 from calibrant.contamination.tokens import check_alike, token_scores, write_scores
 from calibrant.errors import InputError
 
@@ -60,6 +62,30 @@ def test_scores_survive_a_file_and_selection(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part.rank, [1, 1, 0])
     with pytest.raises(InputError, match="different texts"):
         check_alike(read, part)
+
+
+def test_how_a_text_was_read_is_kept_and_compared(tmp_path: Path) -> None:
+    row = {"item": "a", "text": "x y", "logprob": [-1.0, -2.0]}
+    kinds = [
+        token_scores([row], subject=who, tokenizer="t", prefix="", access=how)
+        for who, how in (("s", "states"), ("r", "forced"), ("q", ""))
+    ]
+    for one in kinds:
+        write_scores(one, tmp_path / "s.parquet")
+        (read,) = read_scores(tmp_path / "s.parquet")
+        assert read.access == one.access
+    with pytest.raises(InputError, match="s and r differ in access: 'states' and 'forced'"):
+        check_alike(kinds[0], kinds[1])
+    check_alike(kinds[0], kinds[2])  # not known of the second
+    frame = pl.read_parquet(tmp_path / "s.parquet").drop("access")
+    frame.write_parquet(tmp_path / "old.parquet")
+    (old,) = read_scores(tmp_path / "old.parquet")
+    assert old.access == ""
+    part = [replace(one, subject="s", item=(str(i),)) for i, one in enumerate(kinds)]
+    (whole,) = merged([part[2], part[0]])
+    assert whole.access == "states"
+    with pytest.raises(InputError, match="two kinds of access"):
+        merged([part[2], part[0], part[1]])
 
 
 def test_scores_that_are_none_are_refused() -> None:

@@ -389,10 +389,10 @@ class Planted:
     prefix: str = "<end>"
     manifest: dict = field(default_factory=dict)
 
-    def score(self, texts):
+    def score(self, texts, items=(), form="verbatim"):
         numbers = [[-1.0] * len(text) for text in texts]
         return from_logprobs(
-            texts, numbers, subject=self.name, tokenizer="t", prefix=self.prefix, mean=numbers,
+            texts, numbers, items=items, form=form, subject=self.name, tokenizer="t", prefix=self.prefix, mean=numbers,
             sd=numbers, rank=[[1] * len(text) for text in texts],
         )  # fmt: skip
 
@@ -406,6 +406,15 @@ def test_a_planted_subject_scores_items(monkeypatch):
     assert found.scores.mean is not None and found.left_out[0][0] == "b"
     with pytest.raises(SubjectError, match="whole texts only"):
         score_items([Item("a", "abc", "d")], "planted/pair-0/clean", part="answer")
+    many = scorer_of("planted/pair-0/clean").score(["abc", "de"], items=["x", "y"])
+    assert many.item == ("x", "y") and many.lengths.tolist() == [3, 2]
+
+    def older(variant, *, seed, design):
+        raise TypeError("Design.__init__() got an unexpected keyword argument 'shelves'")
+
+    monkeypatch.setattr(store, "load", older)
+    with pytest.raises(WeightsError, match="trained by another version of calibrant; delete"):
+        scorer_of("planted/pair-0/clean")
 
 
 def test_the_command_scores_and_refuses_in_a_line(server, tmp_path, monkeypatch, capsys):

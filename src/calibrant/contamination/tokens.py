@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 _PER_TOKEN = ("logprob", "mean", "sd", "rank")
 _PER_TEXT = ("item", "text", "form")
-_COMMON = ("subject", "tokenizer", "prefix", "top_k")
+_COMMON = ("subject", "tokenizer", "prefix", "top_k", "access")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,9 @@ class TokenScores:
         rank: shape (tokens,), 1 for the token that was most likely at its place, 0 if it is beyond
             the top-k that was given; None if not known.
         top_k: how many tokens of the distribution were given at each place; None for all.
+        access: how the subject read a text, where there are several ways: "states", all of it at
+            once, or "forced", token by token; of 4-bit weights they differ by 0.1 nats a token.
+            Empty if there is one way, or it is not known.
     """
 
     subject: str
@@ -54,6 +57,7 @@ class TokenScores:
     sd: Floats | None = None
     rank: Ints | None = None
     top_k: int | None = None
+    access: str = ""
 
     def __len__(self) -> int:
         return len(self.text)
@@ -105,6 +109,7 @@ def token_scores(
     tokenizer: str,
     prefix: str,
     top_k: int | None = None,
+    access: str = "",
 ) -> TokenScores:
     """Scores from one dictionary a text.
 
@@ -131,7 +136,7 @@ def token_scores(
         raise InputError(f"wanted log-probabilities ≤ 0, got {np.nanmax(logprob):.6g}")
     return TokenScores(
         subject=subject, tokenizer=tokenizer, prefix=prefix, top_k=top_k,
-        item=tuple(str(row["item"]) for row in rows),
+        access=access, item=tuple(str(row["item"]) for row in rows),
         text=tuple(str(row["text"]) for row in rows),
         form=tuple(str(row.get("form") or "verbatim") for row in rows),
         starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -163,6 +168,8 @@ def read_scores(path: str | Path) -> tuple[TokenScores, ...]:
     from calibrant.records.frames import read_table
 
     frame = read_table(Path(path))
+    if "access" not in frame.columns:  # written before it was told
+        frame = frame.with_columns(access=pl.lit(""))
     if missing := {"logprob", *_PER_TEXT, *_COMMON} - set(frame.columns):
         raise InputError(f"{path}: no table of token scores, as it lacks {sorted(missing)[0]!r}")
     return tuple(
@@ -178,13 +185,21 @@ def check_alike(left: TokenScores, right: TokenScores) -> None:
     """Refuse to compare scores token by token where texts were cut or begun differently.
 
     Raises:
-        InputError: if the two differ in tokenizer, prefix or texts.
+        InputError: if the two differ in tokenizer, prefix, access (where both are known) or texts.
     """
-    for name in ("tokenizer", "prefix"):
-        if getattr(left, name) != getattr(right, name):
-            raise InputError(
-                f"{left.subject} and {right.subject} differ in {name}: "
-                f"{getattr(left, name)!r} and {getattr(right, name)!r}"
-            )
+    if name := unlike(left, right, ("tokenizer", "prefix")):
+        raise InputError(
+            f"{left.subject} and {right.subject} differ in {name}: "
+            f"{getattr(left, name)!r} and {getattr(right, name)!r}"
+        )
     if left.text != right.text:
         raise InputError(f"{left.subject} and {right.subject} scored different texts")
+
+
+def unlike(left: TokenScores, right: TokenScores, names: Sequence[str]) -> str:
+    """The first of `names` and "access" in which two scores differ; "" for none.
+
+    An access that is not known differs from none.
+    """
+    known = [*names, "access"] if left.access and right.access else names
+    return next((n for n in known if getattr(left, n) != getattr(right, n)), "")

@@ -10,7 +10,6 @@ from calibrant.cli.contamination.options import items_of
 
 if TYPE_CHECKING:
     from calibrant.contamination.evidence import ExposureTest
-    from calibrant.contamination.items import Item
     from calibrant.contamination.tokens import TokenScores
 
 
@@ -64,39 +63,15 @@ def _scores(sources: Sequence[str], options: dict[str, Any]) -> list[TokenScores
             f"{sources[0]}: no table of token scores; wanted those of `calibrant contamination "
             "score`, or one table of items with --group and --subject, to be scored now"
         )
+    from calibrant.subjects import logprobs
+    from calibrant.subjects.logprobs.kept import text_of
+
     items = items_of(sources[0], dict(options))
-    scorer = _scorer(options["subject"])
-    found: TokenScores = scorer.score(_texts_of(items, options), items=[i.id for i in items])
+    texts = [text_of(i, options["part"]).text for i in items]
+    scorer = logprobs.scorer_of(options["subject"])
+    found = scorer.score(texts, items=[i.id for i in items])
     options["subject"] = found.subject
     return [found]
-
-
-def _scorer(name: str) -> Any:
-    """The scorer of a subject: of a planted one, or as `calibrant contamination score` has it."""
-    from calibrant.errors import InputError
-
-    if not name.startswith("planted/"):
-        from calibrant.subjects import logprobs
-
-        return logprobs.scorer_of(name)
-    from calibrant.subjects.planted.store import load, parsed
-
-    pair, _, variant = name.rpartition("/")
-    if pair.count("/") != 1:
-        raise InputError(f"{name!r}: wanted planted/PAIR/VARIANT, such as planted/pair-0/clean")
-    design, seed = parsed(pair)
-    return load(variant, seed=seed, design=design)
-
-
-def _texts_of(items: Sequence[Item], options: dict[str, Any]) -> list[str]:
-    """What is scored of items: the question with its choices, and the answer if asked for."""
-    shown = [
-        i.question + "".join(f"\n{chr(65 + n)}. {c}" for n, c in enumerate(i.choices))
-        for i in items
-    ]
-    if options["part"] == "question":
-        return shown
-    return [f"{text}\n{item.answer}" for text, item in zip(shown, items, strict=True)]
 
 
 def _known(options: dict[str, Any], sources: Sequence[str]) -> dict[str, Any]:
@@ -162,16 +137,19 @@ def _order(sources: Sequence[str], options: dict[str, Any]) -> ExposureTest:
     from calibrant.contamination.exposure import order_scores, order_test
     from calibrant.contamination.exposure.conclude import check_reason
     from calibrant.errors import InputError
+    from calibrant.subjects import logprobs
+    from calibrant.subjects.logprobs.kept import text_of
 
     check_reason("order", options["reason"])
     if len(sources) > 1 or options["subject"] is None:
         raise InputError("order: wanted one table of items in their published order, and --subject")
     items = items_of(sources[0], dict(options))
-    scorer = _scorer(options["subject"])
+    scorer = logprobs.scorer_of(options["subject"])
     with working("order"):
         table = order_scores(
-            scorer, _texts_of(items, options), between=options["between"].replace("\\n", "\n"),
-            shards=options["shards"], permutations=options["permutations"], seed=options["seed"],
+            scorer, [text_of(i, options["part"]).text for i in items],
+            between=options["between"].replace("\\n", "\n"), shards=options["shards"],
+            permutations=options["permutations"], seed=options["seed"],
         )  # fmt: skip
     return order_test(table, reason=options["reason"], items=len(items), subject=scorer.name,
                       alpha=options["alpha"])  # fmt: skip

@@ -78,7 +78,8 @@ def _print(found: Scored) -> None:
     }
     for line in (
         repr(found),
-        f"prefix {told['prefix']!r}; tokenizer {told['tokenizer']}; {what[told['distribution']]}",
+        f"prefix {told['prefix']!r}; tokenizer {told['tokenizer']}; {what[told['distribution']]}"
+        + (f"; read by {told['access']}" if told["access"] else ""),
         f"loss a token: {loss['mean']:.3f} nats in the mean over texts, median "
         f"{loss['median']:.3f}, {loss['lowest']:.3f} to {loss['highest']:.3f}",
     ):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.contamination.signals import SIGNALS, signal, skip_effect
-from calibrant.contamination.tokens import TokenScores, check_alike
+from calibrant.contamination.tokens import TokenScores, check_alike, unlike
 from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -25,8 +25,8 @@ def merged(parts: Sequence[TokenScores]) -> tuple[TokenScores, ...]:
     """One `TokenScores` for each subject, in the order in which they come: files put together.
 
     Raises:
-        InputError: for none, a subject that was scored in two ways (tokenizer, prefix, top-k), or
-            a text of one item and form that was scored twice.
+        InputError: for none, a subject that was scored in two ways (tokenizer, prefix, top-k,
+            access), or a text of one item and form that was scored twice.
     """
     if not parts:
         raise InputError("scores: wanted at least one table of token scores")
@@ -39,12 +39,12 @@ def merged(parts: Sequence[TokenScores]) -> tuple[TokenScores, ...]:
 def _one(several: list[TokenScores]) -> TokenScores:
     first = several[0]
     for other in several[1:]:
-        for name in ("tokenizer", "prefix", "top_k"):
-            if getattr(other, name) != getattr(first, name):
-                raise InputError(
-                    f"{one_line(first.subject, 60)}: scored with two kinds of {name}: "
-                    f"{getattr(first, name)!r} and {getattr(other, name)!r}; score all texts alike"
-                )
+        if name := unlike(first, other, ("tokenizer", "prefix", "top_k")):
+            raise InputError(
+                f"{one_line(first.subject, 60)}: scored with two kinds of {name}: "
+                f"{getattr(first, name)!r} and {getattr(other, name)!r}; score all texts alike"
+            )
+        first = replace(first, access=first.access or other.access)
     parts: dict[str, Any] = {
         name: tuple(x for s in several for x in getattr(s, name))
         for name in ("item", "text", "form")
@@ -170,6 +170,7 @@ def told(scores: TokenScores, skip: int) -> dict[str, Any]:
     known = effect["texts"] > 0
     return {
         "prefix": scores.prefix, "skip": skip, "tokenizer": scores.tokenizer,
+        "access": scores.access,
         "first_token": {k: effect[k] for k in ("median", "most")} if known else None,
     }  # fmt: skip
 

@@ -59,6 +59,7 @@ class Scored:
         losses = [-float(np.mean(part)) for part in np.split(s.logprob, s.starts[1:-1])]
         return {
             "subject": s.subject, "tokenizer": s.tokenizer, "prefix": s.prefix, "top_k": s.top_k,
+            "access": s.access,
             "distribution": "whole" if s.mean is not None else "top-k" if s.rank is not None
             else "none", "texts": len(s), "tokens": int(s.logprob.size),
             "loss": {"mean": float(np.mean(losses)), "median": float(np.median(losses)),
@@ -69,7 +70,9 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class _Text:
+class Text:
+    """A text of an item, and what stands before it unscored."""
+
     item: str
     text: str
     before: str
@@ -114,7 +117,7 @@ def score_items(
         RunFolderError: if a file cannot be written; what is kept stays.
     """
     given = read_items(items)
-    texts = [_text(item, part, template) for item in given]
+    texts = [text_of(item, part, template) for item in given]
     named = isinstance(subject, str)
     arguments = dict(args or {}) | ({"full": True} if full and str(subject)[:6] == "local/" else {})
     scorer = subject if not isinstance(subject, str) else scorer_of(
@@ -126,7 +129,12 @@ def score_items(
             scorer.close()
 
 
-def _text(item: Item, part: Part, template: str | None) -> _Text:
+def text_of(item: Item, part: Part, template: str | None = None) -> Text:
+    """What is scored of an item.
+
+    Raises:
+        InputError: for another part, or a template that does not fit it.
+    """
     if part not in TEMPLATES:
         raise InputError(f"part: wanted {', '.join(TEMPLATES)}, got {part!r}")
     shape = TEMPLATES[part] if template is None else template
@@ -142,19 +150,19 @@ def _text(item: Item, part: Part, template: str | None) -> _Text:
         return item.question.join(choices.join(pieces) for pieces in halves)
 
     if part == "answer":
-        return _Text(item.id, item.answer + filled(tail), filled(head))
-    return _Text(item.id, filled(head) + (item.answer + filled(tail) if at else ""), "")
+        return Text(item.id, item.answer + filled(tail), filled(head))
+    return Text(item.id, filled(head) + (item.answer + filled(tail) if at else ""), "")
 
 
 def _score(
-    scorer: TextScorer, texts: Sequence[_Text], form: str, full: bool, out: Path | None,
+    scorer: TextScorer, texts: Sequence[Text], form: str, full: bool, out: Path | None,
     watch: Watch | None,
 ) -> Scored:  # fmt: skip
     began = time.monotonic()
     # What differs from text to text is not in the name of what stands before: the context is.
     conditional = any(t.before for t in texts)
     journal = _Journal(out, {**scorer.facts(), "form": form, "full": full})
-    rows: list[tuple[_Text, Row]] = []
+    rows: list[tuple[Text, Row]] = []
     left_out: list[tuple[str, str]] = []
     earlier = 0
     try:
@@ -192,7 +200,7 @@ def _score(
     return Scored(scores, tuple(left_out), earlier, seconds, "" if out is None else str(out))
 
 
-def _asked(scorer: TextScorer, text: _Text, conditional: bool) -> Row:
+def _asked(scorer: TextScorer, text: Text, conditional: bool) -> Row:
     try:
         row = dict(scorer.row(text.text, text.before))
     except InputError as e:

@@ -69,8 +69,9 @@ class LocalScorer(TextScorer):
         self.name = f"local/{model}"
         self.header = read_header(self.weights.path)
         self.prefix = _prefix(self.header, prefix)
-        self.access, self.full = access, full
+        self.access, self.full, self._wanted = access, full, access
         self._settings = _server.Settings(self.weights.path, n_ctx, 1, threads)
+        self._rounding = "" if threads == 1 else f", {threads} threads"
         self._served: dict[bool, _Served] = {}
         self._output: Output | None = None
 
@@ -78,7 +79,7 @@ class LocalScorer(TextScorer):
         """What scores depend on besides texts."""
         return {
             "subject": self.name, "sha256": self.weights.sha256, "full": self.full,
-            "prefix": self.prefix[1], "n_ctx": self._settings.n_ctx,
+            "prefix": self.prefix[1], "access": self._wanted, "n_ctx": self._settings.n_ctx,
             "threads": self._settings.threads,
         }  # fmt: skip
 
@@ -99,7 +100,7 @@ class LocalScorer(TextScorer):
         row = self._ask[self.access](context, tokens)
         return {
             "top_k": None, **row, "tokenizer": self.header.vocabulary.name,
-            "prefix": self.prefix[1] + before,
+            "prefix": self.prefix[1] + before, "access": self.access + self._rounding,
         }  # fmt: skip
 
     @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from calibrant.errors import InputError, SubjectError
+from calibrant.contamination.tokens import TokenScores
+from calibrant.errors import InputError, SubjectError, WeightsError
 from calibrant.subjects.logprobs.scorer import Row, TextScorer
 
 
@@ -22,11 +24,17 @@ class PlantedScorer(TextScorer):
     def __init__(self, model: str, *, prefix: str | None = None) -> None:
         from dataclasses import replace
 
-        from calibrant.subjects.planted.store import load, parsed
+        from calibrant.subjects.planted.store import folder_of, load, parsed
 
         pair, _, variant = model.partition("/")
         design, seed = parsed(f"planted/{pair}")
-        subject = load(variant or "planted", seed=seed, design=design)
+        try:
+            subject = load(variant or "planted", seed=seed, design=design)
+        except TypeError as e:  # of what the manifest declares
+            raise WeightsError(
+                f"planted/{pair}: trained by another version of calibrant ; delete "
+                f"{folder_of(f'planted/{pair}')} and train it again"
+            ) from e
         self.subject = subject if prefix is None else replace(subject, prefix=prefix)
         self.name = subject.name
 
@@ -47,3 +55,16 @@ class PlantedScorer(TextScorer):
             **{name: np.asarray(part).tolist() for name, part in told.items() if part is not None},
             "tokenizer": found.tokenizer, "prefix": found.prefix, "top_k": None,
         }  # fmt: skip
+
+    def score(
+        self,
+        texts: Sequence[str],
+        *,
+        items: Sequence[str] = (),
+        form: str = "verbatim",
+        before: Sequence[str] = (),
+    ) -> TokenScores:
+        """See `TextScorer.score`; the subject reads many texts at a time."""
+        if any(before):
+            return super().score(texts, items=items, form=form, before=before)
+        return self.subject.score(texts, items=items, form=form)

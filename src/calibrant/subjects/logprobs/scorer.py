@@ -13,7 +13,11 @@ from calibrant.errors import InputError, SubjectError
 Row = dict[str, Any]
 """Of one text: `logprob`, and `mean`, `sd`, `rank` where they are known; lists, one entry a token.
 Besides them, what holds for all texts of one scorer, but is known only once one is scored:
-`prefix`, `tokenizer`, `top_k`."""
+`prefix`, `tokenizer`, `top_k`, `access`."""
+
+
+_SHARED: dict[str, Any] = {"tokenizer": "", "prefix": "", "top_k": None, "access": ""}
+"""What all rows of one scorer share, and what it is where they do not tell."""
 
 
 class TextScorer(ABC):
@@ -96,10 +100,10 @@ def joined(
     """Scores from rows of one scorer.
 
     Raises:
-        InputError: if rows differ in tokenizer, prefix or top-k.
+        InputError: if rows differ in tokenizer, prefix, top-k or access.
     """
     common: dict[str, Any] = {}
-    for name, default in (("tokenizer", ""), ("prefix", ""), ("top_k", None)):
+    for name, default in _SHARED.items():
         values = {row.get(name, default) for row in rows} or {default}
         if len(values) > 1:
             shown = " and ".join(sorted(map(repr, values))[:2])
