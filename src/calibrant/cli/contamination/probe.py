@@ -15,6 +15,7 @@ from calibrant.cli.contamination.options import (
     seed_option,
     share,
 )
+from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
     from calibrant.bench.exposure.result import ExposureProbe
@@ -50,10 +51,11 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @items_options
 @seed_option
+@figure_option
 @json_option
 def cli(
     items: str, twins: str | None, split: str | None, args: tuple[str, ...], quiet: bool,
-    as_json: bool, **options: Any,
+    figure: Path | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Probe a subject that need not give log-probabilities, through Inspect.
 
@@ -77,6 +79,10 @@ def cli(
             given, twins=others, split=parts, args=model_args(args),
             watch=None if quiet else lambda done, of: tick(done / of), **options,
         )  # fmt: skip
+    if figure is not None:
+        from calibrant.bench.exposure.figures import probe_figure
+
+        save_figure(probe_figure(found), figure)
     if as_json:
         click.echo(found.to_json())
         return
