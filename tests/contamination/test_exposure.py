@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from calibrant.contamination import exposure
 from calibrant.contamination.evidence import ExposureTest
 from calibrant.contamination.exposure.blind import paired_baseline
+from calibrant.contamination.exposure.expose import expose
 from calibrant.contamination.exposure.nulls import (
     flipped,
     midranks,
@@ -377,6 +378,14 @@ def test_twins_that_were_not_made_alike_are_seen_without_a_subject() -> None:
         exposure.twin_test(gap, reason="random-twin", texts=fair[:3])
     with pytest.raises(InputError, match="fewer of pair 2"):
         paired_baseline([("a", "b"), ("a",)])
+
+
+def test_texts_that_cannot_be_are_refused() -> None:
+    rows = [{"item": f"q{i}", "text": "a", "form": form, "logprob": [-1.0, -np.inf if i else -2.0]}
+            for i in range(2) for form in ("verbatim", "twin")]  # fmt: skip
+    scores = token_scores(rows, subject="s", tokenizer="t", prefix="")
+    with pytest.raises(InputError, match="2 of 4 texts have a token of probability 0.*'q1'"):
+        expose([scores], method="twin", reason="random-twin")
 
 
 def test_not_found_says_what_would_have_been_found() -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.contamination.options import (
+    error_rate,
     items_of,
     items_options,
     json_option,
     seed_option,
-    share,
 )
 from calibrant.cli.figures import figure_option, save_figure
 
@@ -42,7 +42,9 @@ if TYPE_CHECKING:
               help="Random orders of options besides the published one.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1), default=20, show_default=True,
               help="Answers at temperature 1 of peaked.")  # fmt: skip
-@click.option("--alpha", type=share, default=0.05, show_default=True, help="Level of the test.")
+@click.option(
+    "--alpha", type=error_rate, default=0.05, show_default=True, help="Level of the test."
+)
 @click.option("--draws", type=click.IntRange(99), default=9999, show_default=True,
               help="Random draws where the distribution is not worked out.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The run folder.")
