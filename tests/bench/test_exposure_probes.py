@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -181,11 +182,13 @@ def probed(tmp_path, items, method, name="run", **more):
 
 
 def test_a_parrot_is_found_out_by_twins_split_and_order(tmp_path):
-    items, twins = [question(i) for i in range(16)], [question(i + 100) for i in range(16)]
+    pairs = [(question(i + 100 * (i % 2)), question(i + 100 * (1 - i % 2))) for i in range(16)]
+    items, twins = map(list, zip(*pairs, strict=True))
     PARROT["heart"] = Parrot(items)
     found = probed(tmp_path, items, "completion", twins=twins, reason="random-twin")
     assert found.test.verdict == "seen" and found.test.p < 1e-3
     assert found.means["published"].value == 1 > found.means["twin"].high
+    assert found.test.blind and all(b["low"] <= 0.5 <= b["high"] for b in found.test.blind)
     assert found.calls == 32 and found.tokens == 64 and found.failed == 0
     table = pl.read_parquet(tmp_path / "run" / "answers.parquet")
     assert len(table) == 32 and set(table["group"]) == {"published", "twin"}
@@ -298,10 +301,12 @@ def test_the_command_prints_a_table_or_one_document(tmp_path, monkeypatch, capsy
     pl.DataFrame(rows).write_csv("items.csv")
     PARROT["heart"] = Parrot([question(i) for i in range(4)])
     base = ["contamination", "probe", "items.csv", "-s", "parrot/p", "--split", "out", "-o", "r"]
-    assert call(*base, "--reason", "random-split") == 0
+    assert call(*base, "--reason", "random-split", "--figure", "t.svg") == 0
+    assert "under chance" in Path("t.svg").read_text()
     shown = capsys.readouterr().out
     assert "completion of 8 items" in shown and "held out" in shown
-    assert call(*base, "--json") == 0
+    assert call(*base, "--json", "--figure", "g.svg") == 0
+    assert "no p-value" in Path("g.svg").read_text()
     data = json.loads(capsys.readouterr().out)
     assert data["test"]["verdict"] == "undetermined" and len(data["items"]) == 8
     assert data["groups"][0]["mean"]["value"] == 1

@@ -200,6 +200,7 @@ def test_orders_are_scored_live(folder: Path, capsys: Any, monkeypatch: Any) -> 
         (("tiny.parquet", "--method", "twin"), "--reason"),
         (("tiny.parquet", "--method", "twin", "--reason", "random-split"), "random-twin"),
         (("nothing.parquet", *TWIN), "no such file"),
+        (("tiny.parquet", *TWIN, "--alpha", "0.9"), "0<x<0.5"),
         (("tiny.parquet", *TWIN, "--against", "other"), "no texts of form 'other'"),
         (("tiny.parquet", *TWIN, "--signal", "min-k++"), "whole vocabulary"),
         (("tiny.parquet", *TWIN, "--signal", "reference"), "one other subject"),

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from calibrant.contamination import exposure
 from calibrant.contamination.evidence import ExposureTest
+from calibrant.contamination.exposure.blind import paired_baseline
+from calibrant.contamination.exposure.expose import expose
 from calibrant.contamination.exposure.nulls import (
     flipped,
     midranks,
@@ -20,9 +22,15 @@ from calibrant.contamination.exposure.nulls import (
     subset_sums,
     uniform_ranks,
 )
-from calibrant.contamination.exposure.power import detects_order, detects_split, detects_twin
+from calibrant.contamination.exposure.power import (
+    detects_order,
+    detects_rates,
+    detects_split,
+    detects_twin,
+)
 from calibrant.contamination.tokens import TokenScores, token_scores
 from calibrant.errors import InputError
+from calibrant.stats.comparisons.two_rates import fisher
 
 small = st.integers(-3, 3).map(float)
 
@@ -351,3 +359,46 @@ def test_the_limit_of_detection_is_where_power_is_80_percent() -> None:
         assert exposure.power(design, n, float(found[1])) == pytest.approx(0.8, abs=0.03)  # type: ignore[arg-type]
     assert detects_twin(4, 0.05) == "too few pairs to find anything"
     assert "clearest exposure" in detects_split(2, 2, 0.05)
+
+
+def test_twins_that_were_not_made_alike_are_seen_without_a_subject() -> None:
+    rng = np.random.default_rng(3)
+    gap = rng.normal(1.5, 1, 24)
+    fair = [(f"{a} apples", f"{b} apples") for a, b in rng.integers(10, 99, (24, 2))]
+    found = exposure.twin_test(gap, reason="random-twin", texts=fair)
+    assert found.verdict == "seen" and all(b["low"] <= 0.5 <= b["high"] for b in found.blind)
+    later = [(text, f"{i} thousand apples") for i, (text, _) in enumerate(fair, 1000)]
+    found = exposure.twin_test(gap, reason="random-twin", texts=later)
+    assert found.p is not None and found.p < 1e-3 and found.verdict == "differs"
+    characters = found.blind[0]
+    assert characters["name"] == "characters" and characters["auroc"] == 0
+    whole = paired_baseline(later, clusters=[0] * 24)
+    assert whole[0]["high"] > 0.5  # one cluster says nothing
+    with pytest.raises(InputError, match="24 pairs"):
+        exposure.twin_test(gap, reason="random-twin", texts=fair[:3])
+    with pytest.raises(InputError, match="fewer of pair 2"):
+        paired_baseline([("a", "b"), ("a",)])
+
+
+def test_texts_that_cannot_be_are_refused() -> None:
+    rows = [{"item": f"q{i}", "text": "a", "form": form, "logprob": [-1.0, -np.inf if i else -2.0]}
+            for i in range(2) for form in ("verbatim", "twin")]  # fmt: skip
+    scores = token_scores(rows, subject="s", tokenizer="t", prefix="")
+    with pytest.raises(InputError, match="2 of 4 texts have a token of probability 0.*'q1'"):
+        expose([scores], method="twin", reason="random-twin")
+
+
+def test_not_found_says_what_would_have_been_found() -> None:
+    right, mask = np.tile([0, 1], 40), np.arange(80) < 40
+    found = exposure.correct_test(right, mask, reason="random-split", texts=["a b"] * 80)
+    assert found.verdict == "not found" and "odds of a right answer" in found.detects
+    times = float(found.detects.split(" that are ")[1].split()[0])
+    # By the rates themselves, with the odds of all in the held-out half.
+    p = times / (1 + times)
+    rng = np.random.default_rng(0)
+    hits = [
+        fisher(a, 40, b, 40, alternative="greater") <= 0.05
+        for a, b in zip(rng.binomial(40, p, 2000), rng.binomial(40, 0.5, 2000), strict=True)
+    ]
+    assert abs(np.mean(hits) - 0.8) < 0.1
+    assert "clearest" in detects_rates(3, 3, 6, 0.05)

@@ -392,7 +392,8 @@ class Planted:
     def score(self, texts, items=(), form="verbatim"):
         numbers = [[-1.0] * len(text) for text in texts]
         return from_logprobs(
-            texts, numbers, items=items, form=form, subject=self.name, tokenizer="t", prefix=self.prefix, mean=numbers,
+            texts, numbers, items=items, form=form, subject=self.name, tokenizer="t",
+            prefix=self.prefix, mean=numbers,
             sd=numbers, rank=[[1] * len(text) for text in texts],
         )  # fmt: skip
 

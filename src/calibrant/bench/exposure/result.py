@@ -13,6 +13,7 @@ from calibrant._text import dumps
 from calibrant.bench.exposure.asks import Method
 from calibrant.contamination.evidence import REASONS, ExposureTest
 from calibrant.contamination.exposure import order_test, split_test, twin_test
+from calibrant.contamination.exposure.power import detects_gain
 from calibrant.errors import InputError
 from calibrant.stats.estimates.means import Mean, t_mean
 
@@ -124,7 +125,7 @@ def concluded(
         table: as in `ExposureProbe`; for "order" with a column `row` of lists, the published
             order's value first.
         reason: why a p-value is valid; None for none.
-        texts: by `item`, for the blind baseline of a split.
+        texts: by `item`, for the blind baseline of a split, and of twins.
 
     Raises:
         InputError: if the reason does not fit, or nothing is left to test.
@@ -143,7 +144,7 @@ def concluded(
     if method == "order":
         found = _by_order(whole, settings)
     elif reason == "random-twin":
-        found = _by_twins(whole, settings)
+        found = _by_twins(whole, settings, texts)
     else:
         found = _by_split(whole, settings, texts)
     named = {"order": "order of options"}.get(method, method)
@@ -167,17 +168,23 @@ def _by_order(whole: pl.DataFrame, settings: dict[str, Any]) -> ExposureTest:
     found = order_test(table, items=len(rows), statistic="standardised", **settings)
     note = "the order is that of each item's options, drawn for each item apart"
     # Limits of detection of order_test are of orders of items, by shards.
-    return replace(found, detects="", notes=(note, *found.notes))
+    limit = detects_gain(int((np.ptp(table, axis=1) > 0).sum()), found.alpha)
+    return replace(found, detects=limit, notes=(note, *found.notes))
 
 
-def _by_twins(whole: pl.DataFrame, settings: dict[str, Any]) -> ExposureTest:
-    one = whole.filter(pl.col("group") == "published").select("pair", "cluster", "value")
-    other = whole.filter(pl.col("group") == "twin").select("pair", twin="value")
+def _by_twins(
+    whole: pl.DataFrame, settings: dict[str, Any], texts: Mapping[str, str] | None
+) -> ExposureTest:
+    one = whole.filter(pl.col("group") == "published").select("item", "pair", "cluster", "value")
+    other = whole.filter(pl.col("group") == "twin").select("pair", other="item", twin="value")
     pairs = one.join(other, on="pair", how="inner", maintain_order="left")
     if not len(pairs):
         raise InputError("twins: no pair has both answers")
     apart = (pairs["value"] - pairs["twin"]).to_numpy()
-    return twin_test(apart, clusters=_clusters(pairs), **settings)
+    said = [] if texts is None else [
+        (texts[i], texts[j]) for i, j in pairs.select("item", "other").iter_rows()
+    ]  # fmt: skip
+    return twin_test(apart, clusters=_clusters(pairs), texts=said, **settings)
 
 
 def _by_split(

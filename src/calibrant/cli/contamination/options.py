@@ -24,6 +24,8 @@ seed_option = click.option(
 )  # fmt: skip
 share = click.FloatRange(0, 1, min_open=True, max_open=True)
 """A number between 0 and 1, neither included."""
+error_rate = click.FloatRange(0, 0.5, min_open=True, max_open=True)
+"""Of alarms without exposure: less than chance alone gives."""
 
 
 def items_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.contamination.options import (
+    error_rate,
     items_of,
     items_options,
     json_option,
     seed_option,
-    share,
 )
+from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
     from calibrant.bench.exposure.result import ExposureProbe
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
               help="Random orders of options besides the published one.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1), default=20, show_default=True,
               help="Answers at temperature 1 of peaked.")  # fmt: skip
-@click.option("--alpha", type=share, default=0.05, show_default=True, help="Level of the test.")
+@click.option(
+    "--alpha", type=error_rate, default=0.05, show_default=True, help="Level of the test."
+)
 @click.option("--draws", type=click.IntRange(99), default=9999, show_default=True,
               help="Random draws where the distribution is not worked out.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The run folder.")
@@ -50,10 +53,11 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @items_options
 @seed_option
+@figure_option
 @json_option
 def cli(
     items: str, twins: str | None, split: str | None, args: tuple[str, ...], quiet: bool,
-    as_json: bool, **options: Any,
+    figure: Path | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Probe a subject that need not give log-probabilities, through Inspect.
 
@@ -77,6 +81,10 @@ def cli(
             given, twins=others, split=parts, args=model_args(args),
             watch=None if quiet else lambda done, of: tick(done / of), **options,
         )  # fmt: skip
+    if figure is not None:
+        from calibrant.bench.exposure.figures import probe_figure
+
+        save_figure(probe_figure(found), figure)
     if as_json:
         click.echo(found.to_json())
         return

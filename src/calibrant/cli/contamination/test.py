@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.contamination.options import (
+    error_rate,
     items_options,
     json_option,
     seed_option,
@@ -67,7 +68,7 @@ SIGNALS = ("loss", "total", "perplexity", "zlib", "min-k", "min-k++", "tail-top1
               help="Runs of neighbouring items, of order.")  # fmt: skip
 @click.option("--permutations", type=click.IntRange(1), default=39, show_default=True,
               help="Random orders of each shard, of order.")  # fmt: skip
-@click.option("--alpha", type=share, default=0.05, show_default=True)
+@click.option("--alpha", type=error_rate, default=0.05, show_default=True)
 @click.option("--draws", type=click.IntRange(99), default=9999, show_default=True,
               help="Random arrangements where all are too many.")  # fmt: skip
 @click.option("--effect", type=float, metavar="D",
@@ -103,8 +104,8 @@ def cli(
         click.echo(dumps({"tests": [t.to_dict() for t in tests], **more}, indent=1))
         return
     _print(tests)
-    for one in planned:
-        click.echo(_said(one))
+    for line in dict.fromkeys(_said(one) for one in planned):
+        click.echo(line)
 
 
 def _planned(test: ExposureTest, effect: float) -> dict[str, Any]:

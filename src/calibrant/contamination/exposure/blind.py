@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrant.contamination.exposure.auroc import auroc
 from calibrant.contamination.exposure.nulls import midranks
-from calibrant.contamination.exposure.units import Labels, Units, units_of
+from calibrant.contamination.exposure.units import Labels, Units, numbered, units_of
 from calibrant.contamination.signals.features import features, ngrams
 from calibrant.errors import InputError
+from calibrant.stats.estimates.intervals import clopper_pearson
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +70,46 @@ def blind_baseline(
     if learn:
         found.append(_learnt(shares, published, clusters, strata, each, seed))
     return tuple(found)
+
+
+def paired_baseline(
+    texts: Sequence[Sequence[str]], *, clusters: Labels | None = None, level: float = 0.95
+) -> tuple[dict[str, Any], ...]:
+    """How well features that need no subject tell published texts from their own twins.
+
+    Args:
+        texts: of each pair the published text, then its twin (or twins: their mean counts).
+        clusters: of each pair; a cluster counts once, as its mean difference.
+        level: with which all intervals hold together (Bonferroni).
+
+    Returns:
+        as `blind_baseline`; `auroc` is the share of pairs in which the published text has more of
+        the feature, of those in which the two differ, with its exact interval.
+
+    Raises:
+        InputError: for a pair without a twin.
+    """
+    if short := [i for i, pair in enumerate(texts, 1) if len(pair) < 2]:
+        raise InputError(f"texts: wanted two or more of each pair, got fewer of pair {short[0]}")
+    every = features([text for pair in texts for text in pair])
+    starts = np.cumsum([0, *map(len, texts)])[:-1]
+    others = np.diff([*starts, sum(map(len, texts))]) - 1
+    of = np.arange(len(texts))
+    if clusters is not None:
+        of, _ = numbered(clusters, len(texts), "clusters")
+    counts: dict[str, tuple[int, int]] = {}
+    for name, values in every.items():
+        own = values[starts]
+        apart = own - (np.add.reduceat(values, starts) - own) / others
+        signs = np.sign(np.round(np.bincount(of, apart) / np.bincount(of), 9))
+        if differ := int((signs != 0).sum()):
+            counts[name] = int((signs > 0).sum()), differ
+    each = 1 - (1 - level) / max(len(counts), 1)
+    found = {name: clopper_pearson(k, n, level=each) for name, (k, n) in counts.items()}
+    return tuple(
+        {"name": name, "auroc": k / n, "low": found[name].low, "high": found[name].high}
+        for name, (k, n) in counts.items()
+    )
 
 
 def beyond(

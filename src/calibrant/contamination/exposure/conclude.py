@@ -106,8 +106,8 @@ def concluded(
         verdict = "differs"
         names = ", ".join(f"{b['name']} (AUROC {b['auroc']:.2f})" for b in apart)
         said.append(
-            f"the groups differ without any subject, in {names}, so the split looks anything but "
-            "random, and nothing follows about exposure"
+            f"the groups differ without any subject, in {names}, so what was published looks "
+            "anything but drawn at random, and nothing follows about exposure"
         )
     elif beyond is not None and beyond > alpha:
         verdict = "differs"

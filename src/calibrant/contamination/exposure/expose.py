@@ -171,7 +171,13 @@ def _pairs(
         raise InputError(f"{method}: takes no strata: each pair is one of its own")
     test: Callable[..., ExposureTest] = twin_test if method == "twin" else paraphrase_test
     clusters = asked.labels(asked.clusters, found.item)
-    return _with(test(found.value, clusters=clusters, **common), name, *notes, *left_out)
+    texts: dict[str, list[str]] = {item: [] for item in found.item}
+    for kind in (form, against):
+        for item, one, text in zip(scores.item, scores.form, scores.text, strict=True):
+            if one == kind and item in texts and (kind == against or not texts[item]):
+                texts[item].append(text)
+    whole = test(found.value, clusters=clusters, texts=list(texts.values()), **common)
+    return _with(whole, name, *notes, *left_out)
 
 
 def _canary(

@@ -107,7 +107,8 @@ class Asked:
         missing: Any = "refuse" if self.lost == "refuse" else "nan"
         more = dict((self.options or {}).get(name, {}))
         if name != "reference":
-            return signal(name, scores, skip=self.skip, missing=missing, **more), ()
+            values = signal(name, scores, skip=self.skip, missing=missing, **more)
+            return _finite(values, scores), ()
         other, notes = self._other(scores), []
         per = "token"
         try:
@@ -117,7 +118,7 @@ class Asked:
             notes.append(f"{e}: compared per byte of the whole text")
         values = signal(name, scores, other=other, skip=self.skip if per == "token" else 0,
                         missing=missing, per=per)  # fmt: skip
-        return values, tuple(notes)
+        return _finite(values, scores), tuple(notes)
 
     def _other(self, scores: TokenScores) -> TokenScores:
         """The one other subject's scores of the same texts, in the same order."""
@@ -162,6 +163,16 @@ class Asked:
                 f"published, first of {one_line(absent[0], 60)!r}"
             )
         return scores, np.array([self.published[item] for item in scores.item], bool)
+
+
+def _finite(values: Floats, scores: TokenScores) -> Floats:
+    """Signals, none of which is infinite: a text that cannot be has no place among ranks."""
+    if (endless := np.flatnonzero(np.isinf(values))).size:
+        raise InputError(
+            f"{one_line(scores.subject, 60)}: {endless.size} of {len(scores)} texts have a token "
+            f"of probability 0, first of item {one_line(scores.item[endless[0]], 60)!r}"
+        )
+    return values
 
 
 def told(scores: TokenScores, skip: int) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from calibrant.contamination.evidence import ExposureTest
-from calibrant.contamination.exposure.blind import beyond, blind_baseline
+from calibrant.contamination.exposure.blind import beyond, blind_baseline, paired_baseline
 from calibrant.contamination.exposure.conclude import (
     check_alpha,
     check_draws,
@@ -17,7 +18,7 @@ from calibrant.contamination.exposure.conclude import (
 )
 from calibrant.contamination.exposure.groups import Statistic
 from calibrant.contamination.exposure.nulls import Floats, flipped, midranks, relabelled
-from calibrant.contamination.exposure.power import detects_twin
+from calibrant.contamination.exposure.power import detects_rates, detects_twin
 from calibrant.contamination.exposure.units import Labels, grouped, numbered
 from calibrant.errors import InputError
 from calibrant.stats.comparisons.two_rates import fisher, mcnemar
@@ -30,6 +31,7 @@ def twin_test(
     clusters: Labels | None = None,
     statistic: Statistic = "rank",
     two_sided: bool = False,
+    texts: Sequence[Sequence[str]] = (),
     subject: str = "subject",
     alpha: float = 0.05,
     draws: int = 9999,
@@ -50,6 +52,9 @@ def twin_test(
             mean.
         statistic: "rank": signed ranks, whatever the tails; "mean": the mean difference.
         two_sided: whether an unpublished twin that is likelier counts as evidence, too.
+        texts: of each pair the published text, then its twin: with them a blind baseline (see
+            `paired_baseline`) shows whether twins were made alike; if not, the verdict is at most
+            "differs".
         method: "twin", or "paraphrase" where the twin is another wording.
 
     Returns:
@@ -81,7 +86,8 @@ def twin_test(
         method, subject=subject, reason=reason, items=items, statistic=value, p=p,
         smallest=min(1.0, null.smallest * (2 if two_sided else 1)), alpha=alpha, notes=notes,
         detects=detects_twin(int((apart != 0).sum()), alpha / 2 if two_sided else alpha),
-        units="pairs", detail={"pairs": int(apart.size), "exact": null.exact,
+        blind=_blind(texts, items, clusters), units="pairs",
+        detail={"pairs": int(apart.size), "exact": null.exact,
                                "null": null.told(), "observed": null.observed},
     )  # fmt: skip
 
@@ -92,6 +98,7 @@ def paraphrase_test(
     reason: str,
     clusters: Labels | None = None,
     statistic: Statistic = "rank",
+    texts: Sequence[Sequence[str]] = (),
     subject: str = "subject",
     alpha: float = 0.05,
     draws: int = 9999,
@@ -104,7 +111,7 @@ def paraphrase_test(
     subject may prefer either style without having seen any.
     """
     return twin_test(
-        gaps, reason=reason, clusters=clusters, statistic=statistic, two_sided=True,
+        gaps, reason=reason, clusters=clusters, statistic=statistic, two_sided=True, texts=texts,
         subject=subject, alpha=alpha, draws=draws, seed=seed, method="paraphrase",
     )  # fmt: skip
 
@@ -115,6 +122,7 @@ def correct_twin_test(
     *,
     reason: str,
     clusters: Labels | None = None,
+    texts: Sequence[Sequence[str]] = (),
     subject: str = "subject",
     alpha: float = 0.05,
     draws: int = 9999,
@@ -141,8 +149,8 @@ def correct_twin_test(
     binary = bool(np.isin(left, (0, 1)).all() and np.isin(right, (0, 1)).all())
     if clusters is not None or not binary:
         return twin_test(
-            left - right, reason=reason, clusters=clusters, statistic="mean", subject=subject,
-            alpha=alpha, draws=draws, seed=seed, method="correct-twin",
+            left - right, reason=reason, clusters=clusters, statistic="mean", texts=texts,
+            subject=subject, alpha=alpha, draws=draws, seed=seed, method="correct-twin",
         )  # fmt: skip
     check_reason("correct-twin", reason)
     check_alpha(alpha)
@@ -152,7 +160,7 @@ def correct_twin_test(
         "correct-twin", subject=subject, reason=reason, items=left.size,
         statistic=float((left - right).mean()), alpha=alpha, units="pairs",
         p=mcnemar(only, other, alternative="greater"), smallest=0.5 ** (only + other),
-        detects=detects_twin(only + other, alpha),
+        detects=detects_twin(only + other, alpha), blind=_blind(texts, left.size, clusters),
         detail={"pairs": left.size, "only_published": only, "only_twin": other},
     )  # fmt: skip
 
@@ -199,8 +207,17 @@ def correct_test(
         p=fisher(k, n, total - k, other, alternative="greater"),
         smallest=fisher(most, n, total - most, other, alternative="greater"),
         blind=None if texts is None else blind_baseline(texts, mask, seed=seed), beyond=left,
+        detects=detects_rates(n, other, total, alpha),
         detail={"right": [k, total - k], "items": [n, other]},
     )  # fmt: skip
+
+
+def _blind(
+    texts: Sequence[Sequence[str]], pairs: int, clusters: Labels | None
+) -> tuple[dict[str, Any], ...]:
+    if texts and len(texts) != pairs:
+        raise InputError(f"texts: wanted those of {pairs} pairs, got {len(texts)}")
+    return paired_baseline(texts, clusters=clusters) if texts else ()
 
 
 def _apart(differences: ArrayLike, clusters: Labels | None) -> tuple[Floats, int]:

@@ -22,6 +22,7 @@ from calibrant.contamination.exposure.nulls import (
 )
 from calibrant.errors import InputError
 from calibrant.stats.comparisons.planning import units_for
+from calibrant.stats.comparisons.two_rates import table, tilted
 
 Design = Literal["split", "twin", "order", "canary"]
 DESIGNS: tuple[Design, ...] = ("split", "twin", "order", "canary")
@@ -134,6 +135,45 @@ def detects_order(shards: int, alpha: float) -> str:
     """What ranks of so many shards would find, in words."""
     reach = float(-ndtri(alpha) + ndtri(_POWER))
     return _said(0.5 + reach / math.sqrt(12 * shards), "of a shard's log-probability over orders")
+
+
+def detects_rates(inside: int, outside: int, right: int, alpha: float) -> str:
+    """What right answers of two groups would find, in words: Fisher's test, given their number.
+
+    Exact: the distribution of right answers among published items is Fisher's noncentral
+    hypergeometric in the odds ratio.
+    """
+    x, logs = table(inside, outside, right)
+    tail = np.cumsum(tilted(x, logs, 0.0)[::-1])[::-1] <= alpha * (1 + 1e-12)
+
+    def found(theta: float) -> float:
+        return float(tilted(x, logs, theta)[tail].sum())
+
+    low, high = 0.0, math.log(1e4)
+    if found(high) < _POWER:
+        return "too few to find any but the clearest exposure"
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) >= _POWER else (middle, high)
+    return (
+        f"in {_POWER:.0%} of cases, odds of a right answer that are {math.exp(high):.2g} times as "
+        "high on published items, or more"
+    )
+
+
+def detects_gain(items: int, alpha: float) -> str:
+    """What answers in the published and other orders of options would find, in words.
+
+    Args:
+        items: those whose orders are not all answered alike.
+    """
+    if items < 1:
+        return "nothing: every item is answered alike in all orders of its options"
+    d = float(-ndtri(alpha) + ndtri(_POWER)) / math.sqrt(items)
+    return (
+        f"in {_POWER:.0%} of cases, answers to the published orders that are better by {d:.2g} "
+        f"standard deviations over orders, or more, in the {items} items not answered alike in all"
+    )
 
 
 def _said(theta: float, of: str) -> str:

@@ -27,7 +27,10 @@ def several(tests: Sequence[ExposureTest]) -> tuple[ExposureTest, ...]:
     out = list(tests)
     for i, p in zip(some, adjusted, strict=True):
         test = tests[i]
-        said = f"p is adjusted for {len(some)} tests (Holm); alone it is {test.p:.3g}"
+        said = (
+            f"p is adjusted for {len(some)} tests (Holm); alone it is {test.p:.3g}, and the "
+            "limit of detection is that of one test alone"
+        )
         detail = test.detail | {"alone": test.p, "tests": len(some)}
         verdict, notes = test.verdict, test.notes
         if p > test.alpha and verdict in ("seen", "differs"):

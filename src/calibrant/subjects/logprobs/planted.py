@@ -32,7 +32,7 @@ class PlantedScorer(TextScorer):
             subject = load(variant or "planted", seed=seed, design=design)
         except TypeError as e:  # of what the manifest declares
             raise WeightsError(
-                f"planted/{pair}: trained by another version of calibrant ; delete "
+                f"planted/{pair}: trained by another version of calibrant; delete "
                 f"{folder_of(f'planted/{pair}')} and train it again"
             ) from e
         self.subject = subject if prefix is None else replace(subject, prefix=prefix)
