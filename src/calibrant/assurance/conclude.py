@@ -119,7 +119,9 @@ def _claim_result(
         design=_design_record(evidence, planned),
         verdict=verdict,
         reason=reason(evidence, session.stopped_by, graded, exposure),
-        headline=headline(evidence, stream.key, found, verdict),
+        headline=headline(
+            evidence, stream.key, found, verdict, None if exposure is None else exposure.without
+        ),
         trials=len(evidence.trials),
         counted=evidence.counted,
         missing=evidence.missing,

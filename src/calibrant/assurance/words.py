@@ -47,8 +47,10 @@ def set_by(cut: CutUsed) -> str:
     return f"{cut.side} {percent(cut.level)} limit of the {said}"
 
 
-def headline(evidence: Evidence, key: str, estimate: Estimate, said: Verdict) -> str:
-    """The finding on one claim, as a scientist would write it."""
+def headline(
+    evidence: Evidence, key: str, estimate: Estimate, said: Verdict, without: Estimate | None = None
+) -> str:
+    """The finding on one claim, as a scientist would write it; `without` exposure, if known."""
     claim = evidence.claim
     verdict = {
         "supported": "The evidence supports that",
@@ -63,6 +65,11 @@ def headline(evidence: Evidence, key: str, estimate: Estimate, said: Verdict) ->
             f"{counted_as(claim)} in {evidence.counted:,} of {evidence.observed:,} trials "
             f"({by_gold}{percent(estimate.value)}; {100 * estimate.level:.0f} % interval "
             f"{percent(estimate.low)} to {percent(estimate.high)})"
+        )
+    if without is not None and without.value is not None:
+        seen += (
+            f", without exposure {percent(without.value)} ({percent(without.low)} to "
+            f"{percent(without.high)})"
         )
     failed = f"; {evidence.missing:,} failed" if evidence.missing else ""
     return f"{verdict} {statement(claim, key, size)}: {seen}{failed}."

@@ -159,6 +159,9 @@ def saving(result: ClaimResult) -> str:
             "design to compare with."
         )
     rival = f"a fixed design with the same error rates needs {count(fixed)}"
+    lowered = [x for x in (result.grading, result.exposure) if x is not None and x.lowered_from]
+    if lowered:
+        return f"The run ended after {used}, as what was observed decided; {rival}."
     if result.verdict == "undetermined":
         return f"The run used {used} without a verdict; {rival}."
     fewer = fixed - result.trials

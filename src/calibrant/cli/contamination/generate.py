@@ -36,6 +36,9 @@ if TYPE_CHECKING:
               show_default=True, help="Of that test: the largest difference that does not matter.",
               )  # fmt: skip
 @click.option("--canary", is_flag=True, help="Put a canary string into every item.")
+@click.option("--mark", "marked", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Also write a copy of this .jsonl, .csv, .html or .md with the canary in it, as "
+              "NAME.canary.EXT; may be repeated.")  # fmt: skip
 @click.option("--generator", "generators", multiple=True, metavar="NAME",
               help="Also of this generator of reasoning-gym; may be repeated.")  # fmt: skip
 @click.option("--check", "made_file", type=click.Path(path_type=Path), metavar="ITEMS.jsonl",
@@ -55,6 +58,7 @@ def cli(
     check: str | None,
     margin: float,
     canary: bool,
+    marked: tuple[Path, ...],
     figure: Path | None,
     generators: tuple[str, ...],
     made_file: Path | None,
@@ -70,6 +74,7 @@ def cli(
     """
     from calibrant._text import dumps, one_line
     from calibrant.contamination.fresh import stream
+    from calibrant.contamination.fresh.files import write_text
     from calibrant.contamination.fresh.language.reading import read_templates
     from calibrant.contamination.fresh.language.space import space
     from calibrant.errors import InputError
@@ -83,6 +88,8 @@ def cli(
     if check is not None:
         _check(check, twins, margin, figure, as_json)
         return
+    if figure is not None:
+        raise InputError("generate: --figure goes with --check-twins")
     if not templates and not generators:
         raise InputError("generate: wanted at least one file of templates, got none")
     if generators and (twins is not None or only_space):
@@ -98,9 +105,15 @@ def cli(
         raise InputError("generate: wanted -o ITEMS.jsonl, or --json, or --space; got none of them")
     if twins is not None and out is not None and twins.resolve() == out.resolve():
         raise InputError(f"{twins}: items and twins must not stand in one file")
+    if marked and not canary:
+        raise InputError("generate: --mark goes with --canary")
     secret = secret_of(options)
+    copies = _marked(marked, secret)
     made_items = _made(found, generators, secret, count, twins is not None, canary)
     _write(made_items, out, twins)
+    for path, text in copies.items():
+        write_text(path, text)
+        click.echo(one_line(f"marked: {path}", 400), err=True)
     if as_json:
         click.echo(dumps(made_items.to_dict(), indent=1))
     else:
@@ -169,13 +182,45 @@ def _check(
         click.echo(f"note: {one_line(note, 300)}")
 
 
-def _write(made: Generated, out: Path | None, twins: Path | None) -> None:
-    from calibrant.contamination.fresh.files import write_items
+def _marked(paths: tuple[Path, ...], secret: Secret) -> dict[Path, str]:
+    """Copies of files with the secret's canary in them, by where they are to stand."""
+    from calibrant.contamination.fresh.canary import embed, new_canary
+    from calibrant.errors import InputError
 
-    if out is not None:
-        write_items(made.items, out)
+    found, mark = {}, new_canary(secret)
+    for path in paths:
+        kind = path.suffix.lower().removeprefix(".")
+        if kind not in ("jsonl", "csv", "html", "md"):
+            raise InputError(f"{path}: --mark: wanted .jsonl, .csv, .html or .md")
+        try:
+            text = embed(path.read_text(encoding="utf-8"), mark, kind)
+        except UnicodeDecodeError as e:
+            raise InputError(f"{path}: not UTF-8 (byte {e.start})") from e
+        except OSError as e:
+            raise InputError(f"{path}: cannot be read ({e.strerror})") from e
+        except InputError as e:
+            raise InputError(f"{path}: {e}") from e
+        found[path.with_name(f"{path.stem}.canary{path.suffix}")] = text
+    return found
+
+
+_LATE = "; a set that was made without --twins cannot be given them later"
+
+
+def _write(made: Generated, out: Path | None, twins: Path | None) -> None:
+    from calibrant.contamination.fresh.files import check_free, lines_of, write_items
+    from calibrant.errors import InputError
+
+    of = [{"twin_of": item.id} for item in made.items]
     if twins is not None:
-        write_items(made.twins, twins, [{"twin_of": item.id} for item in made.items])
+        check_free(twins, lines_of(made.twins, of))
+    if out is not None:
+        try:
+            write_items(made.items, out)
+        except InputError as e:
+            raise InputError(f"{e}{_LATE if made.twins and out.is_file() else ''}") from e
+    if twins is not None:
+        write_items(made.twins, twins, of)
 
 
 def _print(made: Generated, out: Path | None, twins: Path | None) -> None:

@@ -34,7 +34,11 @@ def secret_of(options: dict[str, Any]) -> Secret:
     """
     from calibrant._text import one_line
     from calibrant.contamination.fresh.stream import read_secret
+    from calibrant.errors import InputError
 
+    if (options.get("secret_file") is None) == (options.get("secret_env") is None):
+        got = "neither" if options.get("secret_file") is None else "both"
+        raise InputError(f"secret: wanted one of --secret-file and --secret-env, got {got}")
     found = read_secret(options.get("secret_file"), variable=options.get("secret_env"))
     for note in found.notes:
         click.echo(f"warning: {one_line(note, 300)}", err=True)

@@ -27,12 +27,26 @@ def lines_of(items: Sequence[FreshItem], extra: Sequence[dict[str, Any]] = ()) -
 def write_items(
     items: Sequence[FreshItem], path: Path, extra: Sequence[dict[str, Any]] = ()
 ) -> None:
-    """Write items; no file is left half written.
+    """Write items; no file is left half written, and no other items are written over.
 
     Raises:
-        InputError: if it cannot be written.
+        InputError: if other items stand there, or it cannot be written.
     """
-    write_text(path, lines_of(items, extra))
+    text = lines_of(items, extra)
+    check_free(path, text)
+    write_text(path, text)
+
+
+def check_free(path: Path, text: str) -> None:
+    """Refuse to write over items: a set may be published, committed to, or have twins.
+
+    Raises:
+        InputError: if a file with another text stands there.
+    """
+    if path.is_file() and path.stat().st_size and path.read_bytes() != text.encode():
+        raise InputError(
+            f"{path}: other items stand there, and are never written over; name another file"
+        )
 
 
 def write_text(path: Path, text: str) -> None:
