@@ -223,7 +223,7 @@ class Scanner:
         runs = self._relevant(runs) if at is None else runs
         if not len(runs.text):
             return runs
-        order = np.lexsort((-runs.grams, runs.word, runs.item))
+        order = np.lexsort((-runs.at, -runs.grams, runs.word, runs.item))
         runs = runs.select(order)
         if self._judge_of is not None:
             return self._judge_all(runs, number, at, self._reader(batch, text))
