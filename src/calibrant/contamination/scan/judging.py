@@ -15,7 +15,14 @@ from calibrant.contamination.scan.found import KINDS, Kind, Place
 from calibrant.contamination.scan.hits import Hits, compiled
 from calibrant.contamination.scan.index import Index
 from calibrant.contamination.scan.places import (
-    ANCHORED, Reader, excerpt_of, own_words, parts_of, reach, slack_of, telling,
+    ANCHORED,
+    Reader,
+    excerpt_of,
+    own_words,
+    parts_of,
+    reach,
+    slack_of,
+    telling,
 )  # fmt: skip
 from calibrant.contamination.scan.runs import Runs
 
