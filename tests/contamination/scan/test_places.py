@@ -227,3 +227,51 @@ def test_certificates_hold_in_a_short_run(certificate) -> None:
     short = replace(certificate, beyond=(), batch_draws=5)
     for measured in measure_certificate(short, draws=5):
         assert not measured.broken, (measured.regime, measured.broken)
+
+
+def _both(items: list[Item], data: bytes, cuts: list[int], rule: Rule | None = None) -> list[Found]:
+    """What both engines find in one document, that comes in pieces."""
+    index, found = build_index(items, rule), []
+    ends = [0, *cuts, len(data)]
+    for engine in ("compiled", "vectors"):
+        batches = [
+            Batch(data[a:b], np.array([0, b - a]), "f", np.array([0]), a)
+            for a, b in zip(ends, ends[1:], strict=False)
+        ]
+        found.append(scan_batches(index, batches, engine=engine))
+    return found
+
+
+def test_copies_are_counted_once_beside_items_that_are_much_longer() -> None:
+    pytest.importorskip("numba")
+    long = [f"w{k}" for k in range(2000)]
+    items = [Item("a", " ".join(f"a{k}" for k in range(35))), Item("long", " ".join(long))]
+    text = f"{'x y ' * 50}{items[0].question}{' z q' * 300} {items[0].question}{' z q' * 100} "
+    data = f"{text}{' '.join(long[:20])}{' v w' * 400}".encode()
+    for cuts in ([], [2000], [1500, 2200, 2500]):
+        one, other = _both(items, data, cuts)
+        assert one == other and one.counts[0] == (2, 0, 0, 0, 0)
+
+
+def test_text_that_repeats_an_item_of_repeated_words_is_counted_exactly() -> None:
+    pytest.importorskip("numba")
+    items = [Item("spam", "spam " * 35), Item("two", "buy now " * 20)]
+    one, other = _both(items, b"spam " * 700 + b"buy now " * 400, [333, 700, 3600])
+    assert one == other
+    assert one.counts == {0: (20, 0, 0, 0, 0), 1: (20, 0, 0, 0, 0)}
+
+
+def test_runs_that_grow_from_piece_to_piece_are_not_lost() -> None:
+    pytest.importorskip("numba")
+    data = f"{QUESTION} {ANSWER}".encode()
+    one, other = _both(ITEMS, data, list(range(6, len(data), 6)))
+    assert one == other and one.counts[0] == (1, 0, 0, 0, 0)
+
+
+def test_edits_beside_an_answer_word_for_word_are_told() -> None:
+    pytest.importorskip("numba")
+    data = f"{QUESTION.replace('brown', 'red').replace('12', '13')} {ANSWER}".encode()
+    one, other = _both(ITEMS, data, [])
+    (place,) = one.where[0]
+    assert one == other and (place.kind, place.part, place.share) == ("verbatim", "answer", 1.0)
+    assert (place.replaced, place.deleted, place.inserted, place.numbers) == (2, 0, 0, 1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,16 +95,16 @@ class Index:
     rule: Rule
     letters: Letters
     code: NDArray[np.uint32]
-    word: Ints
+    word: NDArray[np.int32]
     starts: Ints
     question: Ints
     answer: Ints
     least: Ints
-    gram: Ints
-    place: Ints
-    sorted_words: Ints
-    sorted_starts: Ints
-    held: Ints
+    gram: NDArray[np.int32]
+    place: NDArray[np.int32]
+    sorted_words: NDArray[np.int32]
+    sorted_starts: NDArray[np.int32]
+    held: NDArray[np.int32]
     table: NDArray[np.uint64]
     value: NDArray[np.int32]
     bitmap: NDArray[np.uint64]
@@ -113,6 +114,26 @@ class Index:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is derived from the rest: tables of hashes are made anew elsewhere."""
+        state = {f.name: getattr(self, f.name) for f in fields(self)}
+        full = self.value > 0
+        hashes = np.zeros(len(self.place), np.uint64)
+        hashes[self.value[full] - 1] = self.table[full]
+        small = np.uint16 if self.code.max(initial=0) < 1 << 16 else np.uint32
+        return state | {"table": hashes, "value": None, "bitmap": None,
+                        "code": self.code.astype(small), "word": np.diff(self.word).astype(np.uint8),
+                        "sorted_starts": np.diff(self.sorted_starts)}  # fmt: skip
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        table, value = _table(state["table"])
+        word, starts = (np.concatenate([[0], np.cumsum(state[k], dtype=np.int32)]).astype(np.int32)
+                        for k in ("word", "sorted_starts"))  # fmt: skip
+        self.__dict__.update(
+            state | {"table": table, "value": value, "bitmap": _bitmap(state["table"]),
+                     "code": state["code"].astype(np.uint32), "word": word, "sorted_starts": starts}
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         can = int(np.sum(self.least > 0))
@@ -185,18 +206,32 @@ def build_index(items: Sequence[Item], rule: Rule | None = None) -> Index:
     held = np.flatnonzero(gram >= 0)
     order = held[np.argsort(gram[held], kind="stable")]
     item = np.searchsorted(starts, order, side="right") - 1
-    pairs = np.unique(gram[order] * len(items) + first[item]) // len(items)
+    pairs = _distinct(gram[order] * len(items) + first[item]) // len(items)
     slots, value = _table(hashes)
     index = Index(
         ids=tuple(i.id for i in items), rule=rule, letters=table, code=words.code,
-        word=np.append(words.start, len(words.code)), starts=starts, question=question,
-        answer=answer, least=least, gram=gram, place=place, sorted_words=order,
-        sorted_starts=np.searchsorted(gram[order], np.arange(len(place) + 1)),
-        held=np.bincount(pairs, minlength=len(place)), table=slots, value=value,
-        bitmap=_bitmap(hashes), vocabulary=_bitmap(np.unique(words.hash)), duplicates=duplicates,
+        word=_short(np.append(words.start, len(words.code))), starts=starts, question=question,
+        answer=answer, least=least, gram=_short(gram), place=_short(place),
+        sorted_words=_short(order),
+        sorted_starts=_short(np.searchsorted(gram[order], np.arange(len(place) + 1))),
+        held=_short(np.bincount(pairs, minlength=len(place))), table=slots, value=value,
+        bitmap=_bitmap(hashes), vocabulary=_bitmap(_distinct(words.hash)), duplicates=duplicates,
     )  # fmt: skip
     object.__setattr__(index, "fingerprint", _fingerprint(index))
     return index
+
+
+def _distinct(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Each once, in order; several times faster for many than NumPy's own, which hashes them."""
+    found = np.sort(numbers)
+    return found[np.append(True, found[1:] != found[:-1])] if len(found) else found
+
+
+def _short(numbers: Ints) -> NDArray[np.int32]:
+    """Numbers of words and letters: of all items together they are fewer than 2³¹."""
+    if len(numbers) and int(numbers.max()) >= 1 << 31:
+        raise InputError("items of more than 2 billion letters in all are no items but a corpus")
+    return numbers.astype(np.int32)
 
 
 def _shown(items: Sequence[Item], table: Letters) -> tuple[Words, Ints, Ints, Ints]:

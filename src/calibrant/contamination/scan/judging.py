@@ -15,7 +15,14 @@ from calibrant.contamination.scan.found import KINDS, Kind, Place
 from calibrant.contamination.scan.hits import Hits, compiled
 from calibrant.contamination.scan.index import Index
 from calibrant.contamination.scan.places import (
-    ANCHORED, Reader, excerpt_of, own_words, parts_of, reach, slack_of, telling,
+    ANCHORED,
+    Reader,
+    excerpt_of,
+    own_words,
+    parts_of,
+    reach,
+    slack_of,
+    telling,
 )  # fmt: skip
 from calibrant.contamination.scan.runs import Runs
 
@@ -26,6 +33,7 @@ _MANY = 16
 _KEPT = 4096
 """Alignments that are remembered: what stands in one document often stands in the next."""
 _ROOM = 1 << 17
+_LOW = (1 << 32) - 1
 
 
 class Verdicts(NamedTuple):
@@ -58,11 +66,9 @@ class Verdicts(NamedTuple):
         kind = np.append(self.kind, len(KINDS))[self.member]
         which = kind == 4 if fragments else kind < 4
         start, width = int(index.starts[item]), index.rule.width
-        spans = np.unique(np.stack([self.at[which], self.long[which]]), axis=1)
-        held = {
-            (start + at, start + at + words - width + 1)
-            for at, words in zip(*spans.tolist(), strict=True)
-        }
+        key = np.unique(self.at[which] << 32 | self.long[which]).tolist()
+        first = [start + (k >> 32) for k in key]
+        held = [(at, at + (k & _LOW) - width + 1) for at, k in zip(first, key, strict=True)]
         return {g for low, high in held for g in index.gram[low:high].tolist()}
 
 
@@ -76,27 +82,9 @@ class Judge:
         self._judge, self._index = judge, index
         letters = index.letters
         self._letters = (letters.block, letters.entry, letters.code, letters.kind)
-        self._digits = _digits(letters.code)
-        words = len(index.gram)
-        item_of = np.repeat(np.arange(len(index), dtype=np.int32), np.diff(index.starts))
-        goes_on = np.zeros(words, bool)
-        goes_on[:-1] = (index.gram[1:] == index.gram[:-1]) & (item_of[1:] == item_of[:-1])
-        # Of each word the number of words to the first that does not go on.
-        ends = np.where(goes_on, words, np.arange(words))
-        same = np.minimum.accumulate(ends[::-1])[::-1] - np.arange(words) + 1
-        usual, rare_words, rare_starts = _usual(index, item_of)
-        self._usual, self._rare = usual, np.diff(rare_starts)
-        self._many = np.diff(index.sorted_starts)
-        self._tables = (
-            index.gram, item_of, index.starts, same.astype(np.int32), index.sorted_words,
-            index.sorted_starts, usual, rare_words, rare_starts, index.boilerplate,
-        )  # fmt: skip
+        self._digits, self._usual, self._rare, self._many, self._tables = _tables(index)
         room = max(_ROOM, int(self._many.max(initial=0)))
         self._out = [np.empty(room, np.int64) for _ in Runs._fields]
-        # Of each item the words of its shortest part that can be judged.
-        parts = np.diff(np.stack([index.question, index.answer]), axis=2)[:, :, 0]
-        parts = np.where(parts < index.least, index.lengths, parts)
-        self._shortest = np.minimum(parts.min(axis=0), index.lengths)
         self._items: dict[int, tuple[Any, ...]] = {}
         self._known: dict[Any, tuple[float, Ints]] = {}
 
@@ -131,8 +119,18 @@ class Judge:
         np.maximum.at(longest, where, long)
         count = longest >= np.minimum(index.least[item], min(index.rule.n))
         if index.rule.anchor is not None:
-            count |= words >= ANCHORED * self._shortest[item]
+            count |= words >= ANCHORED * self._shortest(item)
         return count[where]
+
+    def _shortest(self, item: Ints) -> Ints:
+        """Words of the shortest part of items that can be judged."""
+        index = self._index
+        parts = np.stack([index.question[item], index.answer[item]])
+        sizes = parts[:, :, 1] - parts[:, :, 0]
+        whole = index.lengths[item]
+        sizes = np.where(sizes < index.least[item], whole, sizes)
+        found: Ints = np.minimum(sizes.min(axis=0), whole)
+        return found
 
     def item(
         self, item: int, runs: Runs, frontier: int | None, widths: Ints, bits: Any, read: Reader
@@ -227,6 +225,30 @@ class Judge:
                 )  # fmt: skip
 
 
+def _tables(index: Index) -> tuple[Any, ...]:
+    """What is derived from an index once in a process, and not kept with it."""
+    known: dict[str, Any] = vars(index)
+    if "_tables" not in known:
+        words = len(index.gram)
+        item_of = np.repeat(np.arange(len(index), dtype=np.int32), np.diff(index.starts))
+        goes_on = np.zeros(words, bool)
+        goes_on[:-1] = (index.gram[1:] == index.gram[:-1]) & (item_of[1:] == item_of[:-1])
+        # Of each word the number of words to the first that does not go on.
+        ends = np.where(goes_on, words, np.arange(words))
+        same = np.minimum.accumulate(ends[::-1])[::-1] - np.arange(words) + 1
+        usual, rare_words, rare_starts = _usual(index, item_of)
+        tables = (
+            index.gram, item_of, index.starts, same.astype(np.int32), index.sorted_words,
+            index.sorted_starts, usual, rare_words, rare_starts, index.boilerplate,
+        )  # fmt: skip
+        known["_tables"] = (
+            _digits(index.letters.code), usual, np.diff(rare_starts),
+            np.diff(index.sorted_starts), tables,
+        )  # fmt: skip
+    found: tuple[Any, ...] = known["_tables"]
+    return found
+
+
 def _concatenated(parts: list[Runs]) -> Runs:
     return Runs(*map(np.concatenate, zip(*parts, strict=True)))
 
@@ -240,7 +262,7 @@ def _digits(code: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return found
 
 
-def _usual(index: Index, item_of: NDArray[np.int32]) -> tuple[Ints, Ints, Ints]:
+def _usual(index: Index, item_of: NDArray[np.int32]) -> tuple[Ints, NDArray[np.int32], Ints]:
     """Of n-grams that items repeat over and over: which stands before most of its occurrences
     (−2 if none does), and where it stands after something else.
 
@@ -263,4 +285,4 @@ def _usual(index: Index, item_of: NDArray[np.int32]) -> tuple[Ints, Ints, Ints]:
             rare.append(at[before != usual[g]])
             size[g] = len(rare[-1])
     starts = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
-    return usual, np.concatenate([np.zeros(0, np.int64), *rare]).astype(np.int64), starts
+    return usual, np.concatenate([np.zeros(0, np.int32), *rare]).astype(np.int32), starts

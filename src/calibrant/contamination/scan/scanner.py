@@ -223,7 +223,7 @@ class Scanner:
         runs = self._relevant(runs) if at is None else runs
         if not len(runs.text):
             return runs
-        order = np.lexsort((-runs.grams, runs.word, runs.item))
+        order = np.lexsort((-runs.at, -runs.grams, runs.word, runs.item))
         runs = runs.select(order)
         if self._judge_of is not None:
             return self._judge_all(runs, number, at, self._reader(batch, text))
@@ -270,10 +270,11 @@ class Scanner:
             )
             self._count_all(item, found, number, reader)
             if frontier is not None:
-                goes_on = (some.last >= frontier) & (some.word >= found.stop)
+                # Runs too short for a place may yet grow.
+                last, word = runs.last[low:high], runs.word[low:high]
+                kept[low:high] = (last >= frontier) & (word >= found.stop)
                 if found.open_run >= 0:
-                    goes_on[found.open_run :] = True
-                kept[rows] = goes_on
+                    kept[rows[found.open_run] : high] = True
         return runs.select(kept)
 
     def _count_all(self, item: int, found: Verdicts, number: int, reader: Any) -> None:
