@@ -135,17 +135,51 @@ def test_faults_are_said_in_one_line(
     assert captured.err.count("\n") == 1
 
 
-def test_a_plan_by_format_and_by_a_sample(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_by_format_and_by_a_sample(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run("--plan", "10TB", "--price-per-core-hour", "0.04", "--deadline", "6h", "--json") == 0
     plan = json.loads(capsys.readouterr().out)
     hours = 10e12 / plan["rate"] * 1.15 / 3600
     assert plan["core_hours"] == pytest.approx(hours)
     assert plan["cost"] == pytest.approx(0.04 * hours)
     assert plan["hours"] <= 6 < hours / (plan["cores"] - 1)
+    assert run("test.csv", "corpus.jsonl", "--plan", "1GB") == 2
+    assert "no speed to plan by" in capsys.readouterr().err
+    monkeypatch.setattr("calibrant.cli.contamination.scan._NOTHING", 0)
     assert run("test.csv", "corpus.jsonl", "--plan", "1GB") == 0
     captured = capsys.readouterr()
     assert "a sample of" in captured.out
     assert "take a larger one" in captured.err
+
+
+def test_a_result_is_printed_before_its_table_fails(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("taken.csv").mkdir()
+    assert run("test.csv", "corpus.jsonl", "--out", "taken.csv") == 2
+    captured = capsys.readouterr()
+    assert "1 of 2 items stand in 1 of 2 documents" in captured.out
+    assert captured.err.startswith("calibrant: taken.csv: cannot be written")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("test.csv", "corpus.jsonl", "--deadline", "6h"), "for --plan"),
+        (("--plan", "1TB", "--out", "x.csv"), "of a scan"),
+        (("test.csv", ""), "a path is empty"),
+        (("test.csv", "image.png"), "nothing could be scanned: image.png: a PNG image"),
+    ],
+)
+def test_what_would_say_nothing_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], message: str
+) -> None:
+    assert run(*args) == 2
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
 
 
 def test_plans_in_numbers() -> None:
@@ -162,6 +196,8 @@ def test_plans_in_numbers() -> None:
 
 
 def test_progress_in_words() -> None:
-    at = At(done=250_000_000, total=1_000_000_000, text=0, seconds=10.0, resumed=50_000_000)
-    assert said(at) == "25% of 1,000 MB, 20.0 MB/s of files, 38 s left"
-    assert said(At(0, 0, 0, 0.0)) == "100% of 0 MB, 0.0 MB/s of files"
+    at = At(done=250_000_000, total=1_000_000_000, seconds=10.0, resumed=50_000_000)
+    assert said(at) == "25% of 1,000 MB, 20 MB/s of files, 38 s left"
+    # Before any speed is known nothing is said of the time that is left.
+    assert said(At(9_000, 10**9, 5.0)) == "0% of 1,000 MB, 0.0018 MB/s of files"
+    assert said(At(0, 0, 0.0)) == "100% of 0 MB, 0 MB/s of files"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,15 +16,19 @@ from hypothesis import strategies as st
 
 from calibrant.cli import main
 from calibrant.contamination.corpora.batch import Batch, batch_of
+from calibrant.contamination.corpora.read import At
 from calibrant.contamination.items import Item
 from calibrant.contamination.paraphrase import calibrate, documents_needed, paraphrase
+from calibrant.contamination.paraphrase import documents as documents_module
 from calibrant.contamination.paraphrase.certificates import CERTIFICATES
+from calibrant.contamination.paraphrase.crew import scanned
 from calibrant.contamination.paraphrase.documents import documents
 from calibrant.contamination.paraphrase.features import common_length, places_of
 from calibrant.contamination.paraphrase.index import Index, occurrences
 from calibrant.contamination.paraphrase.passages import windows
+from calibrant.contamination.paraphrase.scan import Scanner
 from calibrant.contamination.paraphrase.words import words
-from calibrant.errors import InputError
+from calibrant.errors import InputError, RunError
 from calibrant.stats.certificates import measure_certificate
 
 THINGS = (
@@ -183,6 +189,49 @@ def test_a_document_in_pieces_is_one_document() -> None:
     assert found.items[2].candidates[0].number == 4
     starts = [d.start for d in documents(pieces, 50)]
     assert starts == [0, cut - 50]
+
+
+def test_a_long_document_goes_through_in_pieces_and_reads_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    items, other = planted()
+    text = " ".join(f"Line {k} says nothing. {other[k % 5]}" for k in range(40))
+    whole = paraphrase(items, [text], clean=clean_texts(99))
+    monkeypatch.setattr(documents_module, "_PIECE", 1500)
+    assert len(list(documents([batch_of([text])], whole_width(items)))) > 4
+    cut = paraphrase(items, [text], clean=clean_texts(99))
+    assert cut.documents == 1
+    assert [i.kind for i in cut.items] == [i.kind for i in whole.items]
+    # Windows of a piece begin elsewhere, so that a passage may have a sentence more or less.
+    assert [i.candidates[0].score for i in cut.items[:5]] == pytest.approx(
+        [i.candidates[0].score for i in whole.items[:5]], abs=0.05
+    )
+
+
+def whole_width(items: list[Item]) -> int:
+    return Index(items).width
+
+
+def test_files_say_how_far_their_reading_is(tmp_path: Path) -> None:
+    items, other = planted()
+    for name, texts in (("corpus.jsonl", other), ("clean.jsonl", clean_texts(99))):
+        (tmp_path / name).write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+    seen: list[At] = []
+    paraphrase(
+        items, tmp_path / "corpus.jsonl", clean=tmp_path / "clean.jsonl", progress=seen.append
+    )
+    done = [at.done for at in seen]
+    assert done == sorted(done)
+    assert done[-1] == seen[-1].total == sum(f.stat().st_size for f in tmp_path.iterdir())
+
+
+def test_a_process_that_dies_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    items, other = planted()
+    # What a system short of memory does to one of the processes.
+    monkeypatch.setattr(Scanner, "scan", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    scanner = Scanner(items)
+    with pytest.raises(RunError, match="a process that looked for paraphrases died"):
+        list(scanned(scanner, documents([batch_of(other)], 200), 2))
 
 
 def test_the_result_does_not_depend_on_workers_or_batches() -> None:

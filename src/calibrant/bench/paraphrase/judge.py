@@ -113,7 +113,7 @@ class JudgedParaphrases:
         failed = f", {unread} without a verdict" if unread else ""
         head = f"{self.model} calls {len(self.same)} of {len(self.verdicts)} candidates the same"
         if self.false_positives is None:
-            return f"{head}{failed}; its errors are not known: no gold pairs"
+            return f"{head}{failed}; its errors are not known"
         return (
             f"{head}{failed}; of different pairs it calls {self.false_positives!r} the same, and "
             f"it misses {self.misses!r}"

@@ -81,6 +81,7 @@ def cli(
     with the rate at which they are above it. Without them there are scores and no verdicts.
     """
     from calibrant._text import dumps
+    from calibrant.cli.contamination.progress import scanning
     from calibrant.contamination.paraphrase import Files, paraphrase
     from calibrant.errors import InputError
 
@@ -100,8 +101,8 @@ def cli(
     for name in ("clean", "check"):
         if options[name] is not None:
             options[name] = Files(options[name], **reading)
-    with working("paraphrase"):
-        found = paraphrase(read, Files(list(corpus), **reading), **options)
+    with scanning("paraphrase") as progress:
+        found = paraphrase(read, Files(list(corpus), **reading), progress=progress, **options)
     judged = None
     if judge is not None:
         from calibrant.bench.paraphrase import judge_paraphrases
@@ -143,7 +144,7 @@ def _print(found: Paraphrases, limit: int) -> None:
         rows.append((
             item.item, c.kind, f"{c.score:.3f}", "" if p is None else f"{p:.2g}",
             _share(f.numbers), _share(f.words), f"{f.order:.2f}", f"{item.documents:,}",
-            f"{c.file}:{c.number}", c.excerpt[:300],
+            f"{c.file} document {c.number + 1:,}", c.excerpt[:300],
         ))  # fmt: skip
     click.echo()
     print_table(

@@ -12,26 +12,33 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from calibrant.contamination.corpora.run import At
+    from calibrant.contamination.corpora.read import At
 
 QUIET = 5.0
 """Seconds without a line."""
+_KNOWN = 0.005
+"""Of the work, from which on the time that is left is said: before, starting is all there was."""
+_ENOUGH = 64_000_000
+"""Bytes after which it can be said, too."""
 
 
 @contextmanager
-def scanning() -> Iterator[Callable[[At], None]]:
+def scanning(what: str = "scan") -> Iterator[Callable[[At], None]]:
     """Shows how far a scan is, on stderr.
+
+    Args:
+        what: is at work.
 
     Yields:
         a function that takes where it is; may be called from several threads.
     """
     if not sys.stderr.isatty():
-        yield _lines()
+        yield _lines(what)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (TextColumn("scan"), BarColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
@@ -41,7 +48,7 @@ def scanning() -> Iterator[Callable[[At], None]]:
         yield show
 
 
-def _lines() -> Callable[[At], None]:
+def _lines(what: str) -> Callable[[At], None]:
     last = time.monotonic()
     lock = threading.Lock()
 
@@ -51,7 +58,7 @@ def _lines() -> Callable[[At], None]:
             if time.monotonic() - last < QUIET:
                 return
             last = time.monotonic()
-        click.echo(f"scan: {said(at)}", err=True)
+        click.echo(f"{what}: {said(at)}", err=True)
 
     return show
 
@@ -61,8 +68,14 @@ def said(at: At) -> str:
     share = at.done / at.total if at.total else 1.0
     fresh = at.done - at.resumed
     rate = fresh / at.seconds if at.seconds > 0 else 0.0
-    left = f", {_time((at.total - at.done) / rate)} left" if rate else ""
-    return f"{share:.0%} of {at.total / 1e6:,.0f} MB, {rate / 1e6:,.1f} MB/s of files{left}"
+    known = fresh >= min(_KNOWN * (at.total - at.resumed), _ENOUGH)
+    left = f", {_time((at.total - at.done) / rate)} left" if rate and known else ""
+    return f"{share:.0%} of {_mega(at.total)} MB, {_mega(rate)} MB/s of files{left}"
+
+
+def _mega(count: float) -> str:
+    """Millions of bytes, with as many places as say something."""
+    return f"{count / 1e6:,.0f}" if count >= 1e8 else f"{count / 1e6:.2g}" if count else "0"
 
 
 def _time(seconds: float) -> str:

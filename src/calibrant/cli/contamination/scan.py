@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _SHORT = 20.0
 """Seconds of computing below which a sample says little of the speed."""
+_NOTHING = 3.0
+"""Seconds of computing below which it says nothing: that is what starting takes."""
+_OF_PLAN = ("form", "price", "deadline", "cores")
 EXCERPT = 90
 """Characters of an excerpt in a table."""
 SHOWN = 12
@@ -54,8 +57,8 @@ def _widths(_: click.Context, __: click.Parameter, given: str) -> tuple[int, ...
 @click.option("--plan", metavar="SIZE",
               help="Say what a corpus of this size takes, as 10TB: by the speed on CORPUS, a "
               "sample of it, or without one by --format.")  # fmt: skip
-@click.option("--format", "form", default="jsonl.gz", show_default=True,
-              help="Of the corpus to plan for.")  # fmt: skip
+@click.option("--format", "form", metavar="FORMAT",
+              help="Of the corpus to plan for.  [default: jsonl.gz]")  # fmt: skip
 @click.option("--price-per-core-hour", "price", type=float, help="For --plan.")
 @click.option("--deadline", metavar="TIME", help="For --plan, as 6h.")
 @click.option("--cores", type=click.IntRange(1), help="For --plan.")
@@ -66,7 +69,7 @@ def cli(
     corpus: tuple[str, ...],
     *,
     plan: str | None,
-    form: str,
+    form: str | None,
     price: float | None,
     deadline: str | None,
     cores: int | None,
@@ -86,8 +89,13 @@ def cli(
     from calibrant.cli.contamination.progress import scanning
     from calibrant.contamination.corpora.run import scan_corpus
 
-    asked = {"form": form, "price": price, "deadline": deadline, "cores": cores}
+    given = dict(zip(_OF_PLAN, (form, price, deadline, cores), strict=True))
+    asked = {name: value for name, value in given.items() if value is not None}
+    if plan is None and asked:
+        raise click.UsageError("--format, --price-per-core-hour, --deadline, --cores: for --plan")
     if plan is not None and items is None:
+        if out is not None or figure is not None:
+            raise click.UsageError("--out, --figure: of a scan; name ITEMS and CORPUS")
         _print_plan(plan, None, asked, as_json=as_json)
         return
     if items is None or not corpus:
@@ -101,16 +109,17 @@ def cli(
         found = scan_corpus(
             test, list(corpus), ray_address=ray_address, progress=progress, **options
         )
+    if plan is None and as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+    elif plan is None:
+        _print(found)
+    # After the result is printed: a table that cannot be written must not cost it.
     if out is not None:
         _write(found, out)
     if figure is not None:
         save_figure(found.plot(), figure)
     if plan is not None:
         _print_plan(plan, found, asked, as_json=as_json)
-    elif as_json:
-        click.echo(dumps(found.to_dict(), indent=1))
-    else:
-        _print(found)
 
 
 def _print_plan(
@@ -119,14 +128,21 @@ def _print_plan(
     """What a corpus takes, by the speed on a sample if there is one."""
     from calibrant._text import dumps
     from calibrant.contamination.corpora.plan import plan_scan
+    from calibrant.errors import InputError
 
-    if sample is not None and sample.found.seconds > 0 and sample.stored:
-        rate = sample.stored / sample.found.seconds
-        asked |= {"rate": rate, "source": f"a sample of {sample.stored / 1e6:,.0f} MB"}
-        if sample.found.seconds < _SHORT:
+    if sample is not None:
+        seconds = sample.found.seconds
+        if seconds < _NOTHING:
+            raise InputError(
+                f"a sample of {sample.stored / 1e6:,.3g} MB took {seconds:.1f} s of computing, "
+                f"mostly starting: no speed to plan by; take one of {_SHORT:.0f} s or more"
+            )
+        rate = sample.stored / seconds
+        asked |= {"rate": rate, "source": f"a sample of {sample.stored / 1e6:,.3g} MB"}
+        if seconds < _SHORT:
             click.echo(
-                f"the sample took {sample.found.seconds:.1f} s of computing, starting included: "
-                "the plan is dear; take a larger one",
+                f"the sample took {seconds:.1f} s of computing, starting included: the plan asks "
+                "for too much; take a larger one",
                 err=True,
             )
     found = plan_scan(size, **asked)
@@ -240,9 +256,8 @@ def _row(i: ItemFound) -> tuple[str, ...]:
 
 def _speed(found: CorpusScan) -> str:
     computing = found.found.seconds
-    rate = (
-        f"; {found.bytes / 1e6 / computing:,.0f} MB of text a core and second" if computing else ""
-    )
+    known = computing >= _NOTHING  # before it, starting is all there was
+    rate = f"; {found.bytes / 1e6 / computing:,.0f} MB of text a core and second" if known else ""
     kept = f", {found.resumed:,} kept from before" if found.resumed else ""
     who = {"none": "this process", "process": "processes", "ray": "Ray workers"}[found.engine]
     count = "" if found.engine == "none" else f"{found.workers:,} "

@@ -57,15 +57,27 @@ class ScanPlan:
     def __repr__(self) -> str:
         many = f"{self.machines:,} machine{'s' if self.machines > 1 else ''}"
         money = "" if self.cost is None else f" for {self.cost:,.2f}"
+        who, s = ("cores", "") if self.cores > 1 else ("core", "s")
         return (
-            f"{self.bytes / 1e12:,.3g} TB at {self.rate / 1e6:,.3g} MB a core and second "
-            f"({self.source}): {self.core_hours:,.1f} core hours{money}; {self.cores:,} cores on "
-            f"{many} take {self.hours:,.1f} h, and each machine reads {self.gigabits:,.2g} Gbit/s"
+            f"{_size(self.bytes)} at {self.rate / 1e6:,.3g} MB a core and second "
+            f"({self.source}): {_hours(self.core_hours)} core hours{money}; {self.cores:,} {who} "
+            f"on {many} take{s} {_hours(self.hours)} h, and each machine reads "
+            f"{self.gigabits:,.2g} Gbit/s"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
         return {**asdict(self), "notes": list(self.notes)}
+
+
+def _size(count: float) -> str:
+    """Bytes in the unit that people would say them in."""
+    unit, name = next(((u, n) for u, n in ((1e12, "TB"), (1e9, "GB")) if count >= u), (1e6, "MB"))
+    return f"{count / unit:,.3g} {name}" if count < 1e15 else f"{count / 1e12:,.0f} TB"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2g}"
 
 
 def plan_scan(

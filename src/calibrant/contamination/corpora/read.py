@@ -45,6 +45,22 @@ class Reading:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class At:
+    """How far a scan of a corpus is.
+
+    Attributes:
+        done, total: bytes of files, as they lie.
+        seconds: since the beginning.
+        resumed: bytes of `done` that were finished before.
+    """
+
+    done: int
+    total: int
+    seconds: float
+    resumed: int = 0
+
+
 @dataclass
 class Progress:
     """How far the reading of a piece is.

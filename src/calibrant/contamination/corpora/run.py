@@ -14,7 +14,7 @@ from typing import Any, Literal
 from calibrant.contamination.corpora.journal import Journal, key_of
 from calibrant.contamination.corpora.pool import Done, Pool, Worker
 from calibrant.contamination.corpora.problems import Problems
-from calibrant.contamination.corpora.read import Documents, Reading
+from calibrant.contamination.corpora.read import At, Documents, Reading
 from calibrant.contamination.corpora.result import CorpusScan, itself
 from calibrant.contamination.corpora.scanning import ShardFound, scan_shard
 from calibrant.contamination.corpora.shards import SHARD, Corpus, Shard, find_corpus
@@ -25,24 +25,6 @@ from calibrant.errors import InputError
 Engine = Literal["process", "ray", "none"]
 _HERE = ("memory", "local", "localfs")
 """fsspec's protocols whose files other processes do not see, or need not."""
-
-
-@dataclass(frozen=True)
-class At:
-    """How far a scan is.
-
-    Attributes:
-        done, total: bytes of files, as they lie.
-        text: bytes of text of finished shards.
-        seconds: since the beginning.
-        resumed: bytes of `done` that were finished before.
-    """
-
-    done: int
-    total: int
-    text: int
-    seconds: float
-    resumed: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +88,8 @@ def scan_corpus(
         **columns: of `items`, as `read_items`.
 
     Raises:
-        InputError: if there are no such items, no corpus, no such option.
+        InputError: if there are no such items, no corpus, no such option; or if not one document
+            could be read.
         RunError: if no worker can be started, or the state folder cannot be used.
     """
     who = workers if isinstance(workers, Workers) else Workers(engine, workers, ray_address)
@@ -228,8 +211,7 @@ class _Run:
         done = self._done + sum(list(self._read.values()))
         self._progress(
             At(
-                done, self.corpus.size, self._total.found.bytes, time.monotonic() - self._began,
-                self._resumed_bytes,
+                done, self.corpus.size, time.monotonic() - self._began, self._resumed_bytes
             )
         )  # fmt: skip
 
@@ -238,9 +220,17 @@ class _Run:
 
         Args:
             own: the real path of the file that the items come from, if they come from one.
+
+        Raises:
+            InputError: if files had something wrong and there was not one document.
         """
         total, index = self._total, self.index
         self.problems.extend(total.problems)
+        if not (total.found.documents or self._lost) and len(self.problems):
+            # "No item was found" would be read as "clean".
+            first = next(iter(self.problems))
+            more = f" (and {len(self.problems) - 1:,} more)" if len(self.problems) > 1 else ""
+            raise InputError(f"nothing could be scanned: {first.file}: {first.what}{more}")
         same = itself(index, total)
         notes = [
             f"{file}: {count:,} of {len(index):,} items stand in this one file word for word: "

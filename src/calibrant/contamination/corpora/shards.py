@@ -99,11 +99,13 @@ def find_corpus(
         shard: bytes of a shard.
 
     Raises:
-        InputError: if there is no file at all.
+        InputError: if there is no file at all, or a path is empty.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     state = _Files()
     for path in given:
+        if not os.fspath(path):
+            raise InputError("no corpus to scan: a path is empty")
         for found in find(os.fspath(path), plain=True):
             if isinstance(found, InputError):
                 where, _, what = str(found).rpartition(": ")

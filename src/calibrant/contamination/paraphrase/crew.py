@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from calibrant.contamination.paraphrase.documents import Document
 from calibrant.contamination.paraphrase.scan import Scanned, Scanner
+from calibrant.errors import RunError
 
 DOCUMENTS = 256
 """Most documents a job."""
-CHARACTERS = 400_000
+CHARACTERS = 200_000
 """Characters after which a job has enough documents."""
 
 _scanner: Scanner | None = None
@@ -23,6 +26,9 @@ def scanned(scanner: Scanner, given: Iterable[Document], workers: int) -> Iterat
     """What came of documents, in their order, whatever the number of workers.
 
     Only a few jobs are under way at a time, so that memory does not grow with the corpus.
+
+    Raises:
+        RunError: if a process dies.
     """
     if workers == 1:
         for job in jobs(given):
@@ -31,13 +37,19 @@ def scanned(scanner: Scanner, given: Iterable[Document], workers: int) -> Iterat
     # A process in which JAX runs has threads that a fork would leave holding locks.
     method = get_context("spawn") if "jax" in sys.modules else None
     under_way: deque[Future[list[Scanned]]] = deque()
-    with ProcessPoolExecutor(workers, method, _open, (scanner,)) as pool:
+    pool = ProcessPoolExecutor(workers, method, _open, (scanner,))
+    try:
         for job in jobs(given):
             under_way.append(pool.submit(_scan, job))
             if len(under_way) > 2 * workers:
                 yield from under_way.popleft().result()
         while under_way:
             yield from under_way.popleft().result()
+    except BrokenProcessPool as e:
+        raise RunError("a process that looked for paraphrases died (out of memory?)") from e
+    finally:
+        # Whoever stops us waits for the jobs that were begun, a second each, and for no other.
+        pool.shutdown(cancel_futures=True)
 
 
 def jobs(given: Iterable[Document]) -> Iterator[list[Document]]:
@@ -57,6 +69,8 @@ def jobs(given: Iterable[Document]) -> Iterator[list[Document]]:
 def _open(scanner: Scanner) -> None:
     global _scanner
     _scanner = scanner
+    # Ctrl-C reaches all processes; the one that asked answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _scan(job: list[Document]) -> list[Scanned]:

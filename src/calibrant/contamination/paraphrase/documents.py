@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from calibrant.contamination.corpora.batch import Batch, batch_of
 from calibrant.contamination.corpora.problems import Problems
-from calibrant.contamination.corpora.read import Documents, Reading, batches
+from calibrant.contamination.corpora.read import At, Documents, Progress, Reading, batches
 from calibrant.contamination.corpora.shards import find_corpus
 from calibrant.errors import InputError
 
 _CARRIED = 1
 """Windows' widths of a document's last piece that come again before its next one."""
+_PIECE = 100_000
+"""Characters of a piece, at most: a job of one is done within a second."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,25 @@ def documents(given: Iterable[Batch], width: int) -> Iterator[Document]:
     carry, before = "", 0
     for batch in given:
         for place in range(len(batch)):
-            text = batch.document(place).decode("utf-8", "replace")
-            goes_on = place == 0 and batch.offset > 0
-            if not goes_on:
-                carry, before = "", 0
-            whole = carry + text
             number = int(batch.numbers[place])
-            yield Document(batch.file, number, whole, before - len(carry), goes_on)
-            carry, before = whole[-_CARRIED * width :], before + len(text)
+            goes_on = place == 0 and batch.offset > 0
+            for text in _pieces(batch.document(place).decode("utf-8", "replace")):
+                if not goes_on:
+                    carry, before = "", 0
+                whole = carry + text
+                yield Document(batch.file, number, whole, before - len(carry), goes_on)
+                carry, before = whole[-_CARRIED * width :], before + len(text)
+                goes_on = True
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces, cut after blanks where there are any."""
+    start = 0
+    while len(text) - start > _PIECE:
+        cut = text.rfind(" ", start + _PIECE // 2, start + _PIECE) + 1 or start + _PIECE
+        yield text[start:cut]
+        start = cut
+    yield text[start:]
 
 
 class Files:
@@ -55,6 +69,8 @@ class Files:
 
     Attributes:
         problems: what could not be read, once it was tried.
+        size: bytes of all files, as they lie.
+        tick: is called with the bytes read so far, now and then.
     """
 
     def __init__(
@@ -75,12 +91,28 @@ class Files:
         # Whole files: several processes share the work by documents, not by bytes.
         self._corpus = find_corpus(paths, self._reading, shard=1 << 62)
         self.problems = Problems(self._corpus.problems)
+        self.size = self._corpus.size
+        self.tick: Callable[[int], None] = lambda _: None
 
     def __iter__(self) -> Iterator[Batch]:
         self.problems = Problems(self._corpus.problems)
-        for shard in self._corpus.shards:
-            for piece in shard.pieces:
-                yield from batches(piece, self._reading, self.problems)
+        before = 0
+        for piece in (p for shard in self._corpus.shards for p in shard.pieces):
+            progress = Progress(lambda read, b=before, p=piece: self.tick(b + min(read, p.size)))  # type: ignore[misc]
+            yield from batches(piece, self._reading, self.problems, progress)
+            before += piece.size
+            self.tick(before)
+
+
+def watched(given: Iterable[Files], progress: Callable[[At], None]) -> None:
+    """Has files, which are read one after the other, say how far all of them are together."""
+    every = list(given)
+    total = sum(files.size for files in every)
+    began = time.monotonic()
+    before = 0
+    for files in every:
+        files.tick = lambda read, b=before: progress(At(b + read, total, time.monotonic() - began))  # type: ignore[misc]
+        before += files.size
 
 
 def batches_of(corpus: Any) -> Iterable[Batch]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from calibrant.contamination.corpora.batch import Batch
 from calibrant.contamination.corpora.problems import Problem
+from calibrant.contamination.corpora.read import At
 from calibrant.contamination.items import Item, read_items
 from calibrant.contamination.paraphrase.calibrate import Calibration, calibrate, documents_needed
 from calibrant.contamination.paraphrase.crew import scanned
-from calibrant.contamination.paraphrase.documents import Files, batches_of, documents
+from calibrant.contamination.paraphrase.documents import Files, batches_of, documents, watched
 from calibrant.contamination.paraphrase.embed import open_embedder
 from calibrant.contamination.paraphrase.result import BINS, KINDS, Check, ItemFound, Paraphrases
 from calibrant.contamination.paraphrase.scan import Candidate, Scanned, Scanner
@@ -25,14 +26,13 @@ from calibrant.stats.estimates.intervals import clopper_pearson
 
 Corpus = str | Path | Files | Sequence[str] | Iterable[Batch]
 """A path, files (see `Files`), texts, or batches of documents."""
-Watch = Callable[[str, int], None]
 
 
 def paraphrase(
     items: str | Sequence[Item], corpus: Corpus, *, clean: Corpus | None = None,
     check: Corpus | None = None, rate: float = 0.01, confidence: float | None = None,
     level: float = 0.95, embedder: Any = None, candidates: int = 4, keep: int = 10,
-    workers: int = 1, watch: Watch | None = None,
+    workers: int = 1, progress: Callable[[At], None] | None = None,
 ) -> Paraphrases:  # fmt: skip
     """Find the items that stand in a corpus in other words.
 
@@ -50,24 +50,29 @@ def paraphrase(
         candidates: items that each window is compared with.
         keep: candidates an item.
         workers: processes; the result does not depend on them. With an embedder there is one.
-        watch: told what is read and how many documents of it are done.
+        progress: is called now and then with how far the reading of files is.
 
     Raises:
         InputError: if items or documents cannot be read, or the clean ones are too few for the
             rate.
+        RunError: if a process dies.
     """
     for name, value in (("candidates", candidates), ("keep", keep), ("workers", workers)):
         if value < 1:
             raise InputError(f"{name}: wanted at least 1, got {value}")
     if check is not None and clean is None:
         raise InputError("check: takes clean documents to calibrate by, too")
+    corpus = _opened(corpus)
+    clean, check = (None if c is None else _opened(c) for c in (clean, check))
+    if progress is not None:
+        watched([c for c in (clean, check, corpus) if isinstance(c, Files)], progress)
     model = None if embedder is None else open_embedder(embedder)
     scanner = Scanner(read_items(items), most=candidates, embedder=model)
     crew = 1 if model is not None else workers
     notes: list[str] = []
     calibration = None
     if clean is not None:
-        null = _Tally(scanner, 0).take(clean, crew, watch, "clean")
+        null = _Tally(scanner, 0).take(clean, crew, "clean")
         calibration = calibrate(null.all_scores(), rate, confidence=confidence, level=level)
         scanner.threshold = calibration.threshold
         notes += _clean_notes(null, calibration)
@@ -78,11 +83,11 @@ def paraphrase(
         )
     checked = None
     if check is not None and calibration is not None:
-        other = _Tally(scanner, 0).take(check, crew, watch, "check").all_scores()
+        other = _Tally(scanner, 0).take(check, crew, "check").all_scores()
         above = int(np.count_nonzero(other > calibration.threshold))
         ends = clopper_pearson(above, other.size, level=level)
         checked = Check(other.size, above, ends.low, ends.high)
-    found = _Tally(scanner, keep).take(corpus, crew, watch, "corpus")
+    found = _Tally(scanner, keep).take(corpus, crew, "corpus")
     notes += _corpus_notes(found, calibration)
     return Paraphrases(
         items=found.items(), documents=found.documents, windows=found.windows,
@@ -91,6 +96,10 @@ def paraphrase(
         embedder=None if model is None else _name(embedder), notes=tuple(notes),
         scores=found.histogram,
     )  # fmt: skip
+
+
+def _opened(corpus: Corpus) -> Corpus:
+    return Files(corpus) if isinstance(corpus, str | Path) else corpus
 
 
 def _name(embedder: Any) -> str:
@@ -154,15 +163,13 @@ class _Tally:
         self._some: list[float] = []
         self._last: list[Scanned] = []
 
-    def take(self, corpus: Corpus, workers: int, watch: Watch | None, what: str) -> _Tally:
+    def take(self, corpus: Corpus, workers: int, what: str) -> _Tally:
         """Counts all documents of a corpus."""
         given = batches_of(corpus)
         texts = documents(given, self.scanner.index.width)
         for one in scanned(self.scanner, texts, workers):
             if not one.goes_on:
                 self._end()
-                if watch is not None:
-                    watch(what, self.documents)
             self._last.append(one)
         self._end()
         if isinstance(given, Files):
