@@ -14,6 +14,7 @@ from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
     from calibrant.subjects.planted.measured import PowerReport
+    from calibrant.subjects.planted.power import Power
     from calibrant.subjects.planted.store import Kept
 
 
@@ -65,23 +66,28 @@ def list_(*, as_json: bool) -> None:
 
 
 @cli.command("power")
-@click.argument("name", default="planted/pair-0")
+@click.argument("names", nargs=-1)
 @click.option("--items", type=click.IntRange(1), help="Of each arm; all there are if not said.")
 @click.option("--detector", default="min-k++", show_default=True,
               help="Signal of the tests that take one.")  # fmt: skip
 @click.option("--draws", type=click.IntRange(1), default=100, show_default=True,
-              help="Samples of items for each power.")  # fmt: skip
+              help="Tests of each arm, on parts drawn without replacement.")  # fmt: skip
 @seed_option
 @json_option
 @figure_option
-def power(name: str, figure: Path | None, *, as_json: bool, **options: Any) -> None:
-    """Measure what every detector and test finds on NAME; it is trained if need be."""
+def power(names: tuple[str, ...], figure: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Measure what every detector and test finds on NAMES; they are trained if need be.
+
+    Give several pairs of one design, such as planted/pair-0 planted/pair-1 planted/pair-2: power
+    is a mean over them. One pair (planted/pair-0 if none is named) is one draw of arms.
+    """
     from calibrant._text import dumps
     from calibrant.cli.items.progress import working
-    from calibrant.subjects.planted.measured import measure_power
+    from calibrant.subjects.planted.measured import measure_power, named
 
-    with working(name):
-        found = measure_power(name, notify=lambda text: click.echo(text, err=True), **options)
+    some = names or ("planted/pair-0",)
+    with working(named(some)):
+        found = measure_power(some, notify=lambda text: click.echo(text, err=True), **options)
     if figure is not None:
         save_figure(found.plot(), figure)
     if as_json:
@@ -92,31 +98,44 @@ def power(name: str, figure: Path | None, *, as_json: bool, **options: Any) -> N
 
 def _power(found: PowerReport) -> None:
     from calibrant.cli.items.tables import print_table
+    from calibrant.subjects.planted.measured import named
 
     copies = sorted({r.copies for r in found.rates})
+    heads = [f"{k} ×" for k in copies]
 
-    def table(heading: str, rows: dict[tuple[str, ...], dict[int, str]]) -> None:
+    def table(heading: str, heads: list[str], rows: dict[tuple[str, ...], list[str]]) -> None:
         print_table(
-            ("what", "form", "exposed in", *(f"{k} ×" for k in copies)),
-            [(*key, *(cells.get(k, "") for k in copies)) for key, cells in rows.items()],
+            ("what", "form", "exposed in", *heads), [(*k, *cells) for k, cells in rows.items()],
             names=(0,), words=(1, 2), heading=heading,
         )  # fmt: skip
         click.echo("")
 
-    single: dict[tuple[str, ...], dict[int, str]] = {}
+    single: dict[tuple[str, ...], list[str]] = {}
     for r in found.rates:
         key = (r.detector, r.form, _WAYS[r.variant])
-        single.setdefault(key, {})[r.copies] = " / ".join(
-            [f"{r.auroc:.2f}", *("–" if v is None else f"{v:.0%}" for v in (r.at_5, r.at_1))]
-        )
-    table(f"{found.name}: AUROC / found at 5 % / at 1 % false positives, an item", single)
-    tests: dict[tuple[str, ...], dict[int, str]] = {}
+        cell = [f"{r.auroc:.2f}", *("–" if v is None else f"{v:.0%}" for v in (r.at_5, r.at_1))]
+        single.setdefault(key, []).append(" / ".join(cell))
+    where = named(found.names)
+    table(f"{where}: AUROC / found at 5 % / at 1 % false positives, an item", heads, single)
+    tests: dict[tuple[str, ...], list[str]] = {}
+    never = {(c.test, c.form): c for c in found.curves if not c.copies}
     for c in found.curves:
         key = (f"{c.test} ({c.items})", c.form, _WAYS[c.variant])
-        tests.setdefault(key, {})[c.copies] = f"{c.power:.0%}"
-    table("tests of many items (how many): found at p ≤ .05", tests)
+        if c.copies:
+            tests.setdefault(key, [f"{never[c.test, c.form].power:.0%}"]).append(_cell(c))
+    table("tests of many items (how many): found at p ≤ .05, of one pair to of another",
+          ["never", *heads], tests)  # fmt: skip
     for line in found.limits:
         click.echo(line)
+    if len(found.names) == 1:
+        click.echo("one pair: each arm is one draw of items; name more pairs for a mean over arms")
+
+
+def _cell(c: Power) -> str:
+    """A mean, and what pairs reach if they differ."""
+    low, high = min(c.shares), max(c.shares)
+    spread = f" ({low:.0%}–{high:.0%})" if f"{low:.0%}" != f"{high:.0%}" else ""
+    return f"{c.power:.0%}{spread}"
 
 
 _WAYS = {"planted": "training", "tuned": "fine-tuning", "clean": "never"}

@@ -16,6 +16,7 @@ _HOMES = {
     "Design": "corpus",
     "PlantedItem": "corpus",
     "PlantedSubject": "subject",
+    "fresh_gaps": "fresh",
     "listed": "store",
     "load": "store",
     "measure_power": "measured",

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 from calibrant.subjects.planted.peers import fixed_threshold, oren_p, welch_p
-from calibrant.subjects.planted.power import null_p, p_value, tail_p
+from calibrant.subjects.planted.power import arm_p, null_p
+from calibrant.subjects.planted.rates import tail_p
 from calibrant.subjects.planted.readings import Readings, readings
 
 Floats = NDArray[np.float64]
 
 _SMALL, _PAIR = "planted/small-0", "planted/pair-0"
+_SMALLS, _PAIRS = "planted/small-0 to 9", "planted/pair-0 to 2"
 
 
 @cache
@@ -99,17 +101,33 @@ def _items(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str,
     }
 
 
+def _several(name: str) -> list[Readings]:
+    """Pairs such as "planted/pair-0 to 2"."""
+    first, last = name.split(" to ")
+    design, start = first.rsplit("-", 1)
+    return [_found(f"{design}-{seed}") for seed in range(int(start), int(last) + 1)]
+
+
 def _powers(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
-    found = _found(regime["subjects"])
-    same: dict[str, Any] = {k: regime[k] for k in ("variant", "copies", "items", "form")}
+    pairs = _several(regime["subjects"])
+    arms = sorted({int(k) for k in pairs[0].copies} - {0})
+    same: dict[str, Any] = {k: regime[k] for k in ("variant", "items", "form")}
+    same["detector"] = regime["signal"] or "loss"
     hits, easier = [], []
-    for _ in range(draws):
-        p = p_value(found, rng, test=regime["test"], detector=regime["signal"] or "loss", **same)
-        hits.append(p <= 0.05)
+    for i in range(draws):
+        found, copies = pairs[i % len(pairs)], regime["copies"]
+        if not copies:  # the clean twin, which has read no arm: each in its turn
+            copies = arms[i // len(pairs) % len(arms)]
+
+        def share(test: str, found: Readings = found, copies: int = copies) -> float:
+            p = arm_p(found, rng, test=test, copies=copies, **same)
+            return _share([x <= 0.05 for x in p])
+
+        hits.append(share(regime["test"]))
         if regime["test"] not in ("canary", "order"):
-            easier.append(p_value(found, rng, test="correct", **same) <= 0.05)
-    told = {"found": _share(hits)}
-    return told | ({"accuracy found": _share(easier)} if easier else {})
+            easier.append(share("correct"))
+    told = {"found": float(np.mean(hits))}
+    return told | ({"accuracy found": float(np.mean(easier))} if easier else {})
 
 
 _TESTS = ("split", "rank", "twin", "paraphrase", "combined", "correct", "canary", "order")
@@ -176,37 +194,48 @@ CERTIFICATES = (
     Certificate(
         name="planted-power",
         method="calibrant.contamination.exposure",
-        statement="So many copies a valid test finds at p ≤ .05 in at least 80 % of draws of items "
-        "from their arm; one and two copies are shown outside the promise, beside the same arms of "
-        "the clean twin, which say how much is the arm's own luck.",
+        statement="So many copies a valid test finds at p ≤ .05 in at least 80 % of tests, a mean "
+        "over pairs with arms of their own and over parts of each arm, drawn without replacement; "
+        "fewer copies are shown outside the promise, and (0 copies) all arms of the clean twins.",
         regimes=regimes(
             f"{_AXES} test items",
-            (_SMALL, "planted", "min-k++", "verbatim", 16, "split", 24),
-            (_SMALL, "planted", "min-k++", "verbatim", 16, "twin", 24),
-            (_PAIR, "planted", "min-k", "verbatim", 4, "split", 120),
-            (_PAIR, "planted", "min-k++", "verbatim", 4, "split", 120),
-            (_PAIR, "planted", "reference", "verbatim", 4, "split", 60),
-            (_PAIR, "planted", "min-k++", "verbatim", 8, "twin", 120),
-            (_PAIR, "planted", None, "verbatim", 8, "combined", 60),
-            (_PAIR, "planted", "min-k++", "verbatim", 16, "paraphrase", 120),
-            (_PAIR, "planted", "min-k++", "rephrased", 16, "split", 60),
-            (_PAIR, "planted", None, "verbatim", 16, "canary", 30),
-            (_PAIR, "planted", None, "verbatim", 16, "order", 20),
-            (_PAIR, "tuned", "min-k++", "verbatim", 4, "split", 60),
+            (_SMALLS, "planted", "min-k++", "verbatim", 16, "split", 24),
+            (_SMALLS, "planted", "min-k++", "verbatim", 16, "twin", 24),
+            (_PAIRS, "planted", "min-k", "verbatim", 4, "split", 120),
+            (_PAIRS, "planted", "min-k++", "verbatim", 4, "split", 120),
+            (_PAIRS, "planted", "reference", "verbatim", 4, "split", 60),
+            (_PAIRS, "planted", "min-k++", "verbatim", 8, "twin", 120),
+            (_PAIRS, "planted", None, "verbatim", 8, "combined", 60),
+            (_PAIRS, "planted", "min-k++", "verbatim", 16, "paraphrase", 120),
+            (_PAIRS, "planted", "min-k++", "rephrased", 16, "split", 60),
+            (_PAIRS, "planted", None, "verbatim", 16, "canary", 30),
+            (_PAIRS, "planted", None, "verbatim", 16, "order", 20),
+            (_PAIRS, "tuned", "min-k++", "verbatim", 4, "split", 60),
         ),
         beyond=regimes(
             f"{_AXES} test items",
-            (_PAIR, "planted", "min-k++", "verbatim", 1, "split", 120),
-            (_PAIR, "planted", "min-k++", "verbatim", 2, "split", 120),
-            (_PAIR, "planted", "min-k++", "verbatim", 1, "twin", 120),
-            (_PAIR, "planted", "min-k++", "rephrased", 4, "split", 60),
-            (_PAIR, "planted", None, "verbatim", 1, "canary", 30),
-            (_PAIR, "planted", None, "verbatim", 1, "order", 20),
-            (_PAIR, "tuned", "min-k++", "verbatim", 1, "split", 120),
-            (_PAIR, "clean", "min-k++", "verbatim", 1, "split", 120),
-            (_PAIR, "clean", "min-k++", "verbatim", 1, "twin", 120),
-            (_PAIR, "clean", "min-k++", "verbatim", 16, "split", 120),
-            (_PAIR, "clean", None, "verbatim", 1, "order", 20),
+            (_PAIRS, "planted", "min-k++", "verbatim", 1, "split", 120),
+            (_PAIRS, "planted", "min-k++", "verbatim", 2, "split", 120),
+            (_PAIRS, "planted", "min-k++", "verbatim", 1, "twin", 120),
+            (_PAIRS, "planted", "min-k++", "rephrased", 4, "split", 60),
+            (_PAIRS, "planted", None, "verbatim", 1, "canary", 30),
+            (_PAIRS, "planted", None, "verbatim", 1, "order", 20),
+            (_PAIRS, "tuned", "min-k++", "verbatim", 1, "split", 120),
+            *(
+                (
+                    many,
+                    "clean",
+                    None if test in ("combined", "correct") else "min-k++",
+                    "verbatim",
+                    0,
+                    test,
+                    items,
+                )
+                for many, items in ((_PAIRS, 120), (_SMALLS, 24))
+                for test in ("split", "twin", "paraphrase", "combined", "correct")
+            ),
+            (_PAIRS, "clean", None, "verbatim", 0, "canary", 30),
+            (_PAIRS, "clean", None, "verbatim", 0, "order", 20),
         ),
         batch=_powers,
         bounds={"found": Bound(low=0.8)},

@@ -11,7 +11,7 @@ import numpy as np
 from calibrant.contamination.signals import loss
 from calibrant.errors import InputError
 from calibrant.subjects.planted.bpe import END
-from calibrant.subjects.planted.power import tail_p
+from calibrant.subjects.planted.rates import tail_p
 from calibrant.subjects.planted.subject import PlantedSubject
 
 PREFIXES = (END, "\n", " ", "\n\n", "The ")
