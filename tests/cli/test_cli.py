@@ -126,9 +126,21 @@ def test_an_interrupt_says_how_to_go_on_and_is_no_verdict(suite_file, tmp_path, 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "calibrant: interrupted; the same command resumes a run"
+    assert (
+        err.splitlines()[-1]
+        == "calibrant: interrupted; the same command goes on from what was kept"
+    )
     assert out == ""
     assert journal.stat().st_size > 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_output_that_cannot_be_written_is_said_in_a_line():
+    command = [sys.executable, "-m", "calibrant", "schema"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == ("calibrant: the output could not be written (No space left on device)\n")
 
 
 def test_a_fault_of_ours_never_exits_as_a_verdict(suite_file, below, monkeypatch, capsys):

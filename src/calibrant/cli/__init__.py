@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import NoReturn
 
@@ -35,6 +37,9 @@ COMMANDS = {
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 
+_LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
 @click.group(
     cls=LazyGroup, package="calibrant.cli", helps=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,6 +61,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     try:
         # click's own handling of Ctrl-C would end with 1, which here says "refuted".
         code = cli.main(args=args, prog_name="calibrant", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as e:
         e.show()
         sys.exit(2)
@@ -68,13 +74,31 @@ def main(args: list[str] | None = None) -> NoReturn:
         click.echo(f"calibrant: {one_line(str(e), 1000)}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("calibrant: interrupted; the same command resumes a run", err=True)
+        click.echo("calibrant: interrupted; the same command goes on from what was kept", err=True)
         sys.exit(130)
-    except Exception:
-        # A fault of ours: show it whole, but never with the exit code that says "refuted".
-        from traceback import print_exc
-
-        print_exc()
-        click.echo("calibrant: this should not happen; what had finished is kept", err=True)
+    except OSError as e:
+        if e.filename is not None or e.errno not in _LOST_OUTPUT:
+            _fault()
+        _forget_output()
+        if e.errno != errno.EPIPE:  # who closes a pipe, as `head` does, has seen enough
+            click.echo(f"calibrant: the output could not be written ({e.strerror})", err=True)
         sys.exit(2)
+    except Exception:
+        _fault()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fault() -> NoReturn:
+    # A fault of ours: show it whole, but never with the exit code that says "refuted".
+    from traceback import print_exc
+
+    print_exc()
+    click.echo("calibrant: this should not happen; what had finished is kept", err=True)
+    sys.exit(2)
+
+
+def _forget_output() -> None:
+    # What is left in the buffer would fail again, aloud, when the interpreter ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
