@@ -123,7 +123,8 @@ class Index:
         hashes[self.value[full] - 1] = self.table[full]
         small = np.uint16 if self.code.max(initial=0) < 1 << 16 else np.uint32
         return state | {"table": hashes, "value": None, "bitmap": None,
-                        "code": self.code.astype(small), "word": np.diff(self.word).astype(np.uint8),
+                        "code": self.code.astype(small),
+                        "word": np.diff(self.word).astype(np.uint8),
                         "sorted_starts": np.diff(self.sorted_starts)}  # fmt: skip
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ def group(
                 todo -= not bits[w, k]
                 bits[w, k] = True
     covered, long = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
-    places, now, done = 0, -1, 0
+    places, now = 0, -1
     stop, mine, until, furthest, stop_all = 0, 0, 0, 0, 0
     for r in range(runs + 1):
         goes_on = False
@@ -204,7 +204,7 @@ def _verdict(
     for k in range(len(parts)):
         a, b = parts[k, 0], parts[k, 1]
         for r in range(low, high):
-            if member[r] == place and words[r] >= n and at[r] <= a and at[r] + words[r] >= b:
+            if member[r] == place and words[r] >= n and at[r] <= a and at[r] + words[r] >= b:  # noqa: SIM102
                 if kind[place] == NOTHING and tells[k]:
                     kind[place], part[place], share[place] = VERBATIM, k, 1.0
     count[place] = length
@@ -233,7 +233,7 @@ def _verdict(
 
 
 @njit(cache=True, nogil=True)
-def window(data, most_before, from_byte, after, block, entry, code, kind):
+def window(data, from_byte, after, block, entry, code, kind):
     """Words of a stretch of text: folded code points, where each word begins in them and ends, and
     the number of the first word that begins at a byte or after it.
 
@@ -299,7 +299,7 @@ def near(
     """
     wanted = length + 2 * slack
     codes, start, stop, place = window(
-        data, 0, from_byte, wanted - at - slack + 1, block, entry, code, kind
+        data, from_byte, wanted - at - slack + 1, block, entry, code, kind
     )
     low = place - at - slack
     mine, said = np.empty(length, np.int64), np.full(wanted, -2, np.int64)
@@ -373,7 +373,7 @@ def near(
 
 @njit(cache=True, nogil=True)
 def _digit(codes, a, b, digits):
-    for k in range(a, b):
+    for k in range(a, b):  # noqa: SIM110
         if digits[codes[k]]:
             return True
     return False
