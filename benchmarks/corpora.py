@@ -30,7 +30,7 @@ from calibrant.contamination.corpora.read import Reading, batches
 from calibrant.contamination.corpora.scanning import scan_shard
 from calibrant.contamination.corpora.shards import find_corpus
 from calibrant.contamination.items import Item
-from calibrant.contamination.scan import Rule, build_index
+from calibrant.contamination.matching import Rule, build_index
 
 ITEMS, WORDS, DOCUMENT = 1_300, 60, 4_000
 

@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 
 from calibrant.contamination.items import Item
-from calibrant.contamination.paraphrase.calibrate import calibrate
-from calibrant.contamination.paraphrase.documents import Document
-from calibrant.contamination.paraphrase.scan import Scanner
+from calibrant.contamination.rewording.calibrate import calibrate
+from calibrant.contamination.rewording.documents import Document
+from calibrant.contamination.rewording.scan import Scanner
 
 PEER = """
 import json, sys, time

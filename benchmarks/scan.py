@@ -38,7 +38,7 @@ import numpy as np
 
 from calibrant.contamination.corpora.batch import Batch
 from calibrant.contamination.items import Item, read_items
-from calibrant.contamination.scan import Rule, build_index, scan_batches
+from calibrant.contamination.matching import Rule, build_index, scan_batches
 
 N, PLANTS, BATCH, LONGEST = 13, 500, 8 << 20, 1 << 20
 KINDS = {".txt", ".md", ".rst", ".py", ".h", ".html", ".tex", ".csv", ".json", ".c", ".po", ""}

@@ -15,7 +15,7 @@ from calibrant.bench.paraphrase import judge_paraphrases
 from calibrant.bench.paraphrase.prompts import prompt, read_verdict
 from calibrant.cli import main
 from calibrant.contamination.items import Item
-from calibrant.contamination.paraphrase import Paraphrases, paraphrase
+from calibrant.contamination.rewording import Paraphrases, paraphrase
 from calibrant.errors import InputError
 
 ITEMS = [

@@ -22,11 +22,12 @@ import pytest
 from calibrant.contamination.corpora import journal as journal_module
 from calibrant.contamination.corpora import processes
 from calibrant.contamination.corpora.pool import Pool, WorkerLost
-from calibrant.contamination.corpora.run import Workers, scan_corpus
+from calibrant.contamination.corpora.run import Workers
+from calibrant.contamination.corpora.run import scan as scan_corpus
 from calibrant.contamination.corpora.scanning import scan_shard
 from calibrant.contamination.corpora.shards import Shard
 from calibrant.contamination.items import Item
-from calibrant.contamination.scan import Scan
+from calibrant.contamination.matching import Scan
 from calibrant.errors import InputError, RunError, RunFolderError
 
 WORDS = [f"{a}{b}" for a in ("ba", "ce", "di", "fo", "gu") for b in ("rin", "sol", "tam", "vek")]
@@ -191,7 +192,7 @@ SCRIPT = """
 import sys, time
 sys.path[:0] = {paths!r}
 from test_corpora_scan_items import ITEMS
-from calibrant.contamination.corpora.run import scan_corpus
+from calibrant.contamination.corpora.run import scan as scan_corpus
 
 def wait(at):
     if at.done > at.total / 2:

@@ -18,16 +18,16 @@ from calibrant.cli import main
 from calibrant.contamination.corpora.batch import Batch, batch_of
 from calibrant.contamination.corpora.read import At
 from calibrant.contamination.items import Item
-from calibrant.contamination.paraphrase import calibrate, documents_needed, paraphrase
-from calibrant.contamination.paraphrase import documents as documents_module
-from calibrant.contamination.paraphrase.certificates import CERTIFICATES
-from calibrant.contamination.paraphrase.crew import scanned
-from calibrant.contamination.paraphrase.documents import documents
-from calibrant.contamination.paraphrase.features import common_length, places_of
-from calibrant.contamination.paraphrase.index import Index, occurrences
-from calibrant.contamination.paraphrase.passages import windows
-from calibrant.contamination.paraphrase.scan import Scanner
-from calibrant.contamination.paraphrase.words import words
+from calibrant.contamination.rewording import calibrate, documents_needed, paraphrase
+from calibrant.contamination.rewording import documents as documents_module
+from calibrant.contamination.rewording.certificates import CERTIFICATES
+from calibrant.contamination.rewording.crew import scanned
+from calibrant.contamination.rewording.documents import documents
+from calibrant.contamination.rewording.features import common_length, places_of
+from calibrant.contamination.rewording.index import Index, occurrences
+from calibrant.contamination.rewording.passages import windows
+from calibrant.contamination.rewording.scan import Scanner
+from calibrant.contamination.rewording.words import words
 from calibrant.errors import InputError, RunError
 from calibrant.stats.certificates import measure_certificate
 

@@ -44,9 +44,9 @@ SCIENCES = {
     "cuts": "calibrant.quality.cuts.certificates",
     "fresh": "calibrant.contamination.fresh.certificates",
     "exposure-probes": "calibrant.bench.exposure.certificates",
-    "paraphrase": "calibrant.contamination.paraphrase.certificates",
+    "paraphrase": "calibrant.contamination.rewording.certificates",
     "exposure": "calibrant.contamination.exposure.certificates",
-    "scan": "calibrant.contamination.scan.certificates",
+    "scan": "calibrant.contamination.matching.certificates",
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
 }

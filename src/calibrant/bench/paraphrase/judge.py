@@ -21,7 +21,7 @@ from calibrant.bench.folder import RunFolder, choose_folder
 from calibrant.bench.paraphrase.prompts import DIFFERENT, SAME, prompt, read_verdict
 from calibrant.bench.trial import Trial
 from calibrant.contamination.items import Item
-from calibrant.contamination.paraphrase import Paraphrases
+from calibrant.contamination.rewording import Paraphrases
 from calibrant.errors import InputError
 from calibrant.judges.card import Card
 from calibrant.judges.card.build import make_card

@@ -14,7 +14,7 @@ from calibrant.cli.items.tables import print_table
 
 if TYPE_CHECKING:
     from calibrant.bench.paraphrase import JudgedParaphrases
-    from calibrant.contamination.paraphrase import Paraphrases
+    from calibrant.contamination.rewording import Paraphrases
 
 
 @click.command("paraphrase")
@@ -82,7 +82,7 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.cli.contamination.progress import scanning
-    from calibrant.contamination.paraphrase import Files, paraphrase
+    from calibrant.contamination.rewording import Files, paraphrase
     from calibrant.errors import InputError
 
     if judge is None and (gold is not None or out is not None):

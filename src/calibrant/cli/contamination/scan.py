@@ -12,8 +12,8 @@ from calibrant.cli.figures import figure_option, save_figure
 
 if TYPE_CHECKING:
     from calibrant.contamination.corpora.result import CorpusScan
-    from calibrant.contamination.scan import ItemFound
-    from calibrant.contamination.scan.result import Grams
+    from calibrant.contamination.matching import ItemFound
+    from calibrant.contamination.matching.result import Grams
 
 _SHORT = 20.0
 """Seconds of computing below which a sample says little of the speed."""
@@ -87,7 +87,7 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.cli.contamination.progress import scanning
-    from calibrant.contamination.corpora.run import scan_corpus
+    from calibrant.contamination.corpora.run import scan as scan_corpus
 
     given = dict(zip(_OF_PLAN, (form, price, deadline, cores), strict=True))
     asked = {name: value for name, value in given.items() if value is not None}

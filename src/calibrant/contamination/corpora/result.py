@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibrant.contamination.corpora.problems import Problem
 from calibrant.contamination.corpora.scanning import ShardFound
-from calibrant.contamination.scan import Index, ItemFound, Scan
+from calibrant.contamination.matching import Index, ItemFound, Scan
 
 if TYPE_CHECKING:
     from calibrant._figure import Figure

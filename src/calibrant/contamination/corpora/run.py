@@ -19,7 +19,7 @@ from calibrant.contamination.corpora.result import CorpusScan, itself
 from calibrant.contamination.corpora.scanning import ShardFound, scan_shard
 from calibrant.contamination.corpora.shards import SHARD, Corpus, Shard, find_corpus
 from calibrant.contamination.items import read_items
-from calibrant.contamination.scan import Found, Index, Place, Rule, build_index, scan_of
+from calibrant.contamination.matching import Found, Index, Place, Rule, build_index, scan_of
 from calibrant.errors import InputError
 
 Engine = Literal["process", "ray", "none"]
@@ -46,7 +46,7 @@ class Workers:
     started: Callable[[Shard, int], None] = lambda _shard, _pid: None
 
 
-def scan_corpus(
+def scan(
     items: Any,
     corpus: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,

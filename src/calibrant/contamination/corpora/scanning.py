@@ -12,7 +12,7 @@ from calibrant.contamination.corpora.blocks import Piece
 from calibrant.contamination.corpora.problems import Problem, Problems
 from calibrant.contamination.corpora.read import Progress, Reading, batches
 from calibrant.contamination.corpora.shards import Shard
-from calibrant.contamination.scan import Found, Index, scan_batches
+from calibrant.contamination.matching import Found, Index, scan_batches
 
 _WORD = 4
 """Bytes of a word, or fewer."""
