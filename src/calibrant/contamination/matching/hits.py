@@ -207,6 +207,8 @@ class Vectors:
         zero = np.append(self._tail_words, np.zeros(len(starts), np.int64))
         from_word = np.searchsorted(words.text, np.arange(len(starts)))
         hits = self._hits_of(words, closed)
+        new = hits[0] + n > self._count  # the others were given before
+        hits = (hits[0][new], hits[1][new])
         self.words += closed - self._count
         offset = np.where(words.text == 0, base - before, -starts[words.text])
         text = words.text[hits[0]]
@@ -229,6 +231,10 @@ class Vectors:
         text = len(starts) - 2
         low = max(int(from_word[text]), closed - self._index.rule.width + 1)
         at = int(words.first[low]) if low < len(words) else int(starts[-1])
+        while low > from_word[text] and words.last[low - 1] > at:
+            # One code point may end a word and begin the next, as in a½, which folds to a1⁄2.
+            low -= 1
+            at = int(words.first[low])
         self._count = max(closed - low, 0)
         self._tail_words = int(low - from_word[text] + zero[text])
         self._tail_invalid = split(data[at : int(starts[-1])], self._index.letters).invalid

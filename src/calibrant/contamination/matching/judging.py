@@ -79,7 +79,8 @@ class Judge:
         compiled()
         from calibrant.contamination.matching import judge
 
-        self._judge, self._index = judge, index
+        self._judge: Any = judge
+        self._index = index
         letters = index.letters
         self._letters = (letters.block, letters.entry, letters.code, letters.kind)
         self._digits, self._usual, self._rare, self._many, self._tables = _tables(index)
@@ -94,7 +95,8 @@ class Judge:
         follows = (np.diff(hits.word) == 1) & (np.diff(hits.text) == 0)
         before[1:][follows] = hits.gram[:-1][follows]
         usual = (before >= 0) & (before == self._usual[hits.gram])
-        return np.where(usual, self._rare[hits.gram], self._many[hits.gram])
+        many: Ints = np.where(usual, self._rare[hits.gram], self._many[hits.gram])
+        return many
 
     def runs(self, hits: Hits, old: Runs, known: int) -> Runs:
         """As `runs.runs_of`, for hits that together begin no more runs than there is room."""
