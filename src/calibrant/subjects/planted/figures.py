@@ -21,9 +21,9 @@ def power_figure(report: PowerReport) -> Figure:
     """The curves of a report.
 
     Points are means over pairs, and bands reach from the lowest pair to the highest: what few
-    pairs show of how far arms differ, not an interval (those stand in `Power`). Lines are the means made not to fall
-    (least squares, the pool-adjacent-violators algorithm): more copies are not found less often,
-    but each arm has its own items.
+    pairs show of how far arms differ, not an interval (those stand in `Power`). Lines are the
+    means made not to fall (least squares, the pool-adjacent-violators algorithm): more copies are
+    not found less often, but each arm has its own items.
 
     Raises:
         InputError: if there are none.
