@@ -20,9 +20,10 @@ _TITLES = {"canary": "canaries, from training", "order": "orders, from training"
 def power_figure(report: PowerReport) -> Figure:
     """The curves of a report.
 
-    Points are means over pairs and bands their intervals. Lines are the means made not to fall
-    (least squares, the pool-adjacent-violators algorithm): more copies are not found less often,
-    but each arm has its own items.
+    Points are means over pairs, and bands reach from the lowest pair to the highest: what few
+    pairs show of how far arms differ, not an interval (those stand in `Power`). Lines are the
+    means made not to fall (least squares, the pool-adjacent-violators algorithm): more copies are
+    not found less often, but each arm has its own items.
 
     Raises:
         InputError: if there are none.
@@ -87,8 +88,8 @@ def _form(
     }  # fmt: skip
     risen = isotonic_regression([c.power for c in curve]).x
     values = [
-        {"copies": c.copies, "power": round(c.power, 4), "low": round(c.low, 4),
-         "high": round(c.high, 4), "line": round(float(v), 4), "copies of": form}
+        {"copies": c.copies, "power": round(c.power, 4), "low": round(min(c.shares), 4),
+         "high": round(max(c.shares), 4), "line": round(float(v), 4), "copies of": form}
         for c, v in zip(curve, risen, strict=True)
     ]  # fmt: skip
     data = {"values": values}
