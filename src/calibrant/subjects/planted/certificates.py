@@ -22,7 +22,7 @@ from calibrant.subjects.planted.readings import Readings, readings
 Floats = NDArray[np.float64]
 
 _SMALL, _PAIR = "planted/small-0", "planted/pair-0"
-_SMALLS, _PAIRS = "planted/small-0 to 9", "planted/pair-0 to 1"
+_SMALLS, _PAIRS = "planted/small-0 to 9", "planted/pair-0 to 2"
 
 
 @cache
@@ -102,7 +102,7 @@ def _items(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str,
 
 
 def _several(name: str) -> list[Readings]:
-    """Pairs such as "planted/pair-0 to 1"."""
+    """Pairs such as "planted/pair-0 to 2"."""
     first, last = name.split(" to ")
     design, start = first.rsplit("-", 1)
     return [_found(f"{design}-{seed}") for seed in range(int(start), int(last) + 1)]
