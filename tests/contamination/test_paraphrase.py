@@ -229,6 +229,7 @@ def test_a_process_that_dies_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) 
     items, other = planted()
     # What a system short of memory does to one of the processes.
     monkeypatch.setattr(Scanner, "scan", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.delitem(sys.modules, "jax", raising=False)  # so that the process is a fork
     scanner = Scanner(items)
     with pytest.raises(RunError, match="a process that looked for paraphrases died"):
         list(scanned(scanner, documents([batch_of(other)], 200), 2))

@@ -155,6 +155,8 @@ def test_separation_reversed_items_and_constant_ones_are_survived():
     y[5, 6:] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # Streams of earlier tests that Inspect leaves to the garbage collector.
+        warnings.filterwarnings("ignore", "Unclosed <MemoryObject", ResourceWarning)
         found = dif(of_matrix(y), group=[str(f) for f in focal], focal="True", test="irt-lr")
     assert found.items[0].flagged and found.items[4].irt is None and found.items[4].p is None
     blind = dif(of_matrix(y), group=[str(f) for f in focal], focal="True", test="irt-lr",

@@ -199,6 +199,8 @@ def test_a_one_sided_bound_is_tighter_and_leaves_the_other_end_open():
 def test_nothing_warns_and_the_fixed_bound_holds_the_mean(x):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # Streams of earlier tests that Inspect leaves to the garbage collector.
+        warnings.filterwarnings("ignore", "Unclosed <MemoryObject", ResourceWarning)
         bound = upper_bound(np.array(x), 0.05)
         path = confidence_sequence(x, grid=30)
     assert np.mean(x) - 1e-12 <= bound <= 1

@@ -49,6 +49,8 @@ def test_no_promise_breaks_in_short(certificate):
     short = replace(certificate, regimes=tuple(kept), beyond=certificate.beyond[:1] * (not chosen))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # Streams of earlier tests that Inspect leaves to the garbage collector.
+        warnings.filterwarnings("ignore", "Unclosed <MemoryObject", ResourceWarning)
         found = measure_certificate(short, draws=certificate.batch_draws, seed=5)
     for measured in found:
         assert not measured.broken, (measured.regime, measured.broken, measured.statistics)
