@@ -39,7 +39,7 @@ $(READY): requirements.lock pyproject.toml
 # of what it needs is compiled where it is installed.
 lock:
 	uv pip compile pyproject.toml \
-		--extra bayes --extra cluster --extra local --extra scan --extra train --extra web --extra dev \
+		--extra bayes --extra cluster --extra local --extra postgres --extra scan --extra train --extra web --extra dev \
 		--universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 

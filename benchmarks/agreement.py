@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from calibrant.judges.agreement.estimate import bootstrapped, estimate
-from calibrant.judges.agreement.ratios import alpha
+from calibrant.stats.agreement.estimate import bootstrapped, estimate
+from calibrant.stats.agreement.ratios import alpha
 from calibrant.judges.labels import as_labels
 
 DRAWS = 2000

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from calibrant import judge
 from calibrant.judges.agreement.agree import agreement_bounds
-from calibrant.judges.agreement.estimate import estimate
-from calibrant.judges.agreement.ratios import alpha, cohen, kappa, percent
 from calibrant.judges.labels import as_labels
+from calibrant.stats.agreement.estimate import estimate
+from calibrant.stats.agreement.ratios import alpha, cohen, kappa, percent
 
 DATA = Path(__file__).parents[3] / "shared/data/judges"
 PEOPLE = ["annotator1", "annotator2", "annotator3"]

@@ -12,10 +12,10 @@ from scipy.special import ndtr
 from scipy.stats import hypergeom
 
 from calibrant.judges.agreement.certificates import CERTIFICATES
-from calibrant.judges.agreement.estimate import Coefficient, bootstrapped, estimate
 from calibrant.judges.agreement.inversion import inversions
 from calibrant.judges.agreement.pairs import Table, against_rest, below_chance, fisher, pair_kappa
-from calibrant.judges.agreement.ratios import alpha, cohen
+from calibrant.stats.agreement.estimate import Coefficient, bootstrapped, estimate
+from calibrant.stats.agreement.ratios import alpha, cohen
 from calibrant.stats.certificates import measure_certificate
 
 LABELS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=6)

@@ -24,6 +24,7 @@ COMMANDS = {
     "items": "benchmarks on trial: item response, bad items, cuts, shorter and adaptive tests",
     "judge": "graders on trial: agreement, bias probes, correction, panels, pressure, card",
     "contamination": "has it seen the test: found in corpora, measured, designed away",
+    "priorities": "what to test at all: the expert survey, live, ranked, funded",
     "arena": "subjects on items before judges until ranks or tiers are settled",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",
     "certify": "measure calibrant's own methods",

@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.judges.agreement.estimate import (
+from calibrant.judges.agreement.gold import AgainstGold, Truth, against, compare, truth_of
+from calibrant.judges.agreement.inversion import Inversion, crowd_inversions, inversions
+from calibrant.judges.agreement.pairs import MOST_PAIRED, Pair, against_rest, pair, tables
+from calibrant.judges.agreement.result import Agreement, Unread
+from calibrant.judges.label_scale import number
+from calibrant.judges.labels import Duplicates, Labels, as_labels
+from calibrant.stats.agreement.estimate import (
     ONE_CATEGORY,
     Coefficient,
     agreement_rate,
     bootstrapped,
     estimate,
 )
-from calibrant.judges.agreement.gold import AgainstGold, Truth, against, compare, truth_of
-from calibrant.judges.agreement.inversion import Inversion, crowd_inversions, inversions
-from calibrant.judges.agreement.pairs import MOST_PAIRED, Pair, against_rest, pair, tables
-from calibrant.judges.agreement.ratios import (
+from calibrant.stats.agreement.ratios import (
     METRICS,
     WEIGHTS,
     Metric,
@@ -31,9 +34,6 @@ from calibrant.judges.agreement.ratios import (
     kappa,
     percent,
 )
-from calibrant.judges.agreement.result import Agreement, Unread
-from calibrant.judges.label_scale import number
-from calibrant.judges.labels import Duplicates, Labels, as_labels
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

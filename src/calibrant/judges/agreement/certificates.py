@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from calibrant.errors import InputError
-from calibrant.judges.agreement.estimate import LEAST, Coefficient, by_cluster, estimate
 from calibrant.judges.agreement.gold import compare
 from calibrant.judges.agreement.inversion import crowd_inversions, inversions
 from calibrant.judges.agreement.pairs import below_chance, pair_kappa
-from calibrant.judges.agreement.ratios import Ratio
 from calibrant.judges.agreement.simulate import channel, drawn, panel, said, target, truths
+from calibrant.stats.agreement.estimate import LEAST, Coefficient, by_cluster, estimate
+from calibrant.stats.agreement.ratios import Ratio
 from calibrant.stats.certificates import Bound, Certificate, Regime
 from calibrant.stats.estimates.bootstrap import resample
 

@@ -21,7 +21,7 @@ from calibrant._figure import (
     ticks,
 )
 from calibrant.errors import InputError
-from calibrant.judges.agreement.estimate import Coefficient
+from calibrant.stats.agreement.estimate import Coefficient
 
 if TYPE_CHECKING:
     from calibrant.judges.agreement.gold import AgainstGold

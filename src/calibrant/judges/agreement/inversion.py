@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant._text import one_line
-from calibrant.judges.agreement.estimate import Coefficient
 from calibrant.judges.agreement.pairs import Table, fisher, pair_kappa
+from calibrant.stats.agreement.estimate import Coefficient
 from calibrant.stats.comparisons.multiplicity import adjust
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtr
 
-from calibrant.judges.agreement.estimate import Coefficient, estimate
-from calibrant.judges.agreement.ratios import Ratio, Weights, cohen, distances
 from calibrant.judges.labels import Labels
+from calibrant.stats.agreement.estimate import Coefficient, estimate
+from calibrant.stats.agreement.ratios import Ratio, Weights, cohen, distances
 from calibrant.stats.estimates.rates import bounds
 from calibrant.stats.tails import hypergeometric_cdf
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from calibrant._text import one_line
-from calibrant.judges.agreement.estimate import Coefficient
 from calibrant.judges.agreement.gold import AgainstGold
 from calibrant.judges.agreement.inversion import Inversion
 from calibrant.judges.agreement.pairs import Pair
-from calibrant.judges.agreement.ratios import Metric, Weights
+from calibrant.stats.agreement.estimate import Coefficient
+from calibrant.stats.agreement.ratios import Metric, Weights
 
 if TYPE_CHECKING:
     from calibrant._figure import Figure

@@ -7,8 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from calibrant._text import one_line
-from calibrant.judges.agreement.estimate import Coefficient
 from calibrant.judges.agreement.gold import Rate
+from calibrant.stats.agreement.estimate import Coefficient
 
 if TYPE_CHECKING:
     from calibrant.judges.agreement.gold import AgainstGold

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.judges.agreement.pairs import Table, against_rest
-from calibrant.judges.agreement.ratios import Ratio, alpha, cohen, distances, kappa, percent
+from calibrant.stats.agreement.ratios import Ratio, alpha, cohen, distances, kappa, percent
 from calibrant.stats.certificates import Regime
 
 Floats = NDArray[np.float64]

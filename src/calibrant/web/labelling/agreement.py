@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from calibrant.judges.agreement.estimate import Coefficient, agreement_rate, estimate
-from calibrant.judges.agreement.ratios import alpha, percent
 from calibrant.judges.labels import as_labels
+from calibrant.stats.agreement.estimate import Coefficient, agreement_rate, estimate
+from calibrant.stats.agreement.ratios import alpha, percent
 
 if TYPE_CHECKING:
     import polars as pl

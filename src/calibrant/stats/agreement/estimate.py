@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import betainccinv, betaincinv, stdtrit
 
 from calibrant.errors import InputError
-from calibrant.judges.agreement.ratios import Ratio
+from calibrant.stats.agreement.ratios import Ratio
 from calibrant.stats.estimates.bootstrap import resample
 from calibrant.stats.estimates.rates import bounds
 

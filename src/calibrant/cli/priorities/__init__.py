@@ -1,0 +1,15 @@
+"""`calibrant priorities …`: what should be tested at all, and how sure is that ranking?"""
+
+from __future__ import annotations
+
+import click
+
+from calibrant.cli.lazy import LazyGroup
+
+COMMANDS: dict[str, str] = {}
+"""Each command with its one-line help; its module in this package has a command `cli`."""
+
+
+@click.group("priorities", cls=LazyGroup, package="calibrant.cli.priorities", helps=COMMANDS)
+def cli() -> None:
+    """Ask experts what matters, watch it live, rank it honestly, fund it."""

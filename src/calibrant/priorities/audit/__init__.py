@@ -1,0 +1,1 @@
+"""Can these printed numbers be true? Audits of published tables."""

@@ -1,0 +1,1 @@
+"""What does the group say so far, without giving anyone away?"""

@@ -1,0 +1,1 @@
+"""Which answers may not mean what they say?"""

@@ -1,0 +1,1 @@
+"""What do ratings say of areas, once raters' severity and the scale are taken out?"""

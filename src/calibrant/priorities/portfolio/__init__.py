@@ -1,0 +1,1 @@
+"""What to fund, and what no evaluation covers yet?"""

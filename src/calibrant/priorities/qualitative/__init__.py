@@ -1,0 +1,1 @@
+"""What did they say in words? Codebooks, coders, quotes."""

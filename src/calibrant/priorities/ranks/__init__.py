@@ -1,0 +1,1 @@
+"""Which areas come first, and how sure is that? Ranks as posteriors."""

@@ -1,0 +1,1 @@
+"""What is asked, of whom, when? A survey is a YAML file."""

@@ -1,0 +1,1 @@
+"""Which areas are there? Taxonomies as data, with versions."""

@@ -1,0 +1,1 @@
+"""How far do raters agree beyond chance? Coefficients as ratios of sums over items, with limits."""

@@ -1,0 +1,1 @@
+"""The expert survey in a browser: respondents, live results, organisers."""
