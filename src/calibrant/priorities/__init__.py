@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, str] = {
+    "Taxonomy": "calibrant.priorities.taxonomy.taxonomy",
+    "load_taxonomy": "calibrant.priorities.taxonomy.read",
     "Survey": "calibrant.priorities.survey.model",
     "AreaPosterior": "calibrant.priorities.posterior",
     "Ratings": "calibrant.records.ratings",
