@@ -8,34 +8,23 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from calibrant._settings import first_problem, read_settings
+from calibrant._settings import read_settings
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.priorities.fields import Id, Strict, keys_of, problem
 from calibrant.priorities.taxonomy.changes import OPS, Change, Version
 from calibrant.priorities.taxonomy.taxonomy import Area, Category, Taxonomy
 
 _HERE = Path(__file__).parent
 
 
-def _as_text(value: Any) -> Any:
-    """An id that YAML took for a whole number is meant as written."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Id = Annotated[
-    str, BeforeValidator(_as_text), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")
-]  # fmt: skip
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
-class _Keys(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _New(_Keys):
+class _New(Strict):
     id: Id
     name: Name
     description: Text = ""
@@ -49,7 +38,7 @@ class _Category(_New):
     areas: tuple[_Area, ...] = ()
 
 
-class _Change(_Keys):
+class _Change(Strict):
     add: _New | None = None
     retire: Id | None = None
     rename: Id | None = None
@@ -63,13 +52,13 @@ class _Change(_Keys):
     why: Text = ""
 
 
-class _Version(_Keys):
+class _Version(Strict):
     version: Id
     previous: Id
     changes: tuple[_Change, ...] = ()
 
 
-class _File(_Keys):
+class _File(Strict):
     id: Id | None = None
     version: Id = "1"
     title: Text = ""
@@ -143,8 +132,8 @@ def parse_taxonomy(
     try:
         file = _File.model_validate(dict(keys))
     except ValidationError as e:
-        loc, problem = first_problem(e)
-        raise InputError(f"{where}: {_path(loc)}: {problem}") from e
+        known = keys_of(_File, _Category, _Area, _Version, _Change)
+        raise InputError(f"{where}: {problem(e, known)}") from e
     if file.extends is not None:
         return _extended(file, where, base or Path())
     if file.changes:
@@ -295,11 +284,3 @@ def _json(path: Path) -> dict[Any, Any]:
     if not isinstance(data, dict):
         raise InputError(f"{path}: wanted keys such as 'categories', got {type(data).__name__}")
     return data
-
-
-def _path(loc: list[str | int]) -> str:
-    """A place in a file as people count: categories 2, areas 3, name."""
-    said = ""
-    for part in loc:
-        said += f" {part + 1}" if isinstance(part, int) else f"{', ' if said else ''}{part}"
-    return said or "keys"
