@@ -6,7 +6,10 @@ import click
 
 from calibrant.cli.lazy import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "taxonomy": "which areas there are: show, check, compare versions",
+    "survey": "what is asked: begin, check and show a survey",
+}
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 
