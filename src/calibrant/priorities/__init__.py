@@ -12,6 +12,8 @@ _HOMES: dict[str, str] = {
     "load_taxonomy": "calibrant.priorities.taxonomy.read",
     "carry": "calibrant.priorities.taxonomy.carry",
     "Survey": "calibrant.priorities.survey.model",
+    "read_answers": "calibrant.priorities.survey.read_answers",
+    "qualtrics_csv": "calibrant.priorities.survey.write_answers",
     "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",
     "Ratings": "calibrant.records.ratings",

@@ -9,6 +9,8 @@ from calibrant.cli.lazy import LazyGroup
 COMMANDS: dict[str, str] = {
     "taxonomy": "which areas there are: show, check, compare versions",
     "survey": "what is asked: begin, check and show a survey",
+    "import": "answers of Qualtrics and other tools as ratings",
+    "export": "ratings as CSV, Parquet, or a CSV like those of Qualtrics",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
