@@ -72,25 +72,11 @@ def _qualtrics(table: Ratings, survey_file: str, tables: Path | None, numbers: b
 def _answers(table: Ratings, tables: Path | None) -> Answers:
     from calibrant.errors import InputError
     from calibrant.priorities.survey import Answers
-    from calibrant.priorities.survey.answers import (
-        COMMENTS,
-        DEMOGRAPHICS,
-        OWN_AREAS,
-        RESPONDENTS,
-        side_table,
-    )  # fmt: skip
 
-    if tables is None:
-        return Answers(table)
     found = {}
-    for name, field, schema in (
-        ("comments", "comments", COMMENTS), ("demographics", "demographics", DEMOGRAPHICS),
-        ("own-areas", "own_areas", OWN_AREAS), ("respondents", "respondents", RESPONDENTS),
-    ):  # fmt: skip
-        paths = [tables / f"{name}{e}" for e in (".parquet", ".csv")]
-        path = next((p for p in paths if p.is_file()), None)
-        if path is not None:
-            found[field] = side_table(path, schema, str(path))
-    if not found:
+    for name in ("comments", "demographics", "own-areas", "respondents") if tables else ():
+        paths = [Path(f"{tables}/{name}{e}") for e in (".parquet", ".csv")]
+        found[name.replace("-", "_")] = next((p for p in paths if p.is_file()), None)
+    if tables is not None and not any(found.values()):
         raise InputError(f"{tables}: wanted a folder with tables such as comments.parquet")
-    return Answers(table, **found)
+    return Answers.of(table, **found)

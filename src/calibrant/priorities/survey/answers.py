@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from calibrant.errors import InputError
 from calibrant.records.frames import table_of
-from calibrant.records.ratings import Ratings
+from calibrant.records.ratings import Ratings, as_ratings
 
 COMMENTS: dict[str, pl.DataType] = {
     n: pl.String() for n in ("respondent", "category", "question", "text")
@@ -59,6 +60,27 @@ class Answers:
     own_areas: pl.DataFrame = field(default_factory=lambda: _empty(OWN_AREAS))
     respondents: pl.DataFrame = field(default_factory=lambda: _empty(RESPONDENTS))
 
+    @classmethod
+    def of(cls, ratings: Any, **tables: Any) -> Answers:
+        """Answers of a ratings table, and tables beside it, each a path or a table.
+
+        Args:
+            ratings: as `as_ratings` takes them.
+            tables: comments, demographics, own_areas, respondents; None: there is none.
+
+        Raises:
+            InputError: naming the table and what is wrong.
+        """
+        schemas = {"comments": COMMENTS, "demographics": DEMOGRAPHICS, "own_areas": OWN_AREAS,
+                   "respondents": RESPONDENTS}  # fmt: skip
+        odd = set(tables) - set(schemas)
+        if odd:
+            raise InputError(f"answers: no table {min(odd)!r}; wanted {', '.join(schemas)}")
+        given = {n: t for n, t in tables.items() if t is not None}
+        return cls(
+            as_ratings(ratings), **{n: side_table(t, schemas[n], n) for n, t in given.items()}
+        )
+
     def __repr__(self) -> str:
         return f"Answers: {self.ratings!r}, {self.comments.height:,} comments"
 
@@ -75,6 +97,7 @@ def side_table(source: Any, schema: dict[str, pl.DataType], what: str) -> pl.Dat
         InputError: naming what is wrong.
     """
     frame = table_of(source, what)
+    what = str(source) if isinstance(source, str | Path) else what
     if "respondent" not in frame.columns:
         raise InputError(f"{what}: no column respondent; wanted {', '.join(schema)}")
     if not set(schema) - {"respondent"} & set(frame.columns):
@@ -88,6 +111,12 @@ def side_table(source: Any, schema: dict[str, pl.DataType], what: str) -> pl.Dat
         truths = [n for n, k in schema.items() if k == pl.Boolean()
                   and frame.schema[n] == pl.String()]  # fmt: skip
         frame = frame.with_columns(pl.col(n).str.to_lowercase() == "true" for n in truths)
-        return frame.select(pl.col(n).cast(kind) for n, kind in schema.items())
+        frame = frame.select(pl.col(n).cast(kind) for n, kind in schema.items())
     except pl.exceptions.PolarsError as e:
         raise InputError(f"{what}: {str(e).splitlines()[0][:200]}") from e
+    empty = frame["respondent"].is_null().arg_true()
+    if len(empty):
+        raise InputError(f"{what}: row {int(empty[0]) + 1}: respondent is empty")
+    # A row that says nothing is none.
+    content = [n for n in ("text", "value", "area") if n in schema]
+    return frame.drop_nulls(content) if content else frame

@@ -45,19 +45,10 @@ def qualtrics_csv(
     """
     columns = _columns(survey, taxonomy)
     _check(answers, survey, taxonomy)
-    rows: dict[tuple[str, int], dict[Meaning, str]] = {}
-    frame = answers.ratings.frame
-    rows |= {key: {} for key in frame.select("respondent", "round").unique(
-        maintain_order=True).iter_rows()}  # fmt: skip
-    asked = {q.id: q for q in survey.questions}
-    for r in frame.iter_rows(named=True):
-        said = _said(r["state"], r["value"], asked[r["question"]], numbers, r)
-        rows[r["respondent"], r["round"]][Meaning("rating", r["question"], r["area"])] = said
-    first: dict[str, tuple[str, int]] = {}
-    for key in sorted(rows):
-        first.setdefault(key[0], key)
-    _beside(answers, taxonomy, rows, first)
-    many = len(rows) > len(first)
+    rows = _Rows([m for _, _, m in columns])
+    rows.ratings(answers, survey, numbers)
+    rows.beside(answers, taxonomy)
+    many = len(rows.cells) > len(rows.first)
     people = {(p["respondent"], p["round"]): p for p in answers.respondents.iter_rows(named=True)}
     out = io.StringIO(newline="")
     write = csv.writer(out, lineterminator="\n")
@@ -65,10 +56,72 @@ def qualtrics_csv(
     write.writerow([*(t for _, t, _ in _META), *(cell(text) for _, text, _ in columns)])
     write.writerow([*(_import_id(i) for _, _, i in _META),
                     *(_import_id(name, m) for name, _, m in columns)])  # fmt: skip
-    for (who, round), cells in rows.items():
+    for (who, round), cells in rows.cells.items():
         p = people.get((who, round)) or people.get((who, None)) or {}
-        write.writerow([*_meta(who, round, p, many), *(cells.get(m, "") for _, _, m in columns)])
+        write.writerow([*_meta(who, round, p, many), *cells])
     return out.getvalue().encode("utf-8")
+
+
+class _Rows:
+    """The cells of each respondent and round, while they are filled.
+
+    Attributes:
+        cells: one text per column.
+        first: the first round of each respondent, with which goes what is said once.
+    """
+
+    def __init__(self, columns: list[Meaning]) -> None:
+        self.place = {m: i for i, m in enumerate(columns)}
+        self.cells: dict[tuple[str, int], list[str]] = {}
+        self.first: dict[str, tuple[str, int]] = {}
+
+    def row(self, who: str, round: int) -> list[str]:
+        """The cells of a row, which is begun if there is none."""
+        key = (who, round)
+        if key not in self.cells:
+            self.cells[key] = [""] * len(self.place)
+            self.first[who] = min(key, self.first.get(who, key))
+        return self.cells[key]
+
+    def once(self, who: str) -> list[str]:
+        """The row with which goes what a respondent says once."""
+        return self.row(*self.first.get(who, (who, 1)))
+
+    def ratings(self, answers: Answers, survey: Survey, numbers: bool) -> None:
+        """Fill in the ratings."""
+        asked = {q.id: q for q in survey.questions}
+        at = {(m.question, m.area): i for m, i in self.place.items() if m.kind == "rating"}
+        names = ("respondent", "round", "question", "area", "state", "value")
+        said: dict[tuple[str, str, float | None], str] = {}
+        for who, round, question, area, state, value in answers.ratings.frame.select(
+            names
+        ).iter_rows():
+            text = said.get((question, state, value))
+            if text is None:
+                text = _said(state, value, asked[question], numbers, f"{who} on {area}")
+                said[question, state, value] = text
+            self.row(who, round)[at[question, area]] = text
+
+    def beside(self, answers: Answers, taxonomy: Taxonomy) -> None:
+        """Fill in what stands beside the ratings."""
+        place, names = self.place, {c.id: c.name for c in taxonomy.categories}
+        for r in answers.respondents.iter_rows(named=True):
+            known = r["round"] is not None
+            row = self.row(r["respondent"], r["round"]) if known else self.once(r["respondent"])
+            for id in (r["chosen"] or "").split(","):
+                if id in names:
+                    row[place[Meaning("category", category=id)]] = cell(names[id])
+        for r in answers.comments.iter_rows(named=True):
+            meaning = Meaning("comment", r["question"], category=r["category"] or "")
+            self.once(r["respondent"])[place[meaning]] = cell(r["text"])
+        for r in answers.demographics.iter_rows(named=True):
+            meaning = Meaning("demographic", r["question"])
+            self.once(r["respondent"])[place[meaning]] = cell(r["value"])
+        at = place.get(Meaning("own"))
+        for who, area in answers.own_areas.select("respondent", "area").iter_rows():
+            if at is not None:
+                row = self.once(who)
+                row[at] = f"{row[at]},{area}" if row[at] else area
 
 
 def _columns(survey: Survey, taxonomy: Taxonomy) -> list[tuple[str, str, Meaning]]:
@@ -120,7 +173,7 @@ def _check(answers: Answers, survey: Survey, taxonomy: Taxonomy) -> None:
                 )
 
 
-def _said(state: str, value: float | None, q: Question, numbers: bool, row: Any) -> str:
+def _said(state: str, value: float | None, q: Question, numbers: bool, of: str) -> str:
     if state == "skipped":
         return SKIPPED
     if state == "not shown":
@@ -129,41 +182,10 @@ def _said(state: str, value: float | None, q: Question, numbers: bool, row: Any)
         return str(len(q.labels) + 1) if numbers else cell(q.dont_know or "I don't know")
     if value not in q.scale:
         raise InputError(
-            f"ratings: {one_line(row['respondent'], 60)} on {row['area']}: {q.id} is {value:g}; "
+            f"ratings: {one_line(of, 80)}: {q.id} is {value:g}; "
             f"wanted a whole number from 1 to {len(q.labels)}"
         )
     return str(int(value)) if numbers else cell(q.labels[int(value) - 1])
-
-
-def _beside(
-    answers: Answers,
-    taxonomy: Taxonomy,
-    rows: dict[tuple[str, int], dict[Meaning, str]],
-    first: dict[str, tuple[str, int]],
-) -> None:
-    """What is said once per respondent goes with the first round."""
-
-    def put(who: str, meaning: Meaning, text: str) -> None:
-        key = first.setdefault(who, (who, 1))
-        rows.setdefault(key, {})[meaning] = text
-
-    for r in answers.comments.iter_rows(named=True):
-        meaning = Meaning("comment", r["question"], category=r["category"] or "")
-        put(r["respondent"], meaning, cell(r["text"]))
-    for r in answers.demographics.iter_rows(named=True):
-        put(r["respondent"], Meaning("demographic", r["question"]), cell(r["value"]))
-    own: dict[str, list[str]] = {}
-    for r in answers.own_areas.iter_rows(named=True):
-        own.setdefault(r["respondent"], []).append(r["area"])
-    for who, areas in own.items():
-        put(who, Meaning("own"), ",".join(areas))
-    names = {c.id: c.name for c in taxonomy.categories}
-    for r in answers.respondents.iter_rows(named=True):
-        key = (r["respondent"], r["round"] if r["round"] is not None else 1)
-        target = rows.setdefault(first.setdefault(key[0], key) if key not in rows else key, {})
-        for id in (r["chosen"] or "").split(","):
-            if id in names:
-                target[Meaning("category", category=id)] = cell(names[id])
 
 
 def _meta(who: str, round: int, person: dict[str, Any], many: bool) -> list[str]:
