@@ -15,6 +15,11 @@ _HOMES: dict[str, str] = {
     "AreaPosterior": "calibrant.priorities.posterior",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
+    "PublishedTable": "calibrant.priorities.tables.read",
+    "read_published": "calibrant.priorities.tables.read",
+    "TablePosterior": "calibrant.priorities.tables.posterior",
+    "table_posterior": "calibrant.priorities.tables.posterior",
+    "posterior_of_table": "calibrant.priorities.tables.posterior",
 }
 
 __all__: list[str] = [*_HOMES]
