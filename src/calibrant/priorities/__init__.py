@@ -11,6 +11,8 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "Survey": "calibrant.priorities.survey.model",
     "AreaPosterior": "calibrant.priorities.posterior",
+    "area_posterior": "calibrant.priorities.model.fit",
+    "fit_ratings": "calibrant.priorities.model.fit",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
 }
