@@ -150,7 +150,7 @@ class Panel:
     def labels(self) -> Labels:
         """Categories of the areas."""
         of = {a: str(c + 1) for a, c in zip(self.ids, self.category.tolist(), strict=True)}
-        return Labels(dict.fromkeys(of, "") | {a: a for a in of}, of, {c: c for c in of.values()})
+        return Labels({a: a for a in of}, of, {c: c for c in of.values()})
 
     @property
     def promise(self) -> Floats:
