@@ -92,7 +92,8 @@ class Experts:
         for q, name in enumerate(QUESTIONS):
             cuts = ndtri(np.cumsum(SHARES[name])[:-1]) * _spread(self)
             values[name] = 1 + np.searchsorted(cuts, heard[:, :, q])
-            truth[name] = 1 + ndtr(latent[:, q][:, None] - cuts).sum(axis=1)
+            wide = float(np.hypot(1.0, self.severity_sd))
+            truth[name] = 1 + ndtr((latent[:, q][:, None] - cuts) / wide).sum(axis=1)
         unknown = {name: unsure[:, :, q] < cut for q, name in enumerate(QUESTIONS)}
         return Panel(category, truth, values, unknown, fields, own)
 
@@ -113,8 +114,8 @@ class Panel:
 
     Attributes:
         category: shape (areas,), each area's category, counted from 0.
-        truth: question → shape (areas,): mean rating of raters of average severity who do not
-            work in the area themselves.
+        truth: question → shape (areas,): mean rating over the population of raters, if each
+            rated every area and none worked in it.
         values: question → shape (raters, areas), what each would answer, 1 to 5.
         unknown: question → shape (raters, areas), whether they would say "don't know".
         fields: shape (raters, categories), the categories each chooses.
