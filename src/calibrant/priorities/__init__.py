@@ -8,10 +8,18 @@ from __future__ import annotations
 from calibrant._lazy import surface
 
 _HOMES: dict[str, str] = {
+    "Taxonomy": "calibrant.priorities.taxonomy.taxonomy",
+    "load_taxonomy": "calibrant.priorities.taxonomy.read",
     "Survey": "calibrant.priorities.survey.model",
+    "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
+    "PublishedTable": "calibrant.priorities.tables.read",
+    "read_published": "calibrant.priorities.tables.read",
+    "TablePosterior": "calibrant.priorities.tables.posterior",
+    "table_posterior": "calibrant.priorities.tables.posterior",
+    "posterior_of_table": "calibrant.priorities.tables.posterior",
 }
 
 __all__: list[str] = [*_HOMES]
