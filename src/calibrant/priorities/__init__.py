@@ -13,6 +13,9 @@ _HOMES: dict[str, str] = {
     "AreaPosterior": "calibrant.priorities.posterior",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
+    "Snapshot": "calibrant.priorities.delphi.release",
+    "Consensus": "calibrant.priorities.delphi.consensus",
+    "consensus": "calibrant.priorities.delphi.consensus",
 }
 
 __all__: list[str] = [*_HOMES]
