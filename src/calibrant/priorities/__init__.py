@@ -5,8 +5,7 @@ The verbs of `calibrant priorities`, each loaded when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from calibrant._lazy import surface
 
 _HOMES: dict[str, str] = {
     "Survey": "calibrant.priorities.survey.model",
@@ -20,12 +19,4 @@ _HOMES: dict[str, str] = {
 
 __all__: list[str] = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'calibrant.priorities' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = surface(__name__, _HOMES)
