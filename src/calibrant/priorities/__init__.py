@@ -8,7 +8,10 @@ from __future__ import annotations
 from calibrant._lazy import surface
 
 _HOMES: dict[str, str] = {
+    "Taxonomy": "calibrant.priorities.taxonomy.taxonomy",
+    "load_taxonomy": "calibrant.priorities.taxonomy.read",
     "Survey": "calibrant.priorities.survey.model",
+    "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
