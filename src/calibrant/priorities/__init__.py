@@ -22,6 +22,9 @@ _HOMES: dict[str, str] = {
     "TablePosterior": "calibrant.priorities.tables.posterior",
     "table_posterior": "calibrant.priorities.tables.posterior",
     "posterior_of_table": "calibrant.priorities.tables.posterior",
+    "Snapshot": "calibrant.priorities.delphi.release",
+    "Consensus": "calibrant.priorities.delphi.consensus",
+    "consensus": "calibrant.priorities.delphi.consensus",
 }
 
 __all__: list[str] = [*_HOMES]
