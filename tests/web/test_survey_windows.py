@@ -34,7 +34,7 @@ def test_as_the_file_says():
 
 def test_the_organiser_closes_and_opens_again():
     s = survey((1, None, NOON + 2 * DAY))
-    door = closed(s, "")
+    door = closed("")
     assert door == "closed" and at(s, door, 0, 1) == [(1, "closed")] * 2
     # Without an end; with one; and moved while it is open.
     assert at(s, reopened(s, door, NOON + 5 * DAY), 6, 99) == [(1, "open")] * 2
@@ -42,7 +42,7 @@ def test_the_organiser_closes_and_opens_again():
     assert at(s, door, 6, 7) == [(1, "open"), (1, "closed")]
     door = reopened(s, door, NOON + 6 * DAY, NOON + 9 * DAY)
     assert at(s, door, 8, 9) == [(1, "open"), (1, "closed")]
-    assert at(s, closed(s, door), 8) == [(1, "closed")]
+    assert at(s, closed(door), 8) == [(1, "closed")]
 
 
 def test_opened_before_its_time():
@@ -58,7 +58,7 @@ def test_the_next_round():
     assert at(s, next_round(s, door, NOON + 2 * DAY), 2, 9) == [(3, "open")] * 2
     # One that was planned comes earlier, and keeps its end.
     s = survey((1, None, NOON + DAY), (4, NOON + 2 * DAY, NOON + 3 * DAY))
-    door = next_round(s, closed(s, ""), NOON)
+    door = next_round(s, closed(""), NOON)
     assert at(s, door, 0, 2, 3) == [(4, "open"), (4, "open"), (4, "closed")]
 
 

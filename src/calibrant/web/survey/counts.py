@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
 from calibrant._text import dumps
+from calibrant.web.survey.store import Store, put_setting, setting, today
 from calibrant.web.survey.tables import ANSWER, CHOSEN, INVITATION, RESPONDENT, SETTING
 
 SNAPSHOT = "counts"
@@ -94,13 +95,13 @@ class Counts:
     """The answers' side.
 
     Attributes:
-        day: of the snapshot.
+        day: of the snapshot; None: there is none yet, and all counts are 0.
         least: k; 1 where everything is shown.
         chosen: category → respondents who chose it, None for 1 to k - 1.
         cells: one an area and question, in the order asked for.
     """
 
-    day: str
+    day: str | None
     least: int
     came: Came
     chosen: dict[str, int | None]
@@ -111,30 +112,28 @@ class Counts:
         return asdict(self)
 
 
-def invited(con: Connection, today: str) -> tuple[Invited, dict[str, Invited]]:
-    """All invitations, and those for the work of each category.
-
-    Args:
-        con: to the people's side.
-        today: such as 2026-11-22; a link works on its last day.
-    """
+def invited(store: Store, *, on: date | None = None) -> tuple[Invited, dict[str, Invited]]:
+    """All invitations, and those for the work of each category; a link works on its last day."""
+    day = (on or today()).isoformat()
     columns = [INVITATION.c[n] for n in ("categories", "used", "withdrawn", "expires", "reminders")]
+    with store.people.read() as con:
+        rows = con.execute(select(*columns)).fetchall()
     total: Counter[str] = Counter()
     by: dict[str, Counter[str]] = {}
-    for categories, used, withdrawn, expires, reminders in con.execute(select(*columns)):
+    for categories, used, withdrawn, expires, reminders in rows:
         states = ["invited"]
         if used:
             states.append("used")
         elif withdrawn:
             states.append("withdrawn")
         else:
-            states.append("expired" if expires < today else "waiting")
+            states.append("expired" if expires < day else "waiting")
         if reminders:
             states.append("reminded")
         total.update(states)
         for category in filter(None, categories.split(",")):
             by.setdefault(category, Counter()).update(states)
-    return _invited(total), {c: _invited(by[c]) for c in sorted(by)}
+    return _invited(total), {c: _invited(by[c]) for c in store.areas.category if c in by}
 
 
 def _invited(n: Counter[str]) -> Invited:
@@ -142,82 +141,80 @@ def _invited(n: Counter[str]) -> Invited:
     return Invited(*(n[name] for name in names))
 
 
-def counted(
-    con: Connection,
-    areas: Mapping[str, str],
-    questions: Sequence[str],
-    *,
-    least: int,
-    is_open: bool,
-    today: str,
-) -> Counts:
+def counted(store: Store, *, on: date | None = None) -> Counts:
     """The answers' side as it may be shown; takes a new snapshot where one is due.
 
-    Args:
-        con: to the answers' side, in a transaction that may write and that no other shares.
-        areas: area → its category.
-        questions: ids.
-        least: k.
-        is_open: whether answers are still taken; when not, everything is shown.
+    Answers in categories that a respondent took back do not count. While the survey is open, cells
+    of one to k - 1 are not shown, k as `live.least` of the survey; once it is closed, all are.
     """
-    now = {r[0] for r in con.execute(select(RESPONDENT.c.id))}
-    kept = con.execute(select(SETTING.c.value).where(SETTING.c.key == SNAPSHOT)).scalar()
-    seen = json.loads(kept) if kept else {"respondents": []}
-    due = len(now ^ set(seen["respondents"])) >= least
-    if due or not is_open:
-        seen = _snapshot(con, sorted(now), today)
-        text = dumps(seen)
-        if kept is None:
-            con.execute(SETTING.insert().values(key=SNAPSHOT, value=text))
-        else:
-            con.execute(SETTING.update().where(SETTING.c.key == SNAPSHOT).values(value=text))
-    return _shown(seen, areas, questions, least if is_open else 1, is_open=is_open, today=today)
+    is_open = store.window().state != "closed"
+    least = store.survey.live.least
+    with store.answers.read() as con:
+        now = {str(r) for r in con.execute(select(RESPONDENT.c.id)).scalars()}
+        kept = setting(con, SETTING, SNAPSHOT)
+        seen: dict[str, Any] = json.loads(kept) if kept else {"respondents": []}
+        due = len(now ^ set(seen["respondents"])) >= least
+        if due or not is_open:
+            seen = _snapshot(con, store, sorted(now), (on or today()).isoformat())
+    text = dumps(seen)
+    if (due or not is_open) and text != kept:
+        with store.answers.write() as con:
+            before = setting(con, SETTING, SNAPSHOT)
+            if before == kept:
+                put_setting(con, SETTING, SNAPSHOT, text)
+            elif is_open and before:
+                # Another was faster; two snapshots that differ by fewer than k must not be seen.
+                seen = json.loads(before)
+    return _shown(seen, store, least if is_open else 1, is_open=is_open)
 
 
-def _snapshot(con: Connection, respondents: list[str], today: str) -> dict[str, Any]:
+def _snapshot(con: Connection, store: Store, respondents: list[str], day: str) -> dict[str, Any]:
     states = con.execute(select(RESPONDENT.c.state, func.count()).group_by(RESPONDENT.c.state))
-    chosen = con.execute(select(CHOSEN.c.category, func.count()).group_by(CHOSEN.c.category))
+    chosen = con.execute(
+        select(CHOSEN.c.category, func.count()).where(CHOSEN.c.active).group_by(CHOSEN.c.category)
+    )
     key = (ANSWER.c.respondent, ANSWER.c.area, ANSWER.c.question)
     last = select(*key, func.max(ANSWER.c.round).label("round")).group_by(*key).subquery()
     same = and_(*(ANSWER.c[c.name] == last.c[c.name] for c in key), ANSWER.c.round == last.c.round)
+    what = (ANSWER.c.area, ANSWER.c.question, ANSWER.c.state)
     cells: dict[str, dict[str, dict[str, int]]] = {}
     for area, question, state, n in con.execute(
-        select(ANSWER.c.area, ANSWER.c.question, ANSWER.c.state, func.count())
-        .join(last, same)
-        .group_by(ANSWER.c.area, ANSWER.c.question, ANSWER.c.state)
+        select(*what, func.count()).join(last, same).group_by(*what)
     ):
         cells.setdefault(area, {}).setdefault(question, {})[state] = n
+    # Few take a category back: subtracted, as the database does not know which area is whose.
+    for area, question, state, category, n in con.execute(
+        select(*what, CHOSEN.c.category, func.count())
+        .join(last, same)
+        .join(CHOSEN, and_(CHOSEN.c.respondent == ANSWER.c.respondent, ~CHOSEN.c.active))
+        .group_by(*what, CHOSEN.c.category)
+    ):
+        if store.areas.category_of.get(area) == category:
+            cells[area][question][state] -= n
     return {
-        "day": today, "respondents": respondents, "states": {r[0]: r[1] for r in states},
+        "day": day, "respondents": respondents, "states": {r[0]: r[1] for r in states},
         "chosen": {r[0]: r[1] for r in chosen}, "cells": cells,
     }  # fmt: skip
 
 
-def _shown(
-    seen: dict[str, Any], areas: Mapping[str, str], questions: Sequence[str], least: int, *,
-    is_open: bool, today: str,
-) -> Counts:  # fmt: skip
+def _shown(seen: dict[str, Any], store: Store, least: int, *, is_open: bool) -> Counts:
     def hidden(n: int) -> int | None:
         return None if 0 < n < least else n
 
     states = Counter(seen.get("states", {}))
-    came, finished = sum(states.values()), states["finished"]
-    unfinished = came - finished
-    cells = seen.get("cells", {})
-    chosen = seen.get("chosen", {})
+    came, finished, left = sum(states.values()), states["finished"], states["left"]
+    under_way = came - finished - left
+    cells, chosen = seen.get("cells", {}), seen.get("chosen", {})
     rows = []
-    for area in areas:
-        for question in questions:
-            got = cells.get(area, {}).get(question, {})
-            rows.append(
-                Cell(
-                    area, question, hidden(got.get("answered", 0)), hidden(got.get("don't know", 0))
-                )
-            )
+    for area in store.areas.area:
+        for question in store.survey.questions:
+            got = cells.get(area, {}).get(question.id, {})
+            n = (got.get("answered", 0), got.get("don't know", 0))
+            rows.append(Cell(area, question.id, hidden(n[0]), hidden(n[1])))
     return Counts(
-        seen.get("day", today),
+        seen.get("day"),
         least,
-        Came(came, finished, unfinished if is_open else 0, 0 if is_open else unfinished),
-        {c: hidden(chosen.get(c, 0)) for c in dict.fromkeys(areas.values())},
+        Came(came, finished, under_way if is_open else 0, left if is_open else left + under_way),
+        {c: hidden(chosen.get(c, 0)) for c in store.areas.category},
         tuple(rows),
     )

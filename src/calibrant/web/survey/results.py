@@ -9,11 +9,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, exists, literal, select
 
 from calibrant.records.ratings import RATINGS, Ratings, as_ratings
 from calibrant.web.survey.store import Store
-from calibrant.web.survey.tables import ANSWER, CHOSEN, COMMENT, DEMOGRAPHIC, OWN, RESPONDENT
+from calibrant.web.survey.tables import (
+    ANSWER,
+    CHOSEN,
+    COMMENT,
+    DEMOGRAPHIC,
+    OWN,
+    PAGE,
+    RESPONDENT,
+)
 
 PROCESS: dict[str, pl.DataType] = {
     "respondent": pl.String(),
@@ -63,12 +71,15 @@ def _ratings(store: Store, con: Connection) -> pl.DataFrame:
         [(a, c) for a, c in store.areas.category_of.items()],
         schema={"area": pl.String(), "category": pl.String()}, orient="row",
     )  # fmt: skip
+    saved = exists().where(
+        PAGE.c.respondent == CHOSEN.c.respondent,
+        PAGE.c.page == literal("rate ").concat(CHOSEN.c.category),
+    )
     chosen = _frame(
         con.execute(
-            select(CHOSEN.c.respondent, CHOSEN.c.category, CHOSEN.c.active).where(
-                # Chosen and taken back before its page was ever saved: never shown.
-                CHOSEN.c.active | (CHOSEN.c.revision > 0)
-            )
+            select(CHOSEN.c.respondent, CHOSEN.c.category, CHOSEN.c.active)
+            # Chosen, and taken back before its page was ever saved: never shown.
+            .where(CHOSEN.c.active | saved)
         ),
         {"respondent": pl.String(), "category": pl.String(), "active": pl.Boolean()},
     )
@@ -136,7 +147,7 @@ def own_areas(store: Store) -> pl.DataFrame:
 
 def respondents(store: Store) -> pl.DataFrame:
     """Who took part, without names: `RESPONDENTS`."""
-    is_open = store.window().is_open
+    is_open = store.window().state != "closed"
     chosen: dict[str, list[str]] = {}
     with store.answers.read() as con:
         for who, category in con.execute(

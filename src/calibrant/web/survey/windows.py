@@ -114,7 +114,7 @@ def window(survey: Survey, door: str, at: datetime) -> Window:
     return Window(current.round, state, current.opens, current.closes)
 
 
-def closed(survey: Survey, door: str) -> str:
+def closed(door: str) -> str:
     """The door once the organiser has closed it."""
     return str(replace(Door.read(door), said="closed"))
 
