@@ -7,6 +7,7 @@ import click
 from calibrant.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, str] = {
+    "serve": "the survey's pages, for respondents and organisers",
     "consensus": "where experts agree, where there are two camps, and what a round changed",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
