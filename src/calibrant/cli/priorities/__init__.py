@@ -7,6 +7,7 @@ import click
 from calibrant.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, str] = {
+    "serve": "the survey's pages, for respondents and organisers",
     "consensus": "where experts agree, where there are two camps, and what a round changed",
     "taxonomy": "which areas there are: show, check, compare versions",
     "survey": "what is asked: begin, check and show a survey",
