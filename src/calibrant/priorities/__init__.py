@@ -20,6 +20,11 @@ _HOMES: dict[str, str] = {
     "TablePosterior": "calibrant.priorities.tables.posterior",
     "table_posterior": "calibrant.priorities.tables.posterior",
     "posterior_of_table": "calibrant.priorities.tables.posterior",
+    "PublishedTables": "calibrant.priorities.published.result",
+    "published_tables": "calibrant.priorities.published.analysis",
+    "microdata_of": "calibrant.priorities.published.microdata",
+    "Audit": "calibrant.priorities.audit.result",
+    "audit_table": "calibrant.priorities.audit.audit",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -6,7 +6,10 @@ import click
 
 from calibrant.cli.lazy import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "published": "the tables of the paper's own analysis, from ratings, exactly",
+    "audit": "can the numbers of a published table be true",
+}
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 
