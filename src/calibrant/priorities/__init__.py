@@ -26,6 +26,11 @@ _HOMES: dict[str, str] = {
     "Snapshot": "calibrant.priorities.delphi.release",
     "Consensus": "calibrant.priorities.delphi.consensus",
     "consensus": "calibrant.priorities.delphi.consensus",
+    "PublishedTables": "calibrant.priorities.published.result",
+    "published_tables": "calibrant.priorities.published.analysis",
+    "microdata_of": "calibrant.priorities.published.microdata",
+    "Audit": "calibrant.priorities.audit.result",
+    "audit_table": "calibrant.priorities.audit.audit",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -11,6 +11,8 @@ COMMANDS: dict[str, str] = {
     "consensus": "where experts agree, where there are two camps, and what a round changed",
     "taxonomy": "which areas there are: show, check, compare versions",
     "survey": "what is asked: begin, check and show a survey",
+    "published": "the tables of the paper's own analysis, from ratings, exactly",
+    "audit": "can the numbers of a published table be true",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
