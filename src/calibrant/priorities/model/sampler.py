@@ -57,9 +57,8 @@ class Parameters(NamedTuple):
 def half_normal(x: Any) -> Any:
     """As `priors.half_normal`."""
     # In either tail the chance is taken from the side where it is small.
-    share = jnp.where(
-        x > 0, jnp.exp(log_ndtr(-jnp.abs(x))) / 2, 0.5 - jnp.exp(log_ndtr(-jnp.abs(x))) / 2
-    )
+    small = jnp.exp(log_ndtr(-jnp.abs(x))) / 2
+    share = jnp.where(x > 0, small, 0.5 - small)
     return jnp.sqrt(norm.ppf(share) ** 2 + FLOOR**2)
 
 
