@@ -13,6 +13,8 @@ _HOMES: dict[str, str] = {
     "Survey": "calibrant.priorities.survey.model",
     "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",
+    "area_posterior": "calibrant.priorities.model.fit",
+    "fit_ratings": "calibrant.priorities.model.fit",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
     "PublishedTable": "calibrant.priorities.tables.read",
