@@ -21,6 +21,11 @@ _HOMES: dict[str, str] = {
     "read_published": "calibrant.priorities.tables.read",
     "TablePosterior": "calibrant.priorities.tables.posterior",
     "table_posterior": "calibrant.priorities.tables.posterior",
+    "rank": "calibrant.priorities.ranks.verb",
+    "rank_areas": "calibrant.priorities.ranks.rank",
+    "Ranked": "calibrant.priorities.ranks.result",
+    "ask": "calibrant.priorities.asking.ask",
+    "AskPlan": "calibrant.priorities.asking.ask",
     "posterior_of_table": "calibrant.priorities.tables.posterior",
 }
 

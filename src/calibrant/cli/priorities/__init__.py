@@ -6,7 +6,10 @@ import click
 
 from calibrant.cli.lazy import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "rank": "Which areas are most promising, and how sure is that ranking?",
+    "ask": "Which area to ask whom next.",
+}
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 

@@ -111,7 +111,7 @@ def worths(
     shift = shifts(belief, gradient, rater, areas, own)
     fall = np.square(shift[np.arange(areas.size), areas])
     if strategy == "uncertainty":
-        return fall
+        return np.asarray(fall)
     ordered = np.sort(mean)
     edge = (ordered[-k] + ordered[-k - 1]) / 2
     away = -np.abs(mean[areas] - edge)

@@ -119,13 +119,13 @@ def rank_areas(
         posterior.method,
         seed,
         score.shape[0],
-        (*posterior.notes, *_notes(posterior, found, n, kept)),
+        (*posterior.notes, *_notes(posterior, found, kept)),
     )
 
 
 def respondents(posterior: AreaPosterior) -> Ints:
     """Most answers to any one question, area by area."""
-    return np.max(np.stack([np.asarray(v) for v in posterior.n.values()]), axis=0)
+    return np.asarray(np.max(np.stack(list(posterior.n.values())), axis=0))
 
 
 def _checked(score: Floats, kept: Ints, top: int, least: int) -> Floats:
@@ -302,7 +302,7 @@ def _excluded(
     return tuple(out)
 
 
-def _notes(posterior: AreaPosterior, found: _Stand, n: Ints, kept: Ints) -> list[str]:
+def _notes(posterior: AreaPosterior, found: _Stand, kept: Ints) -> list[str]:
     out = []
     size = kept.size
     wide = int((found.high - found.low + 1 > size / 2).sum())

@@ -1,14 +1,15 @@
-"""Would another analysis fund other areas? Don't-knows taken otherwise, and each respondent left out."""
+"""Would another analysis fund other areas? Don't-knows read otherwise, respondents left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from calibrant._text import one_line
 from calibrant.priorities.asking.belief import Belief, Heard, believe, conditioned
 from calibrant.priorities.posterior import AreaPosterior
 from calibrant.priorities.ranks.places import best, scores
@@ -19,8 +20,9 @@ from calibrant.records.ratings import Ratings
 
 Floats = NDArray[np.float64]
 
-DRAWS = 1000
-"""Draws of each refit, of which only means matter."""
+DRAWS = 4000
+"""Draws of each refit. Means of neighbours in rank differ by little, so that many are needed; one
+seed for all leaves the same noise in both sides of a comparison."""
 
 REFITTED = 5
 """Respondents who are left out of the model itself, unless all are asked for."""
@@ -59,12 +61,12 @@ def dont_knows(
     silent = int((ratings.frame["state"] == "don't know").sum())
     if not silent:
         return []
-    quick = replace(settings, engine="laplace", draws=DRAWS)
+    quick = replace(settings, engine="laplace")
+    lost = pl.col("state") == "don't know"
     worst = ratings.frame.with_columns(
-        pl.when(pl.col("state") == "don't know").then(1.0).otherwise(pl.col("value")).alias("value"),
-        pl.when(pl.col("state") == "don't know").then(pl.lit("answered"))
-        .otherwise(pl.col("state")).alias("state"),
-    )  # fmt: skip
+        pl.when(lost).then(1.0).otherwise(pl.col("value")).alias("value"),
+        pl.when(lost).then(pl.lit("answered")).otherwise(pl.col("state")).alias("state"),
+    )
     out = [frame.change("don't-knows", "pessimistic: all as 1", quick.fit(Ratings(worst)))]
     for sign, word in ((-1, "lower"), (1, "higher")):
         other = replace(quick, dont_know=sign * shift).fit(ratings)
@@ -74,13 +76,15 @@ def dont_knows(
 
 
 def each_respondent(
-    ratings: Ratings, frame: Frame, settings: Settings, *, everyone: bool = False,
-    top: int = 10,
-) -> list[Change]:  # fmt: skip
+    ratings: Ratings, frame: Frame, settings: Settings, *, everyone: bool = False, top: int = 10
+) -> tuple[list[Change], list[str]]:
     """What is funded without each respondent in turn, most influential first.
 
     All are left out of a linear model first, with its variances held; those who change the most
     there (all, if `everyone`) are then left out of the model itself, which is fitted anew.
+
+    Returns:
+        The changes, and notes on those who cannot be left out.
     """
     order = screen(ratings, frame, settings, top)
     chosen = order if everyone else order[:REFITTED]
@@ -88,12 +92,18 @@ def each_respondent(
     whole = quick.fit(ratings)
     # The same quick fit with everyone, so that nothing but the respondent differs.
     held = Frame(whole, frame.by, top, frame.least)
-    out = []
+    out, notes = [], []
     for name in chosen:
-        rest = Ratings(ratings.frame.filter(pl.col("respondent") != name))
-        other = quick.fit(rest)
+        other = quick.fit(Ratings(ratings.frame.filter(pl.col("respondent") != name)))
+        if (respondents(other) >= frame.least).sum() < top:
+            notes.append(f"without {one_line(name, 40)} fewer than {top} areas can be ranked")
+            continue
         out.append(held.change("respondent", f"without {name}", other))
-    return sorted(out, key=lambda c: (-(c.regret or 0.0), c.overlap))
+    if not everyone:
+        notes.append(
+            f"the {len(chosen)} most influential of {len(order)} respondents were left out in turn"
+        )
+    return sorted(out, key=lambda c: (c.overlap, -(c.regret or 0.0))), notes
 
 
 def screen(ratings: Ratings, frame: Frame, settings: Settings, top: int) -> list[str]:
