@@ -18,16 +18,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.priorities.model.field import Field
-from calibrant.priorities.model.hyper import Hyper, explore
+from calibrant.priorities.model.hyper import explore
 from calibrant.priorities.model.layout import Layout, lay_out
 from calibrant.priorities.model.measurand import mixed
-from calibrant.priorities.model.priors import Spreads, spreads
-from calibrant.priorities.model.shift import shift
+from calibrant.priorities.model.sample import Sample, draw
 from calibrant.priorities.posterior import AreaPosterior
 from calibrant.records.ratings import as_ratings
 
@@ -168,57 +166,6 @@ def fit_ratings(
         layout, sample, "laplace", dont_know=dont_know, seed=seed,
         k_hat=hyper.k_hat, effective=hyper.effective,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Draws of everything the results speak of, draws first."""
-
-    scores: tuple[Floats, ...]
-    thresholds: tuple[Floats, ...]
-    own: tuple[Floats, ...]
-    spreads: tuple[Floats, ...]
-    severity: Floats
-
-
-def draw(every: Field, hyper: Hyper, draws: int, rng: np.random.Generator) -> Sample:
-    """Draws from the mixture of Gaussians over the points, each about its posterior mean."""
-    weights = np.array([p.weight for p in hyper.points])
-    counts = np.floor(weights.cumsum() / weights.sum() * draws + rng.random()).astype(int)
-    counts = np.diff(np.minimum(counts, draws), prepend=0)
-    counts[-1] += draws - counts.sum()
-    parts, made = [], []
-    severity = np.zeros((every.raters, every.questions))
-    for point, count in zip(hyper.points, counts, strict=True):
-        if not count:
-            continue
-        f, b = shift(every, point.expansion, point.step)
-        noise = solve_triangular(
-            point.step.root, rng.standard_normal((every.size, count)), trans=1, lower=True
-        )
-        parts.append((point.step.f + f)[:, None] + noise)
-        made.extend([_spreads(every, point.x)] * count)
-        severity += count / draws * (point.step.b + b)
-    order = rng.permutation(draws)
-    field_draws = np.concatenate(parts, axis=1).T[order]
-    questions = range(every.questions)
-    pooled = made[0].category is not None
-    chosen = [made[i] for i in order]
-    matrices = [np.stack([s.rater for s in chosen]), np.stack([s.area for s in chosen])]
-    if pooled:
-        matrices.append(np.stack([s.category for s in chosen if s.category is not None]))
-    return Sample(
-        tuple(field_draws[:, every.scores(q)] for q in questions),
-        # Where a label was hardly used, the Gaussian may turn two thresholds round.
-        tuple(np.sort(field_draws[:, every.thresholds(q)], axis=1) for q in questions),
-        tuple(field_draws[:, every.thresholds(q).stop] for q in questions) if every.own else (),
-        tuple(matrices),
-        severity,
-    )
-
-
-def _spreads(every: Field, x: Floats) -> Spreads:
-    return spreads(x, every.questions, pooled=bool(every.layout.categories))
 
 
 def finish(
