@@ -13,6 +13,8 @@ COMMANDS: dict[str, str] = {
     "survey": "what is asked: begin, check and show a survey",
     "published": "the tables of the paper's own analysis, from ratings, exactly",
     "audit": "can the numbers of a published table be true",
+    "rank": "Which areas are most promising, and how sure is that ranking?",
+    "ask": "Which area to ask whom next.",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 

@@ -1,4 +1,4 @@
-"""Which areas should each respondent be asked about? A batch of assignments, one choice at a time."""
+"""Which areas should each respondent be asked about? One choice after the other."""
 
 from __future__ import annotations
 

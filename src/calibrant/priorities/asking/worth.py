@@ -105,15 +105,13 @@ def worths(
     """
     mean, gradient = promise(belief)
     if strategy == "regret":
-        each = [
-            gain(mean, shifts(belief, gradient, rater, areas, own, m), k) / m for m in AHEAD
-        ]
+        each = [gain(mean, shifts(belief, gradient, rater, areas, own, m), k) / m for m in AHEAD]
         return np.asarray(np.max(each, axis=0))
     variance = np.einsum("ij,ij->i", gradient @ belief.covariance, gradient)[areas]
     shift = shifts(belief, gradient, rater, areas, own)
     fall = np.square(shift[np.arange(areas.size), areas])
     if strategy == "uncertainty":
-        return fall
+        return np.asarray(fall)
     ordered = np.sort(mean)
     edge = (ordered[-k] + ordered[-k - 1]) / 2
     away = -np.abs(mean[areas] - edge)
