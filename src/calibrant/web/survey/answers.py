@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from calibrant._text import storable
 from calibrant.web.survey.database import put
-from calibrant.web.survey.store import Store, setting, window
+from calibrant.web.survey.store import Store, setting
 from calibrant.web.survey.store import now as time_now
 from calibrant.web.survey.tables import (
     ANSWER,
@@ -22,6 +22,7 @@ from calibrant.web.survey.tables import (
     RESPONDENT,
     SETTING,
 )
+from calibrant.web.survey.windows import window
 
 AnswerState = Literal["answered", "don't know", "skipped"]
 Outcome = Literal["saved", "same", "closed", "stale"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
@@ -18,6 +18,7 @@ from calibrant.priorities.survey.model import Survey
 from calibrant.web.survey.areas import Areas
 from calibrant.web.survey.database import Database, open_database, put
 from calibrant.web.survey.tables import PEOPLE_SETTING, SETTING
+from calibrant.web.survey.windows import Window, window
 from calibrant.web.tokens import new_name, new_secret
 
 
@@ -29,27 +30,6 @@ def now() -> datetime:
 def today() -> date:
     """The day, in UTC."""
     return now().date()
-
-
-@dataclass(frozen=True)
-class Window:
-    """Whether answers are taken.
-
-    Attributes:
-        round: of the Delphi; before the first opens, the first, and after the last, the last.
-        state: not yet, now, or no more.
-        opens, closes: of this round; None: not said.
-    """
-
-    round: int
-    state: Literal["before", "open", "closed"]
-    opens: datetime | None
-    closes: datetime | None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether answers are taken."""
-        return self.state == "open"
 
 
 @dataclass(frozen=True)
@@ -95,39 +75,17 @@ class Store:
             said = setting(con, SETTING, "door")
         return window(self.survey, said or "", at)
 
-    def set_door(self, said: Literal["open", "closed", ""]) -> None:
-        """Close the survey, open it again whatever its windows say, or let these decide ("")."""
+    def set_door(self, said: str) -> None:
+        """Close the survey, open it again whatever its windows say, or let these decide ("");
+        or what `calibrant.web.survey.windows` makes of it."""
+        self.decide(lambda _: said)
+
+    def decide(self, change: Callable[[str], str]) -> Window:
+        """Change what the organiser decided about windows; returns the window of now."""
         with self.answers.write() as con:
-            put_setting(con, SETTING, "door", said)
-
-
-def window(survey: Survey, door: str, at: datetime) -> Window:
-    """Which round of the Delphi it is, and whether answers are taken.
-
-    Args:
-        door: "closed" and "open" count before the windows; "" does not.
-    """
-    windows = sorted(survey.windows, key=lambda w: w.round)
-    begun = [w for w in windows if w.opens is None or _utc(w.opens) <= at]
-    current = begun[-1] if begun else windows[0]
-    opens = None if current.opens is None else _utc(current.opens)
-    closes = None if current.closes is None else _utc(current.closes)
-    state: Literal["before", "open", "closed"] = "open"
-    if not begun:
-        state = "before"
-    elif closes is not None and at >= closes:
-        # A later round that is not open yet brings it back.
-        state = "closed"
-    if door == "open":
-        state = "open"
-    elif door == "closed":
-        state = "closed"
-    return Window(current.round, state, opens, closes)
-
-
-def _utc(given: datetime) -> datetime:
-    """A time without a zone is UTC."""
-    return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+            door = change(setting(con, SETTING, "door") or "")
+            put_setting(con, SETTING, "door", door)
+        return window(self.survey, door, now())
 
 
 def setting(con: Connection, table: Table, key: str) -> str | None:
