@@ -1,4 +1,4 @@
-"""Can an answer be read off the snapshots? By going through everything that could have been said."""
+"""Can an answer be read off the snapshots? By going through all that could have been said."""
 
 from __future__ import annotations
 

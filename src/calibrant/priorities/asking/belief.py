@@ -143,9 +143,7 @@ def believe(
         mean, covariance = _solve(z, y, answered, noise, spread, edges)
     mean = mean.copy()
     mean[[0, g]] += middle
-    return Belief(
-        mean, covariance, noise, category, categories, raters, np.diag(spread[2]).copy()
-    )
+    return Belief(mean, covariance, noise, category, categories, raters, np.diag(spread[2]).copy())
 
 
 def _design(heard: Heard, category: Ints, sizes: tuple[int, int, int]) -> Floats:

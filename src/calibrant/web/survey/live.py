@@ -11,13 +11,13 @@ from starlette.responses import Response
 from calibrant.priorities.survey.model import Question
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
-from calibrant.web.survey.answers import LONGEST_REASON, Copy, Said, chosen, save_sheet, sheet
+from calibrant.web.survey.answers import LONGEST_REASON, Said, chosen, save_sheet, sheet
 from calibrant.web.survey.areas import Area, Category
 from calibrant.web.survey.drawing import Strip, strip
+from calibrant.web.survey.forms import DONT_KNOW, cell_field, copy_fields, copy_of
 from calibrant.web.survey.releases import Shown, shown, take_back
 from calibrant.web.survey.sessions import Visitor
 from calibrant.web.survey.site import Site
-from calibrant.web.tokens import new_name
 
 EVERY = 20
 """Seconds between two looks of an open page."""
@@ -85,7 +85,7 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
         site.taking()
         outcome = save_sheet(
             site.store, visitor.respondent, site.store.areas.category_of[area],
-            _said(site, area, form), {}, _copy(form),
+            _said(site, area, form), {}, copy_of(form),
         )  # fmt: skip
         if outcome == "closed":
             site.taking()
@@ -234,7 +234,7 @@ def _page(site: Site, visitor: Visitor, area: str, *, saved: bool) -> Response:
         saved=saved, panels=panels, mark=mark, polls=window.is_open, every=EVERY,
         longest=LONGEST_REASON, k=site.store.survey.live.least,
         reasons=site.store.survey.live.reasons,
-        copy=Copy(sheet(site.store, visitor.respondent, category.id).revision, new_name()),
+        hidden=copy_fields(site.store, sheet(site.store, visitor.respondent, category.id).revision),
     )  # fmt: skip
 
 
@@ -242,13 +242,13 @@ def _said(site: Site, area: str, form: dict[str, str]) -> dict[Any, Said]:
     """What a form says; questions that it does not answer stay as they are."""
     found: dict[Any, Said] = {}
     for question in site.store.survey.questions:
-        given = form.get(f"value.{question.id}")
-        reason = form.get(f"reason.{question.id}", "").strip()[:LONGEST_REASON]
+        given = form.get(cell_field(area, question.id))
+        reason = form.get(f"reason:{question.id}", "").strip()[:LONGEST_REASON]
         if not site.store.survey.live.reasons:
             reason = ""
         if given is None:
             continue
-        if given == "dk" and question.dont_know is not None:
+        if given == DONT_KNOW and question.dont_know is not None:
             found[area, question.id] = Said("don't know", None, reason)
         elif given.isascii() and given.isdigit() and 1 <= int(given[:4]) <= len(question.labels):
             found[area, question.id] = Said("answered", int(given), reason)
@@ -256,9 +256,3 @@ def _said(site: Site, area: str, form: dict[str, str]) -> dict[Any, Said]:
             text = "An answer is none that this survey offers. Nothing was saved."
             raise Stopped(400, "Not saved", text, back=f"/results/{area}")
     return found
-
-
-def _copy(form: dict[str, str]) -> Copy:
-    revision = form.get("revision", "")
-    known = revision.isascii() and revision.isdigit() and len(revision) < 10
-    return Copy(int(revision) if known else -1, form.get("tab", "")[:64])

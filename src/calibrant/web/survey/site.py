@@ -27,17 +27,20 @@ class Site:
 
     Attributes:
         url: how people reach the server.
-        results: whether there are pages of live results, so that others link to them.
     """
 
     store: Store
     url: str = "http://127.0.0.1"
-    results: bool = False
 
     @property
     def https(self) -> bool:
         """Whether cookies are for TLS alone."""
         return self.url.startswith("https:")
+
+    @property
+    def results(self) -> bool:
+        """Whether there are pages of live results, so that others link to them."""
+        return self.store.survey.live.show
 
     def cookie(self, side: Side) -> str:
         """The name of the respondent's or the organiser's cookie.
