@@ -10,6 +10,7 @@ from calibrant._lazy import surface
 _HOMES: dict[str, str] = {
     "Taxonomy": "calibrant.priorities.taxonomy.taxonomy",
     "load_taxonomy": "calibrant.priorities.taxonomy.read",
+    "carry": "calibrant.priorities.taxonomy.carry",
     "Survey": "calibrant.priorities.survey.model",
     "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",

@@ -8,6 +8,8 @@ from calibrant.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, str] = {
     "consensus": "where experts agree, where there are two camps, and what a round changed",
+    "taxonomy": "which areas there are: show, check, compare versions",
+    "survey": "what is asked: begin, check and show a survey",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
