@@ -15,6 +15,9 @@ COMMANDS: dict[str, str] = {
     "audit": "can the numbers of a published table be true",
     "rank": "Which areas are most promising, and how sure is that ranking?",
     "ask": "Which area to ask whom next.",
+    "consensus": "where experts agree, where there are two camps, and what a round changed",
+    "taxonomy": "which areas there are: show, check, compare versions",
+    "survey": "what is asked: begin, check and show a survey",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 

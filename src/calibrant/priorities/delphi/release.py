@@ -1,6 +1,8 @@
 """What may be shown of the answers about one area, and when? Snapshots that give nobody away.
 
-A cell is one area, question and round. Its snapshots follow one rule.
+A cell is one area and question; a new round of the Delphi is a moment in its history, not a new
+cell, since the difference of two rounds would else show what the first held back. Snapshots of a
+cell follow one rule.
 
 - Respondents who were never in a snapshot enter together, at least k of them at once.
 - Those in a snapshot stand in groups: people whose answers entered, and changed, in the same

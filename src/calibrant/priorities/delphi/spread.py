@@ -168,8 +168,8 @@ def dispersion_limits(counts: Ints, level: float) -> tuple[float, float]:
     error = (1 - level) / below.size
     low, high = bounds(below, np.full(below.size, int(counts.sum())), level=1 - error)
     least = np.minimum(low, 1 - high)
-    most = np.where((low <= 0.5) & (high >= 0.5), 0.5, np.maximum(np.minimum(low, 1 - low),
-                                                                  np.minimum(high, 1 - high)))  # fmt: skip
+    either = np.maximum(np.minimum(low, 1 - low), np.minimum(high, 1 - high))
+    most = np.where((low <= 0.5) & (high >= 0.5), 0.5, either)
     scale = 2 / below.size
     return float(scale * least.sum()), float(scale * most.sum())
 
@@ -200,10 +200,10 @@ def _ratio(counts: Floats) -> Floats:
     best = np.full(n.shape, -np.inf)
     for cut in range(size + 1):
         # Rising up to a cut and falling after it is one peak, and every one-peaked shape is so.
-        rising, falling = _rising(counts[..., :cut]), _rising(counts[..., :cut - 1 if cut else None:-1])  # fmt: skip
-        fitted = np.concatenate([rising, falling[..., ::-1]], axis=-1)
+        falling = _rising(counts[..., cut:][..., ::-1])[..., ::-1]
+        fitted = np.concatenate([_rising(counts[..., :cut]), falling], axis=-1)
         best = np.maximum(best, xlogy(counts, fitted).sum(axis=-1))
-    return np.maximum(2 * (free - best), 0.0)
+    return np.asarray(np.maximum(2 * (free - best), 0.0))
 
 
 def _rising(counts: Floats) -> Floats:
