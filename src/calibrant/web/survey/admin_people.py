@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from fastapi import FastAPI, Request
@@ -18,9 +19,11 @@ from calibrant.web.survey.site import Site
 
 PER_PAGE = 100
 
-_LETTERS = {
-    "csv": "text/csv; charset=utf-8", "mbox": "application/mbox", "zip": "application/zip"
-}  # fmt: skip
+_LETTERS: dict[str, tuple[str, Callable[[list[letters.Letter]], bytes]]] = {
+    "csv": ("text/csv; charset=utf-8", letters.as_csv),
+    "mbox": ("application/mbox", letters.as_mbox),
+    "zip": ("application/zip", letters.as_zip),
+}
 
 
 def add(app: FastAPI, site: Site) -> None:
@@ -96,11 +99,9 @@ def _letters(app: FastAPI, site: Site) -> None:
         if ending not in _LETTERS:
             raise HTTPException(404)
         found = organise.written(store, organise.due(store, what), what, site.url)
-        data = {"csv": letters.as_csv, "mbox": letters.as_mbox, "zip": letters.as_zip}[ending](
-            found
-        )
+        kind_of, write = _LETTERS[ending]
         how = {"content-disposition": f'attachment; filename="{what}.{ending}"'}
-        return Response(data, media_type=_LETTERS[ending], headers=how)
+        return Response(write(found), media_type=kind_of, headers=how)
 
     @app.post("/organise/letters/{kind}")
     def change(kind: str, request: Request, form: Form) -> Response:
