@@ -6,7 +6,9 @@ import click
 
 from calibrant.cli.lazy import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "consensus": "where experts agree, where there are two camps, and what a round changed",
+}
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 

@@ -183,11 +183,11 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url, pool_size=10, max_overflow=CONNECTIONS - 10, pool_pre_ping=True,
-            pool_timeout=PATIENCE, connect_args={"connect_timeout": 10},
+            pool_timeout=PATIENCE, connect_args={"connect_timeout": 10}, hide_parameters=True,
         )  # fmt: skip
     engine = create_engine(
         url, poolclass=QueuePool, pool_size=10, max_overflow=CONNECTIONS - 10,
-        pool_timeout=PATIENCE,
+        pool_timeout=PATIENCE, hide_parameters=True,
         # No transactions by the driver's own guesses.
         connect_args={"timeout": PATIENCE, "isolation_level": None, "check_same_thread": False},
     )  # fmt: skip

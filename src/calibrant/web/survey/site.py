@@ -28,10 +28,12 @@ class Site:
 
     Attributes:
         url: how people reach the server.
+        results: whether there are pages of live results, so that others link to them.
     """
 
     store: Store
     url: str = "http://127.0.0.1"
+    results: bool = False
 
     @property
     def https(self) -> bool:
@@ -121,5 +123,5 @@ class Site:
         """What all pages of a respondent show."""
         return {
             "survey": self.store.survey, "visitor": visitor, "window": self.store.window(),
-            "form": sessions.form_token(self.store, visitor),
+            "form": sessions.form_token(self.store, visitor), "results": self.results,
         }  # fmt: skip
