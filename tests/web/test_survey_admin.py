@@ -13,10 +13,9 @@ from starlette.testclient import TestClient
 
 from calibrant.errors import InputError
 from calibrant.records.ratings import as_ratings
-from calibrant.web.base import application
-from calibrant.web.security import Guard
-from calibrant.web.survey import admin, answers, counts, organise, people, results, sessions
+from calibrant.web.survey import answers, counts, organise, people, results, sessions
 from calibrant.web.survey.answers import Copy, Said
+from calibrant.web.survey.app import build
 from calibrant.web.survey.guests import Guest, guests_in
 from calibrant.web.survey.site import Site
 from calibrant.web.survey.store import open_survey, today
@@ -34,15 +33,13 @@ def store(tmp_path):
 
 @pytest.fixture
 def browser(store):
-    app = application()
-    admin.add(app, Site(store, URL))
-    with TestClient(Guard(app, (), URL), base_url=URL) as client:
+    with TestClient(build(Site(store, URL)), base_url=URL) as client:
         yield client
 
 
 @pytest.fixture
 def organiser(store, browser):
-    page = browser.get(people.organiser_path(store))
+    page = browser.post(people.organiser_path(store))
     assert page.status_code == 200 and page.url.path == "/organise"
     return browser
 
@@ -251,6 +248,7 @@ def test_only_the_organiser(store, browser):
     forged = (f"{token[:-1]}{'B' if token[-1] == 'A' else 'A'}", "/organise/enter/x.y",
               "/organise/enter/\u00e9", f"/organise{invited}")  # fmt: skip
     assert [browser.get(p).status_code for p in forged] == [404] * 4
+    assert [browser.post(p).status_code for p in forged] == [404] * 4
     for cookie in (None, "x.y", sessions.begin(store), people.organiser_form(store)):
         if cookie:
             browser.cookies.set("calibrant_organiser", cookie)
@@ -258,7 +256,7 @@ def test_only_the_organiser(store, browser):
         for path in ("/organise/invite", "/organise/people", "/organise/window"):
             assert browser.post(path, data={"do": "close"}).status_code == 401
     browser.cookies.clear()
-    browser.get(token)
+    browser.post(token)
     # The organiser's browser, and another site's form.
     for path in ("/organise/invite", "/organise/people", "/organise/letters/invite",
                  "/organise/window"):  # fmt: skip

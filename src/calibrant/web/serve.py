@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 GRACE = 5
 """Seconds that requests in flight are given when the server is told to stop."""
 
+BACKLOG = 1024
+"""Connections that wait while the server is busy, or starts."""
+
+MOST_AT_ONCE = 2000
+"""Connections that are open at once; more are told to come again (503)."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -71,7 +77,7 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
         # From here on connections wait for the server instead of being refused.
-        bound.listen(1024)
+        bound.listen(BACKLOG)
     except OSError as e:
         bound.close()
         raise InputError(
@@ -114,9 +120,12 @@ def run(app: ASGIApp, place: Place, started: Callable[[], None] = lambda: None) 
     """
     import uvicorn
 
+    from calibrant.web.patience import Patient
+
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", server_header=False,
-        proxy_headers=False, timeout_graceful_shutdown=GRACE,
+        proxy_headers=False, timeout_graceful_shutdown=GRACE, http=Patient, ws="none",
+        backlog=BACKLOG, limit_concurrency=MOST_AT_ONCE,
     )  # fmt: skip
     server = uvicorn.Server(config)
     try:

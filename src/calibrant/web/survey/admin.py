@@ -1,8 +1,7 @@
 """What does the organiser see and do? Pages under /organise.
 
-Their link works again and again; the session it begins is another than a respondent's. Answers are
-handed out once the survey is closed, and not before: who knows when a link was used could read one
-person's answers off two downloads.
+Answers are handed out once the survey is closed, and not before: who knows when a link was used
+could read one person's answers off two downloads.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
-from calibrant.web.security import cookie
 from calibrant.web.survey import admin_people, organise, people, take
 from calibrant.web.survey.site import Site
 from calibrant.web.survey.store import now
@@ -32,18 +30,8 @@ def add(app: FastAPI, site: Site) -> None:
 
 
 def _looking(app: FastAPI, site: Site) -> None:
-    """Coming in, how far it is, and tables to take away."""
+    """How far it is, and tables to take away."""
     store = site.store
-
-    @app.get("/organise/enter/{token}")
-    def come_in(token: str) -> Response:
-        session = people.organiser_session(store, token)
-        if session is None:
-            text = "The link is not complete, or not of this survey."
-            raise Stopped(404, "Unknown link", text)
-        answer = see("/organise")
-        answer.set_cookie(**cookie(site.cookie("people"), session, https=site.https))
-        return answer
 
     @app.get("/organise")
     def home(request: Request, wanted: str = "") -> Response:
