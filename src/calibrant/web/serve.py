@@ -90,7 +90,7 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
     hosts: tuple[str, ...] = LOOPBACK if is_loopback(host) else ()
     if public_url is not None:
         try:
-            url, name = _public(public_url)
+            url, name = public(public_url)
         except InputError:
             bound.close()
             raise
@@ -98,7 +98,12 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
     return Place(bound, url, hosts)
 
 
-def _public(url: str) -> tuple[str, str]:
+def public(url: str, option: str = "--public-url") -> tuple[str, str]:
+    """A URL by which people reach a server, without a slash at the end, and the host in it.
+
+    Raises:
+        InputError: if it is none.
+    """
     try:
         parts = urlsplit(url)
         name = parts.hostname
@@ -106,7 +111,7 @@ def _public(url: str) -> tuple[str, str]:
         name = None
     if name is None or parts.scheme not in ("http", "https") or parts.path not in ("", "/"):
         raise InputError(
-            f"--public-url: wanted a URL such as https://labels.example.org, without a path, got "
+            f"{option}: wanted a URL such as https://labels.example.org, without a path, got "
             f"{one_line(url, 100)!r}"
         )
     return f"{parts.scheme}://{parts.netloc}", f"[{name}]" if ":" in name else name

@@ -7,6 +7,11 @@ import click
 from calibrant.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, str] = {
+    "invite": "make personal links, and the letters that carry them",
+    "remind": "letters to those whose link was not used",
+    "status": "response rates, and areas short of answers",
+    "close": "take no more answers; or open again, move the end, begin the next round",
+    "results": "the answers as tables, from a survey's database",
     "consensus": "where experts agree, where there are two camps, and what a round changed",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""

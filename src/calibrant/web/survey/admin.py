@@ -6,20 +6,17 @@ could read one person's answers off two downloads.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
 from calibrant.web.survey import admin_people, organise, people, take
 from calibrant.web.survey.site import Site
 from calibrant.web.survey.store import now
-from calibrant.web.survey.windows import closed, next_round, reopened
+from calibrant.web.survey.windows import closed, next_round, reopened, time_of
 
 
 def add(app: FastAPI, site: Site) -> None:
@@ -79,7 +76,8 @@ def _deciding(app: FastAPI, site: Site) -> None:
         site.organisers(form)
         what, at = form.get("do", ""), now()
         try:
-            until = _until(form.get("until", ""))
+            said = form.get("until", "").strip()
+            until = time_of(said) if said else None
             if what == "close":
                 store.decide(closed)
             elif what == "open":
@@ -93,22 +91,3 @@ def _deciding(app: FastAPI, site: Site) -> None:
         except InputError as e:
             return _overview(site, 422, str(e))
         return see("/organise")
-
-
-def _until(text: str) -> datetime | None:
-    """A time in UTC, as a browser's field gives it; None: not said.
-
-    Raises:
-        InputError: if it is none.
-    """
-    if not text.strip():
-        return None
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError as e:
-        raise InputError(
-            f"until: wanted a time such as 2026-12-24T18:00, got {one_line(text, 40)!r}"
-        ) from e
-    if found.tzinfo is not None:
-        return found.astimezone(UTC)
-    return found.replace(tzinfo=UTC)

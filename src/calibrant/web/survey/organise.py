@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import select, update
@@ -51,13 +51,25 @@ def invite(
     )
 
 
-def due(store: Store, kind: Kind) -> list[people.Invitation]:
+def due(
+    store: Store, kind: Kind, *, after: int = 0, at_most: int | None = None
+) -> list[people.Invitation]:
     """Whom to write to: invitations whose letter was not sent yet, or, to remind, those that were
-    sent, whose link still works and was not used."""
-    found = people.invitations(store)
+    sent, whose link still works and was not used.
+
+    Args:
+        after: to remind: days since their last letter.
+        at_most: to remind: only who had fewer reminders.
+    """
+    found = [i for i in people.invitations(store) if i.state == "open"]
     if kind == "invite":
-        return [i for i in found if i.sent is None and i.state == "open"]
-    return [i for i in found if i.sent is not None and i.state == "open"]
+        return [i for i in found if i.sent is None]
+    before = today() - timedelta(days=after)
+    return [
+        i for i in found
+        if i.sent is not None and (i.reminded or i.sent) <= before
+        and (at_most is None or i.reminders < at_most)
+    ]  # fmt: skip
 
 
 def batch(invitations: Iterable[people.Invitation]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from calibrant.web.labelling.export import to_bytes
-from calibrant.web.survey.results import TABLES
+from calibrant.web.survey.results import TABLES, respondents
 from calibrant.web.survey.store import Store
+
+__all__ = ["FILES", "file", "respondents"]
 
 CSV = "text/csv; charset=utf-8"
 PARQUET = "application/vnd.apache.parquet"
