@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "status": "response rates, and areas short of answers",
     "close": "take no more answers; or open again, move the end, begin the next round",
     "results": "the answers as tables, from a survey's database",
+    "serve": "the survey's pages, for respondents and organisers",
     "consensus": "where experts agree, where there are two camps, and what a round changed",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""

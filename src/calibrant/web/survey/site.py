@@ -28,12 +28,10 @@ class Site:
 
     Attributes:
         url: how people reach the server.
-        results: whether there are pages of live results, so that others link to them.
     """
 
     store: Store
     url: str = "http://127.0.0.1"
-    results: bool = False
 
     @property
     def https(self) -> bool:
@@ -123,5 +121,6 @@ class Site:
         """What all pages of a respondent show."""
         return {
             "survey": self.store.survey, "visitor": visitor, "window": self.store.window(),
-            "form": sessions.form_token(self.store, visitor), "results": self.results,
+            "form": sessions.form_token(self.store, visitor),
+            "results": self.store.survey.live.show,
         }  # fmt: skip
