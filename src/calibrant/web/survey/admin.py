@@ -1,7 +1,7 @@
 """What does the organiser see and do? Pages under /organise.
 
-Answers are handed out once the survey is closed, and not before: who knows when a link was used
-could read one person's answers off two downloads.
+Their link works again and again. Answers are handed out once the survey is closed, and not before:
+who knows when a link was used could read one person's answers off two downloads.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from calibrant.errors import InputError
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
+from calibrant.web.security import cookie
 from calibrant.web.survey import admin_people, organise, people, take
 from calibrant.web.survey.site import Site
 from calibrant.web.survey.store import now
@@ -27,8 +28,18 @@ def add(app: FastAPI, site: Site) -> None:
 
 
 def _looking(app: FastAPI, site: Site) -> None:
-    """How far it is, and tables to take away."""
+    """Coming in, how far it is, and tables to take away."""
     store = site.store
+
+    @app.get("/organise/enter/{token}")
+    def come_in(token: str) -> Response:
+        session = people.organiser_session(store, token)
+        if session is None:
+            text = "The link is not complete, or not of this survey."
+            raise Stopped(404, "Unknown link", text)
+        answer = see("/organise")
+        answer.set_cookie(**cookie(site.cookie("people"), session, https=site.https))
+        return answer
 
     @app.get("/organise")
     def home(request: Request, wanted: str = "") -> Response:
