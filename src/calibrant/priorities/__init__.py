@@ -13,6 +13,7 @@ _HOMES: dict[str, str] = {
     "AreaPosterior": "calibrant.priorities.posterior",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
+    "check_integrity": "calibrant.priorities.integrity.check",
 }
 
 __all__: list[str] = [*_HOMES]

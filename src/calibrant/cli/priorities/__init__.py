@@ -6,7 +6,9 @@ import click
 
 from calibrant.cli.lazy import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "integrity": "answers that may not mean what they say",
+}
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 
