@@ -5,25 +5,29 @@ The verbs of `calibrant priorities`, each loaded when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from calibrant._lazy import surface
 
 _HOMES: dict[str, str] = {
+    "Taxonomy": "calibrant.priorities.taxonomy.taxonomy",
+    "load_taxonomy": "calibrant.priorities.taxonomy.read",
     "Survey": "calibrant.priorities.survey.model",
+    "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",
+    "area_posterior": "calibrant.priorities.model.fit",
+    "fit_ratings": "calibrant.priorities.model.fit",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
     "check_integrity": "calibrant.priorities.integrity.check",
+    "PublishedTable": "calibrant.priorities.tables.read",
+    "read_published": "calibrant.priorities.tables.read",
+    "TablePosterior": "calibrant.priorities.tables.posterior",
+    "table_posterior": "calibrant.priorities.tables.posterior",
+    "posterior_of_table": "calibrant.priorities.tables.posterior",
+    "Snapshot": "calibrant.priorities.delphi.release",
+    "Consensus": "calibrant.priorities.delphi.consensus",
+    "consensus": "calibrant.priorities.delphi.consensus",
 }
 
 __all__: list[str] = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'calibrant.priorities' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = surface(__name__, _HOMES)

@@ -8,6 +8,7 @@ from calibrant.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, str] = {
     "integrity": "answers that may not mean what they say",
+    "consensus": "where experts agree, where there are two camps, and what a round changed",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
