@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.errors import InputError
+from calibrant.errors import GateError, InputError
 from calibrant.priorities.portfolio.program import (
     LATE,
     NEAR,
@@ -29,7 +29,7 @@ LEVEL = 0.9
 WORST = 0.1
 """Share of draws that the robust portfolio looks at."""
 
-_SOLVED = 400
+_SOLVED = 200
 _ROBUST = 200
 _CLOSE = 10
 
@@ -90,6 +90,7 @@ def plan_portfolio(
     spent = float(case.offered.cost[bought].sum())
     value, regret = float(total.mean()), float(max(lost.mean(), 0.0))
     low, high = _span(total)
+    hedged, said = _robust(case, bought, values, rng) if robust else (None, [])
     worst = np.sort(total)[: max(1, int(WORST * total.size))]
     return Portfolio(
         funded=_funded(case, bought, values, in_best, names or {}, categories or {}),
@@ -106,13 +107,13 @@ def plan_portfolio(
         regret_share=regret / at_best if at_best > 0 else 0.0,
         regret_money=regret / value * spent if value > 0 else 0.0,
         p_exact=float((best == bought).all(axis=1).mean()),
-        robust=_robust(case, bought, values, rng) if robust else None,
+        robust=hedged,
         sensitivity=tuple(_other(case, bought, u) for u in UTILITIES if u != utility),
         utility=SAID if utility == "product" else (UTILITIES[utility].__doc__ or utility),
         method=posterior.method,
         draws=len(values),
         seed=seed,
-        notes=(*posterior.notes, *_notes(case, bought)),
+        notes=(*posterior.notes, *_notes(case, bought), *said),
     )
 
 
@@ -177,7 +178,7 @@ def _funded(
                 int(o.grants[mine].sum()), float(o.cost[mine].sum()),
                 float(case.posterior.draws["importance"][:, at].mean()),
                 float(case.posterior.draws["tractability"][:, at].mean()),
-                float(worth_.mean()), _span(worth_), float(in_best[a].sum()),
+                float(worth_.mean()), _span(worth_), float(in_best[a, strategy]),
             ))  # fmt: skip
     return tuple(sorted(rows, key=lambda f: (f.strategy != "near term", -f.value)))
 
@@ -212,9 +213,15 @@ def _changed(case: _Case, name: str, bought: Bought, other: Bought, loss: float)
     )
 
 
-def _robust(case: _Case, bought: Bought, values: Floats, rng: np.random.Generator) -> Other:
+def _robust(
+    case: _Case, bought: Bought, values: Floats, rng: np.random.Generator
+) -> tuple[Other | None, list[str]]:
     some = values[rng.permutation(len(values))[:_ROBUST]]
-    other = solve_robust(case.offered, some, WORST)
+    try:
+        other = solve_robust(case.offered, some, WORST)
+    except GateError as e:
+        # The portfolio itself is not touched by this.
+        return None, [f"no robust portfolio: {e}"]
 
     def worst(which: Bought) -> float:
         total = np.sort(values[:, which].sum(axis=1))
@@ -224,7 +231,8 @@ def _robust(case: _Case, bought: Bought, values: Floats, rng: np.random.Generato
     # Found on some of the draws, it may be no better on all of them.
     if theirs <= ours:
         other, theirs = bought, ours
-    return _changed(case, "robust", bought, other, (theirs - ours) / abs(theirs) if theirs else 0)
+    loss = (theirs - ours) / abs(theirs) if theirs else 0.0
+    return _changed(case, "robust", bought, other, loss), []
 
 
 def _other(case: _Case, bought: Bought, utility: str) -> Other:

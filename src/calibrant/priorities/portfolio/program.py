@@ -157,7 +157,8 @@ def solve(offered: Choices, value: Floats) -> NDArray[np.bool_]:
     """
     size = offered.area.size
     # An area worth nothing is never bought only to spend the budget.
-    cost = np.concatenate([-value + 1e-9 * offered.cost / offered.cost.max(), np.zeros(offered.extra)])  # fmt: skip
+    price = 1e-9 * offered.cost / offered.cost.max()
+    cost = np.concatenate([price - value, np.zeros(offered.extra)])
     return _bought(offered, cost, offered.rows, offered.low, offered.high, size)
 
 
@@ -206,6 +207,6 @@ def _bought(
     )  # fmt: skip
     if found.status == 2:
         raise InputError("portfolio: no portfolio fits these rules")
-    if found.x is None or found.status not in (0, 1):
-        raise GateError(f"portfolio: the solver stopped: {found.message}")
+    if found.x is None or found.status != 0:
+        raise GateError(f"portfolio: no proven best within {_SECONDS:g} s: {found.message}")
     return np.asarray(found.x[:size] > 0.5)
