@@ -209,9 +209,7 @@ class _Ground:
         of = [labels.categories.get(a) or _category(a) for a in areas]
         groups = sorted(set(of), key=natural)
         category = np.array([groups.index(c) for c in of])
-        raters = tuple(
-            sorted({*frame["respondent"].to_list(), *(p.respondent for p in people)})
-        )
+        raters = tuple(sorted({*frame["respondent"].to_list(), *(p.respondent for p in people)}))
         heard, asked, answering = _heard(frame, raters, areas, questions, scale)
         own = np.zeros(asked.shape, dtype=bool)
         allowed = np.zeros(asked.shape, dtype=bool)
@@ -301,7 +299,9 @@ def _told(
     for c in chosen:
         asked[c.rater, c.area] = True
     groups = tuple(int(pieces(x)[0].max()) + 1 if x.any() else 0 for x in (ground.asked, asked))
-    unasked = tuple(p.respondent for p in people if p.respondent not in {a.respondent for a in asks})
+    unasked = tuple(
+        p.respondent for p in people if p.respondent not in {a.respondent for a in asks}
+    )
     return AskPlan(
         tuple(asks), rules.strategy, rules.top, now, later, (groups[0], groups[1]), unasked,
         _notes(asks, groups[1], unasked, rules),

@@ -9,7 +9,7 @@ are reported come from the ordinal model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class Belief:
         noise: shape (2, 2), covariance of one rater's two answers about an area.
         category: shape (areas,).
         categories, raters: how many.
-        severity: variance of raters, shape (2,).
+        spread: covariances of a category's, an area's and a rater's two effects, (2, 2) each.
     """
 
     mean: Floats
@@ -68,7 +68,7 @@ class Belief:
     category: Ints
     categories: int
     raters: int
-    severity: Floats
+    spread: tuple[Floats, Floats, Floats]
 
     def __repr__(self) -> str:
         return f"belief about {self.category.size} areas and {self.raters} raters"
@@ -144,8 +144,28 @@ def believe(
     mean = mean.copy()
     mean[[0, g]] += middle
     return Belief(
-        mean, covariance, noise, category, categories, raters, np.diag(spread[2]).copy()
+        mean,
+        covariance,
+        noise,
+        category,
+        categories,
+        raters,
+        (spread[0], spread[1], spread[2]),
     )
+
+
+def conditioned(belief: Belief, heard: Heard, scale: tuple[float, float] = (1.0, 5.0)) -> Belief:
+    """The belief after other answers, with the variances of `belief` held."""
+    sizes = (belief.categories, belief.category.size, belief.raters)
+    z = _design(heard, belief.category, sizes)
+    answered = ~np.isnan(heard.value)
+    middle = sum(scale) / 2
+    y = np.where(answered, heard.value - middle, 0.0)
+    edges = np.cumsum([2, *sizes])
+    mean, covariance = _solve(z, y, answered, belief.noise, list(belief.spread), edges)
+    mean = mean.copy()
+    mean[[0, belief.coefficients]] += middle
+    return replace(belief, mean=mean, covariance=covariance)
 
 
 def _design(heard: Heard, category: Ints, sizes: tuple[int, int, int]) -> Floats:

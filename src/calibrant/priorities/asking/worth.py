@@ -105,9 +105,7 @@ def worths(
     """
     mean, gradient = promise(belief)
     if strategy == "regret":
-        each = [
-            gain(mean, shifts(belief, gradient, rater, areas, own, m), k) / m for m in AHEAD
-        ]
+        each = [gain(mean, shifts(belief, gradient, rater, areas, own, m), k) / m for m in AHEAD]
         return np.asarray(np.max(each, axis=0))
     variance = np.einsum("ij,ij->i", gradient @ belief.covariance, gradient)[areas]
     shift = shifts(belief, gradient, rater, areas, own)

@@ -276,9 +276,7 @@ def _changes(
         if some.size <= top:
             continue
         ids = [posterior.areas[a] for a in some]
-        out.append(
-            change("exclusion", option, score=every[:, some], ids=ids, base=base, main=main)
-        )
+        out.append(change("exclusion", option, score=every[:, some], ids=ids, base=base, main=main))
     if by in SCORES and by != "gap":
         ids = [posterior.areas[a] for a in kept]
         for other in SCORES[:3]:
@@ -314,9 +312,7 @@ def _notes(posterior: AreaPosterior, found: _Stand, n: Ints, kept: Ints) -> list
             "single ranks"
         )
     uneven = [
-        posterior.areas[a]
-        for a in kept
-        if len({int(v[a]) for v in posterior.n.values()}) > 1
+        posterior.areas[a] for a in kept if len({int(v[a]) for v in posterior.n.values()}) > 1
     ]
     if uneven:
         out.append(
