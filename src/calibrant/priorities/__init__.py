@@ -18,6 +18,7 @@ _HOMES: dict[str, str] = {
     "fit_ratings": "calibrant.priorities.model.fit",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
+    "check_integrity": "calibrant.priorities.integrity.check",
     "PublishedTable": "calibrant.priorities.tables.read",
     "read_published": "calibrant.priorities.tables.read",
     "TablePosterior": "calibrant.priorities.tables.posterior",

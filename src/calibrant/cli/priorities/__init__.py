@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "close": "take no more answers; or open again, move the end, begin the next round",
     "results": "the answers as tables, from a survey's database",
     "serve": "the survey's pages, for respondents and organisers",
+    "integrity": "answers that may not mean what they say",
     "consensus": "where experts agree, where there are two camps, and what a round changed",
     "taxonomy": "which areas there are: show, check, compare versions",
     "survey": "what is asked: begin, check and show a survey",
