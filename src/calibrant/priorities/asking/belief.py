@@ -152,7 +152,6 @@ def believe(
         raters,
         (spread[0], spread[1], spread[2]),
     )
-    return Belief(mean, covariance, noise, category, categories, raters, np.diag(spread[2]).copy())
 
 
 def conditioned(belief: Belief, heard: Heard, scale: tuple[float, float] = (1.0, 5.0)) -> Belief:
