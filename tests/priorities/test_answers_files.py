@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -374,6 +375,19 @@ def test_a_scale_of_other_length_is_read_by_its_labels(tmp_path):
     assert list(cells(read_answers(path, survey, TAXONOMY)).values()) == [2, 1]
     with pytest.raises(InputError, match="wanted 1 to 2 or one of low, high, got '3'"):
         read_answers(export(path, [("risk_4d", "", "Z")], [{"Z": "3"}]), survey, TAXONOMY)
+
+
+def test_the_example_of_the_documentation_is_read():
+    path = Path(__file__).parents[2] / "examples" / "survey-export.csv"
+    found = read_answers(path, SURVEY, TAXONOMY)
+    assert found.to_dict()["states"] == {
+        "answered": 32, "don't know": 1, "not shown": 24, "skipped": 7
+    }  # fmt: skip
+    assert found.left_out == {"preview": 1, "spam": 1}
+    assert found.answers.comments["text"].unique().to_list() == [
+        "=No shared infrastructure,\nand nobody pays for it"
+    ]
+    assert ("R_3kLm9", "affiliation", "a museum", True) in found.answers.demographics.rows()
 
 
 RATING = {"respondent": ["r"], "area": ["4d"], "question": ["importance"], "value": [4]}

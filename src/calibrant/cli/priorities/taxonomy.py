@@ -131,7 +131,7 @@ def diff(old: str, new: str, *, as_json: bool) -> None:
 @click.option("--since", default="1", show_default=True, help="The version that was rated.")
 @click.option("--differing", type=click.Choice(["mean", "drop"]), default="mean",
               show_default=True,
-              help="What a respondent said who rated the parts of a merged area differently.")  # fmt: skip
+              help="Of a respondent who rated the parts of a merged area differently.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="A .parquet or .csv file.")
 @json_option
 def carry(
