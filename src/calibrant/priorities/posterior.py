@@ -17,9 +17,9 @@ class AreaPosterior:
 
     Attributes:
         areas: ids, in the order of the columns.
-        draws: for each question, shape (draws, areas): the mean rating that raters of average
-            severity would give, on the scale of the survey (such as 1 to 5). Row d of every
-            question is one joint draw.
+        draws: for each question, shape (draws, areas): the mean rating that the population of
+            raters would give (`priorities.model.measurand` says it exactly), on the scale of the
+            survey (such as 1 to 5). Row d of every question is one joint draw.
         n: for each question, shape (areas,): ratings behind it.
         method: what made the draws, such as "laplace" or "nuts".
         notes: what a reader must know, one sentence each.

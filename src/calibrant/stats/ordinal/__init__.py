@@ -1,0 +1,1 @@
+"""What do ordered answers say? Cumulative link models."""
