@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.priorities.asking.belief import Belief, Heard, believe
 from calibrant.priorities.asking.choose import Choice, Rules, choose
 from calibrant.priorities.asking.design import pieces
 from calibrant.priorities.asking.forecast import after
 from calibrant.priorities.asking.worth import Strategy
+from calibrant.priorities.linear import Belief, Heard, believe
 from calibrant.priorities.ranks.places import best, places, regrets, top_chance
 from calibrant.priorities.ranks.rank import Labels, natural
 from calibrant.priorities.ranks.source import labels_of

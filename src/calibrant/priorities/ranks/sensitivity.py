@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from calibrant._text import one_line
-from calibrant.priorities.asking.belief import Belief, Heard, believe, conditioned
+from calibrant.priorities.linear import Belief, Heard, believe, conditioned
 from calibrant.priorities.posterior import AreaPosterior
+from calibrant.priorities.ranks.halo import heard_of
 from calibrant.priorities.ranks.places import best, scores
 from calibrant.priorities.ranks.rank import change, natural, respondents
 from calibrant.priorities.ranks.result import Change
@@ -86,6 +86,8 @@ def each_respondent(
     Returns:
         The changes, and notes on those who cannot be left out.
     """
+    if not {"importance", "tractability"} <= set(ratings.frame["question"].unique().to_list()):
+        return [], ["respondents are left out in turn only where both questions were asked"]
     order = screen(ratings, frame, settings, top)
     chosen = order if everyone else order[:REFITTED]
     quick = replace(settings, engine="laplace", draws=DRAWS, points=1)
@@ -107,8 +109,11 @@ def each_respondent(
 
 
 def screen(ratings: Ratings, frame: Frame, settings: Settings, top: int) -> list[str]:
-    """Respondents by how far the areas' expected promise moves without them, in a linear model."""
-    names, heard, category, areas = _heard(ratings, settings)
+    """Respondents by how much the areas' expected promise moves without them, in a linear model."""
+    areas = tuple(sorted(ratings.frame["area"].unique().to_list(), key=natural))
+    names, heard, category = heard_of(
+        ratings, areas, ("importance", "tractability"), settings.own, settings.categories
+    )
     belief = believe(heard, category, len(names), scale=_scale(settings))
     base = _means(belief)
     near = np.array([a in frame.main for a in areas])
@@ -137,33 +142,3 @@ def _scale(settings: Settings) -> tuple[float, float]:
     levels = settings.levels
     most = levels if isinstance(levels, int) else max(levels.values())
     return 1.0, float(most)
-
-
-def _heard(
-    ratings: Ratings, settings: Settings
-) -> tuple[list[str], Heard, NDArray[np.int64], list[str]]:
-    """Respondents, answers to the first two questions, categories and areas."""
-    frame = ratings.frame.filter(pl.col("state") == "answered")
-    names = sorted(frame["respondent"].unique().to_list())
-    areas = sorted(frame["area"].unique().to_list(), key=natural)
-    asked: Sequence[str] = sorted(frame["question"].unique().to_list())
-    if {"importance", "tractability"} <= set(asked):
-        asked = ("importance", "tractability")
-    grid = np.full((len(names), len(areas), 2), np.nan)
-    r = {name: at for at, name in enumerate(names)}
-    a = {name: at for at, name in enumerate(areas)}
-    for who, area, question, value in frame.select(
-        "respondent", "area", "question", "value"
-    ).iter_rows():
-        if question in asked[:2]:
-            grid[r[who], a[area], asked.index(question)] = value
-    some = np.argwhere(~np.isnan(grid).all(axis=2))
-    pairs = settings.own.items() if isinstance(settings.own, dict) else settings.own or ()
-    own = {
-        (w, x) for w, some_of in pairs for x in ([some_of] if isinstance(some_of, str) else some_of)
-    }
-    mine = np.array([(names[i], areas[j]) in own for i, j in some], dtype=bool)
-    of = [(settings.categories or {}).get(x, "") for x in areas]
-    groups = sorted(set(of))
-    category = np.array([groups.index(c) for c in of], dtype=np.int64)
-    return names, Heard(some[:, 0], some[:, 1], grid[some[:, 0], some[:, 1]], mine), category, areas
