@@ -73,7 +73,7 @@ def shifts(
     at_own = np.take_along_axis(shift, np.repeat(areas[:, None, None], 2, axis=1), axis=2)
     direction = at_own[:, :, 0]
     norm = np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300)
-    return np.einsum("cq,cqa->ca", direction / norm, shift)
+    return np.asarray(np.einsum("cq,cqa->ca", direction / norm, shift))
 
 
 def gain(mean: Floats, shift: Floats, k: int) -> Floats:

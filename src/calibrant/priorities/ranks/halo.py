@@ -8,7 +8,7 @@ and stretches from the one to the other is done to the model's draws.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,9 +57,9 @@ def heard_of(
     names = tuple(sorted(frame["respondent"].unique().to_list()))
     grid = np.full((len(names), len(areas), 2), np.nan)
     grid[
-        _code(frame["respondent"], names),
-        _code(frame["area"], areas),
-        (frame["question"] == questions[1]).cast(pl.Int64).to_numpy(),
+        coded(frame["respondent"], names),
+        coded(frame["area"], areas),
+        coded(frame["question"], questions),
     ] = frame["value"].to_numpy()
     some = np.argwhere(~np.isnan(grid).all(axis=2))
     pairs = own.items() if isinstance(own, Mapping) else own or ()
@@ -71,10 +71,10 @@ def heard_of(
     return names, Heard(some[:, 0], some[:, 1], grid[some[:, 0], some[:, 1]], mine), category
 
 
-def _code(column: pl.Series, names: tuple[str, ...]) -> NDArray[np.int64]:
-    return column.replace_strict(
-        list(names), list(range(len(names))), return_dtype=pl.Int64
-    ).to_numpy()
+def coded(column: pl.Series, names: Sequence[str]) -> NDArray[np.int64]:
+    """Where each of a column's texts stands among `names`."""
+    at = {name: i for i, name in enumerate(names)}
+    return np.array([at[name] for name in column.to_list()], dtype=np.int64)
 
 
 def corrected(

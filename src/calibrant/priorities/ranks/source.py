@@ -84,7 +84,7 @@ def read_source(source: Any) -> tuple[Any, Ratings | None]:
         InputError: if it is neither a ratings table nor a table of means.
     """
     if isinstance(source, Ratings):
-        return source.frame, source
+        return source.frame, source.latest
     frame = table_of(source, "ratings or a table of means")
     columns = {c.strip().casefold() for c in frame.columns}
     if {"respondent", "area"} <= columns:
