@@ -49,6 +49,7 @@ SCIENCES = {
     "scan": "calibrant.contamination.matching.certificates",
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
+    "priorities-model": "calibrant.priorities.model.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

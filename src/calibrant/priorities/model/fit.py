@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,11 +129,12 @@ def fit_ratings(
     levels: int | Mapping[str, int] = 5,
     questions: Sequence[str] | None = None,
     dont_know: float = 0.0,
+    method: Literal["laplace", "nuts"] = "laplace",
     draws: int = DRAWS,
     points: int = POINTS,
     seed: int = 0,
 ) -> ModelFit:
-    """Fit the survey's model by Laplace's method, integrating over how far raters and areas differ.
+    """Fit the survey's model, integrating over how far raters and areas differ.
 
     Args:
         ratings: a ratings table or what `as_ratings` reads; each respondent's last word counts.
@@ -144,13 +145,20 @@ def fit_ratings(
         questions: which, in which order; by default all that were answered, sorted.
         dont_know: how much higher, in residual standard deviations of one rating, those would
             score an area who said that they do not know; 0: like the others.
-        draws: of the posterior, 100 or more.
-        points: of the hyperparameters, 16 or more; 1 plugs in their mode, which undercovers.
+        method: "laplace" (seconds; a mixture of Gaussian approximations), or "nuts" (minutes; the
+            No-U-Turn sampler, with the extra `bayes`), for the same model and priors.
+        draws: of the posterior, 100 or more; by "nuts", in four chains of 100 or more each.
+        points: of the hyperparameters for "laplace", 16 or more; 1 plugs in their mode, which
+            undercovers.
         seed: the same seed gives the same draws.
 
     Raises:
         InputError: for answers off the scale, or numbers out of range.
+        GateError: if the sampler's chains have not found the posterior.
+        CalibrantError: if "nuts" needs packages that are not installed.
     """
+    if method not in ("laplace", "nuts"):
+        raise InputError(f"fit_ratings: method: wanted laplace or nuts, got {method!r}")
     if draws < 100 or (points < 16 and points != 1) or seed < 0 or not math.isfinite(dont_know):
         raise InputError(
             "fit_ratings: wanted 100 draws, 16 points (or 1), a seed of 0 or more, a finite "
@@ -159,11 +167,33 @@ def fit_ratings(
     layout = lay_out(
         as_ratings(ratings), taxonomy=taxonomy, own=own, levels=levels, questions=questions
     )
+    return fit_layout(
+        layout, method=method, dont_know=dont_know, draws=draws, points=points, seed=seed
+    )
+
+
+def fit_layout(
+    layout: Layout,
+    *,
+    method: Literal["laplace", "nuts"] = "laplace",
+    dont_know: float = 0.0,
+    draws: int = DRAWS,
+    points: int = POINTS,
+    seed: int = 0,
+) -> ModelFit:
+    """Fit the model to answers laid out; options as of `fit_ratings`."""
     every = Field(layout)
+    if method == "nuts":
+        from calibrant.priorities.model.nuts import sample
+
+        found, least = sample(every, seed=seed, draws=max(-(-draws // 4), 100))
+        return finish(
+            layout, found, "nuts", dont_know=dont_know, seed=seed, k_hat=math.nan, effective=least
+        )
     hyper = explore(every, pooled=bool(layout.categories), points=points, seed=seed)
-    sample = draw(every, hyper, draws, np.random.default_rng((seed, 1)))
+    drawn = draw(every, hyper, draws, np.random.default_rng((seed, 1)))
     return finish(
-        layout, sample, "laplace", dont_know=dont_know, seed=seed,
+        layout, drawn, "laplace", dont_know=dont_know, seed=seed,
         k_hat=hyper.k_hat, effective=hyper.effective,
     )  # fmt: skip
 
