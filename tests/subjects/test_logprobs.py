@@ -490,3 +490,10 @@ def test_the_embedded_model_scores_as_it_generates():
 def test_a_mock_is_refused_before_it_is_asked():
     with pytest.raises(SubjectError, match="a mock tells no log-probabilities"):
         ProviderScorer("mockllm/model")
+
+
+def test_another_run_that_kept_nothing_stands_in_nobodys_way(tmp_path):
+    out = tmp_path / "s.parquet"
+    with pytest.raises(SubjectError):
+        score_items(ITEMS, Letters(fails=0), out=out)
+    assert score_items(ITEMS, Letters(), out=out, form="twin").scores.form[0] == "twin"

@@ -10,6 +10,7 @@ from calibrant._lazy import surface
 _HOMES: dict[str, str] = {
     "Taxonomy": "calibrant.priorities.taxonomy.taxonomy",
     "load_taxonomy": "calibrant.priorities.taxonomy.read",
+    "carry": "calibrant.priorities.taxonomy.carry",
     "Survey": "calibrant.priorities.survey.model",
     "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",
@@ -17,6 +18,7 @@ _HOMES: dict[str, str] = {
     "fit_ratings": "calibrant.priorities.model.fit",
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
+    "check_integrity": "calibrant.priorities.integrity.check",
     "PublishedTable": "calibrant.priorities.tables.read",
     "read_published": "calibrant.priorities.tables.read",
     "TablePosterior": "calibrant.priorities.tables.posterior",
@@ -27,6 +29,14 @@ _HOMES: dict[str, str] = {
     "ask": "calibrant.priorities.asking.ask",
     "AskPlan": "calibrant.priorities.asking.ask",
     "posterior_of_table": "calibrant.priorities.tables.posterior",
+    "Snapshot": "calibrant.priorities.delphi.release",
+    "Consensus": "calibrant.priorities.delphi.consensus",
+    "consensus": "calibrant.priorities.delphi.consensus",
+    "PublishedTables": "calibrant.priorities.published.result",
+    "published_tables": "calibrant.priorities.published.analysis",
+    "microdata_of": "calibrant.priorities.published.microdata",
+    "Audit": "calibrant.priorities.audit.result",
+    "audit_table": "calibrant.priorities.audit.audit",
 }
 
 __all__: list[str] = [*_HOMES]

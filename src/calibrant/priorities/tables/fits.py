@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from calibrant.errors import InputError
 from calibrant.priorities.tables.printed import RULES, Column, Integers, Rule, ends, prints
@@ -77,8 +78,8 @@ def fits(
     fewest: int | Integers = 1,
     reading: Reading = "larger",
     rule: Rule = "any",
-    product: bool = True,
-    difference: bool = True,
+    product: bool | NDArray[np.bool_] = True,
+    difference: bool | NDArray[np.bool_] = True,
 ) -> Fits:
     """Every combination of sums and numbers of answers that gives a row's printed numbers.
 
@@ -86,7 +87,8 @@ def fits(
         fewest: least answers to a question, of all rows or each.
         reading: what n means; a question's own printed number of answers goes before it.
         rule: how halves are rounded; "any" takes both ways.
-        product, difference: whether a printed one must come from the same sums.
+        product, difference: whether a printed one must come from the same sums, of all rows or
+            each.
 
     Raises:
         InputError: for a reading or rule that is none.
@@ -114,13 +116,15 @@ def fits(
         keep &= np.max([answers[q] for q in names], axis=0) == table.n[row]
     if len(names) > 1:
         a, b = names[:2]
-        if product and table.product is not None:
-            p = table.product
-            keep &= prints(sums[a] * sums[b], answers[a] * answers[b], p.units[row], p.digits, rule)
-        if difference and table.difference is not None:
-            d = table.difference
-            over = sums[a] * answers[b] - sums[b] * answers[a]
-            keep &= prints(over, answers[a] * answers[b], d.units[row], d.digits, rule)
+        under = answers[a] * answers[b]
+        for column, over, bound in (
+            (table.product, sums[a] * sums[b], product),
+            (table.difference, sums[a] * answers[b] - sums[b] * answers[a], difference),
+        ):
+            if column is not None:
+                free_rows = ~np.broadcast_to(np.asarray(bound, dtype=np.bool_), table.n.shape)
+                agrees = prints(over, under, column.units[row], column.digits, rule)
+                keep &= agrees | free_rows[row]
     order = np.lexsort([x[keep] for q in reversed(names) for x in (answers[q],)] + [row[keep]])
     return Fits(
         row[keep][order],
