@@ -26,6 +26,9 @@ _HOMES: dict[str, str] = {
     "Snapshot": "calibrant.priorities.delphi.release",
     "Consensus": "calibrant.priorities.delphi.consensus",
     "consensus": "calibrant.priorities.delphi.consensus",
+    "Comments": "calibrant.priorities.qualitative.comments",
+    "as_comments": "calibrant.priorities.qualitative.comments",
+    "read_codebook": "calibrant.priorities.qualitative.codebook",
 }
 
 __all__: list[str] = [*_HOMES]
