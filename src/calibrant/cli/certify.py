@@ -49,6 +49,7 @@ SCIENCES = {
     "scan": "calibrant.contamination.matching.certificates",
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
+    "delphi": "calibrant.priorities.delphi.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
