@@ -39,6 +39,9 @@ _HOMES: dict[str, str] = {
     "microdata_of": "calibrant.priorities.published.microdata",
     "Audit": "calibrant.priorities.audit.result",
     "audit_table": "calibrant.priorities.audit.audit",
+    "Comments": "calibrant.priorities.qualitative.comments",
+    "as_comments": "calibrant.priorities.qualitative.comments",
+    "read_codebook": "calibrant.priorities.qualitative.codebook",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -7,6 +7,9 @@ import click
 from calibrant.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, str] = {
+    "consensus": "where experts agree, where there are two camps, and what a round changed",
+    "code": "comments: a codebook, coders, agreement, quotes, areas that are missing",
+    "taxonomy": "which areas there are: show, check, compare versions",
     "survey": "what is asked: begin, check and show a survey",
     "taxonomy": "which areas there are: show, check, compare versions",
     "serve": "the survey's pages, for respondents and organisers",
