@@ -182,10 +182,10 @@ class Respondent:
             self.kept[area, question] = int(value)
 
 
-def serve(db: str) -> tuple[subprocess.Popen, dict]:
+def serve(db: str, workers: int) -> tuple[subprocess.Popen, dict]:
     """The server, and what it said when it was ready."""
     command = [sys.executable, "-m", "calibrant", "priorities", "serve", SURVEY, "--db", db,
-               "--port", "0", "--json"]  # fmt: skip
+               "--port", "0", "--json", "--workers", str(workers)]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     said = ""
     assert process.stdout is not None
@@ -197,9 +197,15 @@ def serve(db: str) -> tuple[subprocess.Popen, dict]:
 
 
 def cpu(process: subprocess.Popen) -> float:
-    """Seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    """Seconds of CPU that a process and its workers have used."""
+    ids = [process.pid]
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    ids += map(int, children.read_text().split())
+    used = 0
+    for one in ids:
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / 100
 
 
 async def everybody(found: list[Respondent]) -> list[BaseException]:
@@ -221,6 +227,7 @@ def main() -> None:
     parser.add_argument("--categories", type=int, default=2, help="for each respondent")
     parser.add_argument("--think", type=float, default=2.0, help="seconds between two answers")
     parser.add_argument("--together", action="store_true", help="pages are sent at one moment")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the server")
     parser.add_argument("--no-scripts", dest="scripts", action="store_false")
     parser.add_argument("--db", help="a SQLite file or PostgreSQL URL; a fresh file by default")
     plan = parser.parse_args()
@@ -230,7 +237,7 @@ def main() -> None:
 
 def run(plan: argparse.Namespace, db: str) -> None:
     """One run against one database."""
-    process, about = serve(db)
+    process, about = serve(db, plan.workers)
     try:
         with open_survey(db) as store:
             made = people.invite(store, [people.Invitee()] * plan.respondents)
@@ -248,8 +255,8 @@ def run(plan: argparse.Namespace, db: str) -> None:
             for name in ("enter", "choose", "page", "submit"):
                 show(name, world["taken"].get(name, [0]))
             n = sum(map(len, world["taken"].values()))
-            print(f"{n:,} requests in {took:.1f} s ({n / took:.0f}/s); the server used {used:.1f} s "
-                  f"of CPU ({used / n * 1000:.1f} ms a request), this client {mine:.1f} s")  # fmt: skip
+            print(f"{n:,} requests in {took:.1f} s ({n / took:.0f}/s); CPU: the server {used:.1f} s "
+                  f"({used / n * 1000:.1f} ms a request), this client {mine:.1f} s")  # fmt: skip
             print(f"errors: {len(failures)} {[repr(f) for f in failures[:3]]}")
             compare(store, found)
     finally:
