@@ -7,6 +7,9 @@ import click
 from calibrant.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, str] = {
+    "integrity": "answers that may not mean what they say",
+    "portfolio": "what to fund with a budget, and at what risk",
+    "coverage": "what is important and no instrument tests",
     "consensus": "where experts agree, where there are two camps, and what a round changed",
     "code": "comments: a codebook, coders, agreement, quotes, areas that are missing",
     "taxonomy": "which areas there are: show, check, compare versions",
