@@ -23,6 +23,9 @@ COMMANDS: dict[str, str] = {
     "consensus": "where experts agree, where there are two camps, and what a round changed",
     "integrity": "answers that may not mean what they say",
     "ask": "which area to ask whom next",
+    "portfolio": "what to fund with a budget, and at what risk",
+    "coverage": "what is important and no instrument tests",
+    "code": "comments: a codebook, coders, agreement, quotes, areas that are missing",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
