@@ -70,6 +70,26 @@ def test_files_are_for_their_owner_and_written_to_the_disk(tmp_path):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+def test_shuffling_leaves_no_order_in_the_file(tmp_path):
+    with small(tmp_path) as store:
+        path = tmp_path / "survey.db"
+        came = [sessions.visitor(store, sessions.begin(store)).respondent for _ in range(40)]
+
+        def order() -> list[str]:
+            data = path.read_bytes()
+            return sorted((c for c in came), key=lambda c: data.rindex(c.encode() + b"began"))
+
+        with sqlite3.connect(path) as con:
+            con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        con.close()
+        # SQLite fills a page from its end: the rows lie in it as they came.
+        assert order() == came[::-1]
+        store.shuffle()
+        assert order() in (sorted(came), sorted(came, reverse=True))
+        assert not (tmp_path / "survey.db-wal").stat().st_size
+        assert progress.counts(store).all == 40
+
+
 def test_what_is_not_ours_is_refused_in_a_line(tmp_path):
     open_database(tmp_path / "people.db", "people").close()
     with pytest.raises(InputError, match="holds other tables"):
@@ -253,6 +273,10 @@ def test_many_at_once_in_postgresql(postgres):
     with create_survey(postgres, survey(), TAXONOMY) as store:
         assert "postgresql://" in store.answers.name
         crowd(store)
+        store.shuffle()
+        with store.answers.read() as con:
+            rows = con.execute(text("SELECT xmin::text, id FROM respondent ORDER BY ctid")).all()
+        assert len({x for x, _ in rows}) == 1 and [i for _, i in rows] == sorted(i for _, i in rows)
         visitor = sessions.visitor(store, sessions.begin(store))
         assert visitor is not None
         sessions.forget(store, visitor)
