@@ -1,5 +1,5 @@
-"""Do the respondents' pages do what they say: with wrong forms, from two tabs, and whatever somebody
-writes?"""
+"""Do the respondents' pages do what they say: with wrong forms, from two tabs, whatever is
+written?"""
 
 from __future__ import annotations
 
