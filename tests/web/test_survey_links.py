@@ -49,6 +49,15 @@ def test_looking_at_a_link_uses_nothing_up_and_it_works_once(desk):
     assert progress.counts(desk.store).all == 1
 
 
+def test_a_second_invitation_in_one_browser_is_another_respondent_and_says_so(desk, ana):
+    ana.rate("1", a1a_importance="4")
+    first, link = ana.id, invited(desk)
+    assert "begun with another invitation" in ana.open(link.path).text
+    assert ana.client.post(link.path, data={"consent": "yes"}).url.path == "/return-link"
+    assert ana.id != first and progress.counts(desk.store).all == 2
+    assert "1a" in {r[0] for r in desk.said()}
+
+
 @pytest.mark.parametrize("state", ["expired", "withdrawn"])
 def test_links_that_work_no_more_say_what_to_do(desk, state):
     link = invited(desk)
@@ -156,12 +165,28 @@ def test_whoever_leaves_in_the_middle_is_kept_as_left(desk, ana):
     assert ben.open("/overview").status_code == 200
 
 
-def test_everything_can_be_deleted(desk, ana):
-    ana.rate("1", a1a_importance="4")
+def test_everything_can_be_deleted_also_reasons_that_others_see(desk, ana):
+    from sqlalchemy import select
+
+    from calibrant.web.survey import answers, releases, sessions
+    from calibrant.web.survey.answers import Copy, Said
+    from calibrant.web.survey.tables import RELEASE
+
+    said = {("1a", "importance"): Said("answered", 4, "my own words")}
+    answers.save_sheet(desk.store, ana.id, "1", said, {}, Copy(0, "x"))
+    for _ in range(4):
+        other = sessions.visitor(desk.store, sessions.begin(desk.store))
+        answers.choose(desk.store, other.respondent, ["1"], Copy(0, "x"))
+        cell = {("1a", "importance"): Said("answered", 2)}
+        answers.save_sheet(desk.store, other.respondent, "1", cell, {}, Copy(0, "x"))
+    assert "my own words" in repr(releases.shown(desk.store, "1a"))
     ana.open("/leave")
     assert "was deleted" in ana.send("/leave", delete="yes").text
-    assert desk.said() == [] and progress.counts(desk.store).all == 0
+    assert len(desk.said()) == 4 and progress.counts(desk.store).all == 4
     assert ana.open("/overview").status_code == 401
+    assert "my own words" not in repr(releases.shown(desk.store, "1a"))
+    with desk.store.answers.read() as con:
+        assert "my own words" not in repr(con.execute(select(RELEASE)).all())
 
 
 def test_sessions_and_open_forms_survive_a_restart(tmp_path):
