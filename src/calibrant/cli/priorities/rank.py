@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 @click.option("--sensitivity/--no-sensitivity", default=True, show_default=True,
               help="Also rank by other rules, definitions, readings of don't-knows."
               )  # fmt: skip
-@click.option("--influence", is_flag=True, help="Leave out every respondent, with a refit each.")
+@click.option(
+    "--influence",
+    is_flag=True,
+    help="Leave out every respondent, not only the most influential.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @figure_option
 @click.option("--chances", type=click.Path(path_type=Path), metavar="PATH", callback=drawable,

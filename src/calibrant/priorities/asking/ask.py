@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.priorities.asking.belief import Belief, Heard, believe
 from calibrant.priorities.asking.choose import Choice, Rules, choose
 from calibrant.priorities.asking.design import pieces
 from calibrant.priorities.asking.forecast import after
 from calibrant.priorities.asking.worth import Strategy
+from calibrant.priorities.linear import Belief, Heard, believe
+from calibrant.priorities.ranks.halo import coded
 from calibrant.priorities.ranks.places import best, places, regrets, top_chance
 from calibrant.priorities.ranks.rank import Labels, natural
 from calibrant.priorities.ranks.source import labels_of
@@ -265,11 +266,10 @@ def _heard(
 ) -> tuple[Heard, Bools, Floats]:  # fmt: skip
     """Answers as arrays, what was asked, and the chance that an area's question is answered."""
     shape = (len(raters), len(areas))
-    r = frame["respondent"].replace_strict(list(raters), list(range(shape[0])),
-                                           return_dtype=pl.Int64).to_numpy()  # fmt: skip
-    a = frame["area"].replace_strict(list(areas), list(range(shape[1])),
-                                     return_dtype=pl.Int64).to_numpy()  # fmt: skip
-    q = (frame["question"] == questions[1]).cast(pl.Int64).to_numpy()
+    r, a, q = (
+        coded(frame[column], names)
+        for column, names in (("respondent", raters), ("area", areas), ("question", questions))
+    )
     value = frame["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     outside = (value < scale[0]) | (value > scale[1])
     if outside.any():

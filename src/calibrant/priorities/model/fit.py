@@ -167,6 +167,21 @@ def fit_ratings(
     layout = lay_out(
         as_ratings(ratings), taxonomy=taxonomy, own=own, levels=levels, questions=questions
     )
+    return fit_layout(
+        layout, method=method, dont_know=dont_know, draws=draws, points=points, seed=seed
+    )
+
+
+def fit_layout(
+    layout: Layout,
+    *,
+    method: Literal["laplace", "nuts"] = "laplace",
+    dont_know: float = 0.0,
+    draws: int = DRAWS,
+    points: int = POINTS,
+    seed: int = 0,
+) -> ModelFit:
+    """Fit the model to answers laid out; options as of `fit_ratings`."""
     every = Field(layout)
     if method == "nuts":
         from calibrant.priorities.model.nuts import sample

@@ -12,11 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import log_ndtr
-from jax.scipy.stats import norm
 from numpyro.infer.hmc import hmc
 from numpyro.infer.util import ParamInfo
 
-from calibrant.priorities.model.priors import BEND, EXTRA, FLOOR, OWN, WIDTH
+from calibrant.priorities.model.priors import BEND, EXTRA, FACTOR, MEDIAN, OWN, WIDTH
 
 
 class Shape(NamedTuple):
@@ -54,17 +53,9 @@ class Parameters(NamedTuple):
     log_prior: Any
 
 
-def half_normal(x: Any) -> Any:
-    """As `priors.half_normal`."""
-    # In either tail the chance is taken from the side where it is small.
-    small = jnp.exp(log_ndtr(-jnp.abs(x))) / 2
-    share = jnp.where(x > 0, small, 0.5 - small)
-    return jnp.sqrt(norm.ppf(share) ** 2 + FLOOR**2)
-
-
 def root(x: Any, questions: int) -> Any:
     """Cholesky factor of a covariance, as in `priors`."""
-    scale = half_normal(x[:questions])
+    scale = MEDIAN * jnp.exp(FACTOR * x[:questions])
     rows = []
     at = questions
     for i in range(questions):

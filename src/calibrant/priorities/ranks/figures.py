@@ -23,7 +23,7 @@ def rank_figure(found: Ranked) -> Figure:
     rows = []
     for a in areas:
         low, high = a.rank_interval
-        said = f"{low}–{high}   tier {a.tier}   n {a.n}"
+        said = f"{low}–{high} · tier {a.tier} · n {a.n}"
         rows.append(Row(_label(a), a.expected_rank, low, high, said, alert=a.funded))
     title = f"{found.level:.0%} rank intervals of {len(found.areas)} areas by {found.by}"
     return forest(

@@ -54,10 +54,10 @@ class Labels:
     all_categories: Mapping[str, str] = field(default_factory=dict)
 
 
-def natural(area: str) -> tuple[tuple[int, str], ...]:
+def natural(area: str) -> tuple[tuple[int, int, str], ...]:
     """A key that sorts 4d before 10a."""
     parts = re.findall(r"\d+|\D+", area)
-    return tuple((int(p), "") if p.isdecimal() else (-1, p) for p in parts)
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
 
 
 def rank_areas(

@@ -10,7 +10,7 @@ from calibrant.errors import InputError
 from calibrant.priorities.posterior import AreaPosterior
 from calibrant.priorities.ranks.rank import Labels, rank_areas
 from calibrant.priorities.ranks.result import Change, Ranked
-from calibrant.priorities.ranks.sensitivity import Frame, dont_knows, each_respondent
+from calibrant.priorities.ranks.sensitivity import Frame, dont_knows, each_respondent, quick
 from calibrant.priorities.ranks.source import ENGINES, Engine, Settings, labels_of, read_source
 from calibrant.priorities.survey.model import Survey
 from calibrant.priorities.survey.read import read_survey, taxonomy_of
@@ -73,10 +73,11 @@ def rank(
     )  # fmt: skip
     more: list[Change] = []
     if ratings is not None and (sensitivity or influence):
-        frame = Frame(posterior, by, top, min_ratings)
+        again = quick(settings)
+        held = Frame(again.fit(ratings), by, top, min_ratings)
         if sensitivity:
-            more += dont_knows(ratings, frame, settings)
-        tried, said = each_respondent(ratings, frame, settings, everyone=influence, top=top)
+            more += dont_knows(ratings, held, again)
+        tried, said = each_respondent(ratings, held, again, everyone=influence)
         more += tried
         notes += said
     return replace(found, sensitivity=(*found.sensitivity, *more), notes=(*found.notes, *notes))
