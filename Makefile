@@ -9,9 +9,11 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/calibrant demo
 
-# One thread of linear algebra a worker: more would fight for the cores.
+# One thread of linear algebra a worker: more would fight for the cores. Compiled modules are kept
+# even where the environment says otherwise: the tests start many processes.
 test: $(READY)
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

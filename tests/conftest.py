@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import signal
+from functools import cache
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -15,6 +17,9 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+# Inspect asks this at every evaluation, and each answer reads the records of all packages.
+importlib.metadata.packages_distributions = cache(importlib.metadata.packages_distributions)
 
 # A shell's background jobs ignore Ctrl-C, and so would the processes that tests start and stop.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

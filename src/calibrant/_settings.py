@@ -27,7 +27,7 @@ def read_settings(path: Path, what: str, key: str) -> tuple[dict[Any, Any], str]
     Raises:
         InputError: naming the file and what was wanted and found.
     """
-    text = _text_of(path, what)
+    text = text_of(path, what)
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as e:
@@ -42,7 +42,12 @@ def read_settings(path: Path, what: str, key: str) -> tuple[dict[Any, Any], str]
     return data, text
 
 
-def _text_of(path: Path, what: str) -> str:
+def text_of(path: Path, what: str) -> str:
+    """The text of a file that is not too large to be `what`.
+
+    Raises:
+        InputError: naming the file, if it cannot be read.
+    """
     try:
         if path.is_dir():
             raise InputError(f"{path}: wanted {what} file, got a folder")

@@ -39,6 +39,13 @@ def one_line(text: str, limit: int = 200) -> str:
     return " ".join(shown(text, limit).split())
 
 
+def reason(e: BaseException) -> str:
+    """Why something could not be done, in a few words."""
+    if isinstance(e, OSError) and e.strerror:
+        return e.strerror
+    return (str(e).strip() or type(e).__name__).splitlines()[0][:200]
+
+
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Return `value` as strict ASCII JSON (no NaN, no raw control characters or surrogates)."""
     return json.dumps(_strict(value), indent=indent, ensure_ascii=True, allow_nan=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from calibrant._lazy import surface
 
 _HOMES: dict[str, str] = {
     "agree": "calibrant.judges.agreement",
@@ -23,12 +22,4 @@ _HOMES: dict[str, str] = {
 
 __all__: list[str] = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'calibrant.judge' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = surface(__name__, _HOMES)

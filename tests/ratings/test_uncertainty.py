@@ -13,8 +13,8 @@ from calibrant.ratings.uncertainty.bootstrap import bootstrap
 from calibrant.ratings.uncertainty.covariance import clustered, model_based, sandwich
 from calibrant.ratings.uncertainty.judged import confusion, judge_corrected
 from calibrant.ratings.uncertainty.live import evidence, live, share_limits
-from calibrant.ratings.uncertainty.ranks import ranks, tiers
 from calibrant.records import read_comparisons
+from calibrant.stats.comparisons.ranks import ranks, tiers
 from calibrant.stats.stopping.evalues import sign_e_value
 
 from .conftest import draw

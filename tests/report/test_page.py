@@ -329,8 +329,7 @@ def test_line_is_fit_for_xml() -> None:
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
-@pytest.mark.parametrize("width", [400, 1000])
-def test_in_a_browser(width: int, five: Assessment, tmp_path: Path) -> None:
+def test_in_a_browser(five: Assessment, tmp_path: Path) -> None:
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     target = tmp_path / "report.html"
     write_html(poison(five, HOSTILE), target)
@@ -338,19 +337,21 @@ def test_in_a_browser(width: int, five: Assessment, tmp_path: Path) -> None:
         browser = p.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        tab = browser.new_page(viewport={"width": width, "height": 900})
-        said: list[str] = []
-        asked: list[str] = []
-        tab.on("console", lambda m: said.append(m.text))
-        tab.on("pageerror", lambda e: said.append(str(e)))
-        tab.on("request", lambda r: asked.append(r.url))
-        tab.goto(target.as_uri())
-        assert said == [] and asked == [target.as_uri()]
-        seen = [s.bounding_box() for s in tab.locator("svg").all() if s.is_visible()]
-        assert len(seen) == 5 * len(five.claims)
-        assert all(box and box["width"] > 200 and box["height"] > 50 for box in seen)
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        # The style sheet was let in by its hash, and reaches into the figures.
-        ink = "getComputedStyle(document.querySelector('svg path[stroke]')).stroke"
-        assert tab.evaluate(ink).startswith("rgb(")
+        for width in (400, 1000):
+            tab = browser.new_page(viewport={"width": width, "height": 900})
+            said: list[str] = []
+            asked: list[str] = []
+            tab.on("console", lambda m, said=said: said.append(m.text))
+            tab.on("pageerror", lambda e, said=said: said.append(str(e)))
+            tab.on("request", lambda r, asked=asked: asked.append(r.url))
+            tab.goto(target.as_uri())
+            assert said == [] and asked == [target.as_uri()]
+            seen = [s.bounding_box() for s in tab.locator("svg").all() if s.is_visible()]
+            assert len(seen) == 5 * len(five.claims)
+            assert all(box and box["width"] > 200 and box["height"] > 50 for box in seen)
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            # The style sheet was let in by its hash, and reaches into the figures.
+            ink = "getComputedStyle(document.querySelector('svg path[stroke]')).stroke"
+            assert tab.evaluate(ink).startswith("rgb(")
+            tab.close()
         browser.close()

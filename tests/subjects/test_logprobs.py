@@ -18,7 +18,7 @@ from calibrant.errors import InputError, RunFolderError, SubjectError, WeightsEr
 from calibrant.subjects.logprobs import TextScorer, from_logprobs, score_items, scorer_of
 from calibrant.subjects.logprobs.output import Output, decoded, moments, read_header, rounded
 from calibrant.subjects.logprobs.prefix import usual
-from calibrant.subjects.logprobs.providers import aligned
+from calibrant.subjects.logprobs.providers import ProviderScorer, aligned
 
 
 def plain_moments(logits, token):
@@ -485,3 +485,15 @@ def test_the_embedded_model_scores_as_it_generates():
             scorer.row("a b " * 3000)
     finally:
         scorer.close()
+
+
+def test_a_mock_is_refused_before_it_is_asked():
+    with pytest.raises(SubjectError, match="a mock tells no log-probabilities"):
+        ProviderScorer("mockllm/model")
+
+
+def test_another_run_that_kept_nothing_stands_in_nobodys_way(tmp_path):
+    out = tmp_path / "s.parquet"
+    with pytest.raises(SubjectError):
+        score_items(ITEMS, Letters(fails=0), out=out)
+    assert score_items(ITEMS, Letters(), out=out, form="twin").scores.form[0] == "twin"

@@ -207,10 +207,10 @@ def assumptions(
         )
     if exposure is not None:
         given.append("Exposure to items, if there was any, raises the counted rate.")
-        if exposure.without is not None:
+        if exposure.evidence.inflation is not None and exposure.without is not None:
             given.append(
-                "The inflation by exposure is the same here as in the evidence that it was "
-                "estimated from."
+                "The inflation by exposure is the same here as on "
+                f"{one_line(exposure.evidence.inflation.instrument, 80)}, where it was estimated."
             )
     if claim.cut is not None:
         given.append(_of_the_cut(claim.cut, claim.alpha))

@@ -5,8 +5,7 @@ The verbs of `calibrant contamination`, each loaded when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from calibrant._lazy import surface
 
 _HOMES: dict[str, str] = {
     "Item": "calibrant.contamination.items",
@@ -45,12 +44,4 @@ _HOMES: dict[str, str] = {
 
 __all__: list[str] = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'calibrant.contamination' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = surface(__name__, _HOMES)

@@ -18,8 +18,8 @@ from calibrant.ratings.likelihood import ModelName
 from calibrant.ratings.pools import Options, order_of, pool_ratings, ties_of
 from calibrant.ratings.result import RELATIVE, Pool, Ratings
 from calibrant.ratings.uncertainty.covariance import Covariance
-from calibrant.ratings.uncertainty.ranks import ranks
 from calibrant.records.comparisons import Comparisons
+from calibrant.stats.comparisons.ranks import ranks
 
 Floats = NDArray[np.float64]
 

@@ -25,9 +25,9 @@ from calibrant.ratings.uncertainty.covariance import (
     sandwich,
 )
 from calibrant.ratings.uncertainty.live import live
-from calibrant.ratings.uncertainty.ranks import ranks
 from calibrant.records.comparisons import Comparisons, check_comparisons
 from calibrant.stats.certificates import Bound, Certificate, Regime
+from calibrant.stats.comparisons.ranks import ranks
 
 Floats = NDArray[np.float64]
 

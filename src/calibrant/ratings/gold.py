@@ -16,8 +16,8 @@ from calibrant.ratings.result import RELATIVE, Pool, Ratings
 from calibrant.ratings.solve import DENSE
 from calibrant.ratings.uncertainty.covariance import Covariance
 from calibrant.ratings.uncertainty.judged import Judged, confusion, judge_corrected
-from calibrant.ratings.uncertainty.ranks import ranks
 from calibrant.records.comparisons import WORDS, Comparisons
+from calibrant.stats.comparisons.ranks import ranks
 
 
 def rate_by_gold(

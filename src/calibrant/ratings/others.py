@@ -18,9 +18,9 @@ from calibrant.ratings.estimators.scores import win_rate
 from calibrant.ratings.existence import existence
 from calibrant.ratings.pools import Options
 from calibrant.ratings.result import ELO, ELO_MEAN, RELATIVE, Rating, Ratings
-from calibrant.ratings.uncertainty.ranks import ranks
 from calibrant.records.comparisons import Comparisons
 from calibrant.records.frames import table_of
+from calibrant.stats.comparisons.ranks import ranks
 
 Floats = NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from calibrant.ratings.result import ELO, ELO_MEAN, Pool, Rating
 from calibrant.ratings.solve import DENSE
 from calibrant.ratings.uncertainty.bootstrap import Bootstrap, bootstrap
 from calibrant.ratings.uncertainty.covariance import Covariance, clustered, sandwich
-from calibrant.ratings.uncertainty.ranks import Ranks, ranks
 from calibrant.records.comparisons import Comparisons
+from calibrant.stats.comparisons.ranks import Ranks, ranks
 
 Floats = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from calibrant._figure import Figure
 from calibrant.ratings.existence import Existence
 from calibrant.ratings.fit import Fit
 from calibrant.ratings.uncertainty.covariance import Covariance
-from calibrant.ratings.uncertainty.ranks import Ranks
 from calibrant.records.comparisons import Comparisons
+from calibrant.stats.comparisons.ranks import Ranks
 
 ELO = 400 / np.log(10)
 """Elo points in one unit of log-strength: 400 points are odds of 10 to 1."""

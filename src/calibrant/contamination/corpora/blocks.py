@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from calibrant.contamination.corpora.problems import Problems, reason
+from calibrant._text import reason
+from calibrant.contamination.corpora.problems import Problems
 from calibrant.records.readers.files import File
 
 BLOCK = 1 << 20

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from calibrant._text import reason
 from calibrant.contamination.corpora.pool import Tick, WorkerLost
-from calibrant.contamination.corpora.problems import reason
 from calibrant.contamination.corpora.shards import Shard
 from calibrant.errors import InputError, RunError
 

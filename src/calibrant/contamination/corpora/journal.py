@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from calibrant._text import dumps
-from calibrant.contamination.corpora.problems import Problems, reason
+from calibrant._text import dumps, reason
+from calibrant.contamination.corpora.problems import Problems
 from calibrant.contamination.corpora.scanning import ShardFound
 from calibrant.errors import RunFolderError
 

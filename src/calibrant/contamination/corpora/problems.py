@@ -53,10 +53,3 @@ class Problems:
         """Note several."""
         for p in found:
             self.say(p.file, p.where, p.what, p.times)
-
-
-def reason(e: BaseException) -> str:
-    """Why something could not be done, in a few words."""
-    if isinstance(e, OSError) and e.strerror:
-        return e.strerror
-    return (str(e).strip() or type(e).__name__).splitlines()[0][:200]

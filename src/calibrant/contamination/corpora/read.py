@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from calibrant._text import reason
 from calibrant.contamination.corpora.batch import Batch
 from calibrant.contamination.corpora.blocks import COMPRESSED, Blocks, Piece, compression_of
-from calibrant.contamination.corpora.problems import Problems, reason
+from calibrant.contamination.corpora.problems import Problems
 from calibrant.errors import InputError
 
 Documents = Literal["file", "line", "paragraph"]

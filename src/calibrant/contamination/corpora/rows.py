@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
+from calibrant._text import reason
 from calibrant.contamination.corpora.batch import Batch
 from calibrant.contamination.corpora.blocks import Piece
 from calibrant.contamination.corpora.columns import Columns, columns_of
 from calibrant.contamination.corpora.packing import Numbered, packed
-from calibrant.contamination.corpora.problems import Problems, reason
+from calibrant.contamination.corpora.problems import Problems
 from calibrant.contamination.corpora.text import LONGEST, repaired, sound, whole_lines
 from calibrant.errors import InputError
 

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from calibrant._text import reason
 from calibrant.contamination.corpora.blocks import Piece, compression_of
-from calibrant.contamination.corpora.problems import Problem, Problems, reason
+from calibrant.contamination.corpora.problems import Problem, Problems
 from calibrant.contamination.corpora.read import Reading, kind_of
 from calibrant.errors import InputError
 from calibrant.records.readers.files import File, find

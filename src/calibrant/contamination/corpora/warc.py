@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from calibrant._text import reason
 from calibrant.contamination.corpora.batch import Batch
 from calibrant.contamination.corpora.blocks import Piece, Stream
 from calibrant.contamination.corpora.html import charset_of, decoded, html_text
 from calibrant.contamination.corpora.packing import Numbered, packed
-from calibrant.contamination.corpora.problems import Problems, reason
+from calibrant.contamination.corpora.problems import Problems
 from calibrant.errors import InputError
 
 KINDS = ("response", "conversion", "resource")

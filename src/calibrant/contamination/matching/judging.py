@@ -77,9 +77,10 @@ class Judge:
 
     def __init__(self, index: Index) -> None:
         compiled()
-        from calibrant.contamination.matching import judge
+        from calibrant.contamination.matching import judge, spread
 
         self._judge: Any = judge
+        self._spread: Any = spread.spread
         self._index = index
         letters = index.letters
         self._letters = (letters.block, letters.entry, letters.code, letters.kind)
@@ -104,7 +105,7 @@ class Judge:
         parts = [old._replace(grams=old.grams.copy(), last=old.last.copy())]
         while at < len(hits.text):
             held = parts[0] if len(parts) == 1 else _concatenated(parts)
-            found, at = self._judge.spread(
+            found, at = self._spread(
                 *hits, at, *self._tables, held.text, held.item, held.at, held.grams, held.word,
                 held.last, *self._out,
             )  # fmt: skip

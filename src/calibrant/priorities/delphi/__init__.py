@@ -1,1 +1,1 @@
-"""What does the group say so far, without giving anyone away?"""
+"""What may the group be shown of itself, and does it agree more than it did a round ago?"""

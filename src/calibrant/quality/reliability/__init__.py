@@ -1,7 +1,8 @@
 """Would the scores of a benchmark repeat? Reliability, components, errors at a score, ranks."""
 
-from calibrant.quality.reliability.components import Generalizability, generalizability
+from calibrant.quality.reliability.components import generalizability
 from calibrant.quality.reliability.conditional import Conditional, bank_errors, conditional
+from calibrant.quality.reliability.generalizability import Generalizability
 from calibrant.quality.reliability.halves import Halves, split_halves
 from calibrant.quality.reliability.intervals import Estimate
 from calibrant.quality.reliability.ranks import Ranks, rank_reliability

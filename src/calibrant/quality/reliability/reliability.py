@@ -20,9 +20,10 @@ from calibrant.quality.families import codes, families, family_notes
 from calibrant.quality.read import read_responses
 from calibrant.quality.reliability import coefficients as c
 from calibrant.quality.reliability.coefficients import Floats, Ints
-from calibrant.quality.reliability.components import Generalizability, generalizability, long_table
+from calibrant.quality.reliability.components import generalizability, long_table
 from calibrant.quality.reliability.conditional import bank_errors, conditional
 from calibrant.quality.reliability.factors import hierarchy, omega
+from calibrant.quality.reliability.generalizability import Generalizability
 from calibrant.quality.reliability.halves import split_halves
 from calibrant.quality.reliability.intervals import (
     BOOTSTRAP_UP_TO,

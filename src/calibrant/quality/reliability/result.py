@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.reliability.components import Generalizability
 from calibrant.quality.reliability.conditional import Conditional
+from calibrant.quality.reliability.generalizability import Generalizability
 from calibrant.quality.reliability.halves import Halves
 from calibrant.quality.reliability.intervals import Estimate
 from calibrant.quality.reliability.ranks import Ranks

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
+from calibrant._text import reason
 from calibrant.errors import InputError
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
@@ -55,7 +56,7 @@ class File:
         except Exception as e:
             if not (self.remote or isinstance(e, OSError | ValueError)):
                 raise
-            raise InputError(f"{self.path}: cannot be read ({_reason(e)})") from e
+            raise InputError(f"{self.path}: cannot be read ({reason(e)})") from e
 
     def read(self, limit: int) -> bytes:
         """The whole content.
@@ -67,7 +68,7 @@ class File:
             try:
                 data = f.read(limit + 1)
             except OSError as e:
-                raise InputError(f"{self.path}: cannot be read ({_reason(e)})") from e
+                raise InputError(f"{self.path}: cannot be read ({reason(e)})") from e
         if len(data) > limit:
             raise InputError(f"{self.path}: over the limit of {limit:,} bytes (--max-member)")
         return data
@@ -82,17 +83,11 @@ class File:
             try:
                 return f.read(size)
             except OSError as e:
-                raise InputError(f"{self.path}: cannot be read ({_reason(e)})") from e
+                raise InputError(f"{self.path}: cannot be read ({reason(e)})") from e
 
     def beside(self, name: str) -> File:
         """The file `name` in the same folder."""
         return File(f"{self.folder}/{name}" if self.remote else str(Path(self.folder) / name))
-
-
-def _reason(e: BaseException) -> str:
-    if isinstance(e, OSError) and e.strerror:
-        return e.strerror
-    return (str(e).strip() or type(e).__name__).splitlines()[0][:200]
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
@@ -119,7 +114,7 @@ def find(
         # The libraries of the clouds raise errors of their own: no credentials, no such bucket.
         if not (_URL.match(path) or isinstance(e, OSError | ValueError | ImportError)):
             raise
-        yield InputError(f"{path}: cannot be read ({_reason(e)})")
+        yield InputError(f"{path}: cannot be read ({reason(e)})")
 
 
 def _remote(url: str) -> Iterator[File | InputError]:
@@ -173,7 +168,7 @@ def _walk(folder: Path, exclude: Collection[str], plain: bool) -> Iterator[File 
         try:
             status = Path(root).stat()
         except OSError as e:
-            yield InputError(f"{root}: cannot be read ({_reason(e)})")
+            yield InputError(f"{root}: cannot be read ({reason(e)})")
             folders.clear()
             continue
         if (status.st_dev, status.st_ino) in seen:
@@ -199,7 +194,7 @@ def _walk(folder: Path, exclude: Collection[str], plain: bool) -> Iterator[File 
             elif file.is_symlink() and not file.exists():
                 yield InputError(f"{file}: a link that leads nowhere")
     for fault in faults:
-        yield InputError(f"{fault.filename}: cannot be read ({_reason(fault)})")
+        yield InputError(f"{fault.filename}: cannot be read ({reason(fault)})")
 
 
 def size_of(file: File) -> int:
@@ -214,4 +209,4 @@ def size_of(file: File) -> int:
             return int(filesystem.size(path) or 0)
         return Path(file.path).stat().st_size
     except (OSError, ValueError, ImportError) as e:
-        raise InputError(f"{file.path}: cannot be read ({_reason(e)})") from e
+        raise InputError(f"{file.path}: cannot be read ({reason(e)})") from e

@@ -42,6 +42,11 @@ class ProviderScorer(TextScorer):
         prefix: str | None = None,
         args: Mapping[str, Any] | None = None,
     ) -> None:
+        if subject.startswith("mockllm/"):
+            # Asking it would fetch a tokenizer first.
+            raise SubjectError(
+                f"{subject}: a mock tells no log-probabilities of given texts; {INSTEAD}"
+            )
         given = dict(args or {})
         top_k = given.pop("top_k", TOP_K)
         if isinstance(top_k, bool) or not isinstance(top_k, int) or not 1 <= top_k <= 20:

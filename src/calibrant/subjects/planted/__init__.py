@@ -7,32 +7,23 @@ a tuned one is the clean one fine-tuned on the copies. What a detector finds on 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from calibrant._lazy import surface
 
 _HOMES = {
-    "DESIGNS": "corpus",
-    "Arms": "corpus",
-    "Design": "corpus",
-    "PlantedItem": "corpus",
-    "PlantedSubject": "subject",
-    "fresh_gaps": "fresh",
-    "listed": "store",
-    "load": "store",
-    "measure_power": "measured",
-    "readings": "readings",
-    "train": "store",
-    "verify": "store",
+    "DESIGNS": "calibrant.subjects.planted.corpus",
+    "Arms": "calibrant.subjects.planted.corpus",
+    "Design": "calibrant.subjects.planted.corpus",
+    "PlantedItem": "calibrant.subjects.planted.corpus",
+    "PlantedSubject": "calibrant.subjects.planted.subject",
+    "fresh_gaps": "calibrant.subjects.planted.fresh",
+    "listed": "calibrant.subjects.planted.store",
+    "load": "calibrant.subjects.planted.store",
+    "measure_power": "calibrant.subjects.planted.measured",
+    "readings": "calibrant.subjects.planted.readings",
+    "train": "calibrant.subjects.planted.store",
+    "verify": "calibrant.subjects.planted.store",
 }
 
 __all__: list[str] = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'calibrant.subjects.planted' has no attribute {name!r}")
-    return getattr(import_module(f"calibrant.subjects.planted.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = surface(__name__, _HOMES)

@@ -61,6 +61,7 @@ def ranks(
     df: float | Floats = np.inf,
     draws: int = 10_000,
     seed: int = 0,
+    noise: Floats | None = None,
 ) -> Ranks:
     """Simultaneous rank intervals and tiers from all pairwise differences.
 
@@ -77,6 +78,8 @@ def ranks(
         df: degrees of freedom of the t distribution, one or shape (subjects,). Where the least
             is below `FEW`, each pair is tested with the fewer of its two, by Holm.
         draws, seed: of the simulation.
+        noise: shape (draws, subjects), draws of what is estimated less `strengths`, such as from
+            a posterior; by default simulated from the normal or t with this covariance.
 
     Raises:
         InputError: for a level outside 0.5–1, or fewer than two subjects.
@@ -91,7 +94,9 @@ def ranks(
     t = np.abs(strengths[i] - strengths[j]) / error
     each = np.broadcast_to(np.asarray(df, dtype=np.float64), (size,))
     least = float(each.min())
-    noise = _noise(covariance, least, draws, seed)
+    if noise is None:
+        noise = _noise(covariance, least, draws, seed)
+    draws = noise.shape[0]
     if size <= SIMULATED and least >= FEW:
         rejected, critical = _step_down(t, noise, i, j, error, level)
         method = f"step-down max-t over {i.size:,} pairs, {draws:,} draws"

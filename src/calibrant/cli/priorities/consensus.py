@@ -1,0 +1,125 @@
+"""`calibrant priorities consensus RATINGS`: where do the experts agree, and since when?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from calibrant.cli.figures import figure_option, save_figure
+
+if TYPE_CHECKING:
+    from calibrant.priorities.delphi.consensus import Cell, Consensus
+    from calibrant.priorities.survey.model import Survey
+
+
+@click.command("consensus")
+@click.argument("ratings", type=click.Path(path_type=Path))
+@click.option("--survey", "survey_file", type=click.Path(path_type=Path), metavar="YAML",
+              help="The survey: gives the scale and the order of questions.")  # fmt: skip
+@click.option("--levels", type=click.IntRange(2, 11),
+              help="Values of the scale, from 1; 5 without a survey.")  # fmt: skip
+@click.option("--rule", type=click.FloatRange(0), metavar="WIDTH",
+              help="The widest interquartile range that is consensus; a quarter of the scale by "
+              "default.")  # fmt: skip
+@click.option("--level", type=click.FloatRange(0.5, 1, max_open=True), default=0.95,
+              show_default=True)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@figure_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def cli(
+    ratings: Path, *, survey_file: Path | None, figure: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Consensus and polarisation by area and round, from a ratings table.
+
+    RATINGS has the columns respondent, area, question and value, and may have state and round
+    (.csv, .tsv, .jsonl, .parquet).
+    """
+    from calibrant._text import dumps, one_line
+    from calibrant.priorities.delphi.consensus import consensus
+    from calibrant.priorities.delphi.figure import spreads
+
+    found = consensus(ratings, survey=_survey(survey_file), **options)
+    if figure is not None:
+        save_figure(spreads(found), figure)
+    if as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+        return
+    click.echo(repr(found))
+    _print(found)
+    for note in found.notes:
+        click.echo(one_line(f"note: {note}", 600))
+
+
+def _survey(path: Path | None) -> Survey | None:
+    """The survey that a file holds."""
+    if path is None:
+        return None
+    from calibrant.priorities.survey.read import read_survey
+
+    return read_survey(path)
+
+
+def _print(found: Consensus) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from calibrant._text import one_line
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("area", "question", "round"):
+        table.add_column(name)
+    for name in ("n", "median", "(interval)", "IQR", "(interval)"):
+        table.add_column(name, justify="right")
+    table.add_column("consensus")
+    for name in ("A", "D (interval)", "two camps p"):
+        table.add_column(name, justify="right")
+    for cell in found.cells:
+        what = (one_line(cell.area, 40), one_line(cell.question, 40), str(cell.round), str(cell.n))
+        table.add_row(*what, *_numbers(cell))
+    console = Console()
+    console.print(table, markup=False, highlight=False)
+    for line in _lines(found):
+        click.echo(one_line(line, 400))
+
+
+def _numbers(cell: Cell) -> tuple[str, ...]:
+    s = cell.spread
+    if s is None:
+        return ("",) * 4 + ("too few",)
+    (a, b), (c, d), (e, f) = s.median_interval, s.iqr_interval, s.dispersion_interval
+    return (
+        f"{s.median:g}", f"{a}–{b}", f"{s.iqr:g}", f"{c}–{d}", s.consensus, f"{s.agreement:.2f}",
+        f"{s.dispersion:.2f} ({e:.2f}–{f:.2f})", f"{cell.two_camps:.3g}",
+    )  # fmt: skip
+
+
+def _lines(found: Consensus) -> list[str]:
+    lines = []
+    for q in found.questions:
+        head = f"{q.question}, round {q.round}"
+        if q.order is None:
+            lines.append(f"{head}: Kendall's W: {q.why}")
+        else:
+            o = q.order
+            ends = "" if o.interval is None else " ({:.3f} to {:.3f})".format(*o.interval)
+            lines.append(
+                f"{head}: Kendall's W {o.w:.3f}, {o.by_chance:.3f} by chance; beyond chance "
+                f"{o.beyond_chance:.3f}{ends}; p = {o.p:.3g}; {o.respondents} respondents, "
+                f"{o.areas} areas"
+            )
+        lines.append(f"{head}: {q.alpha!r}")
+    for moved in found.movements:
+        m = moved.movement
+        chance = "" if m.towards_by_chance is None else f" ({m.towards_by_chance:.0%} by chance)"
+        told = m.towards + m.away
+        share = f"{m.towards / told:.0%} of {told}{chance}" if told else "none"
+        narrow = "no spread to lose" if m.narrowing is None else f"{m.narrowing:.1%}"
+        shift = "" if m.shift_p is None else f", p = {m.shift_p:.3g}"
+        lines.append(
+            f"{moved.question}, round {m.first} to {m.second}: {m.revised} of {m.pairs} answers of "
+            f"{m.respondents} respondents revised; towards the median {share}; shift "
+            f"{m.shift:+.3f}{shift}; narrowing {narrow}, p = {m.p:.3g}"
+        )
+    return lines

@@ -1,0 +1,1 @@
+"""What can a published table of means stand for? Read, solved for whole ratings, believed."""
