@@ -7,15 +7,19 @@ kinder to their own. A survey has dozens of areas, so one survey is made for eve
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from calibrant.priorities.model.fit import ModelFit, fit_layout
+from calibrant.priorities.model.field import Field
+from calibrant.priorities.model.fit import ModelFit, finish
+from calibrant.priorities.model.hyper import explore
 from calibrant.priorities.model.layout import Answers, Layout
 from calibrant.priorities.model.measurand import mean_rating
 from calibrant.priorities.model.priors import EXTRA, OWN, WIDTH, Spreads, spreads
+from calibrant.priorities.model.sample import draw
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 
 Floats = NDArray[np.float64]
@@ -128,13 +132,26 @@ def _normal(layout: Layout, truth: Floats) -> dict[str, float]:
     return {"normal covered": float(np.mean(covered)), "normal width": float(np.mean(width)) / 4}
 
 
+def _fits(layout: Layout, seed: int) -> tuple[ModelFit, ModelFit]:
+    """As `fit_layout` with 32 points, and with the spreads' mode alone, from one search."""
+    field = Field(layout)
+    hyper = explore(field, pooled=True, points=32, seed=seed)
+    fits = []
+    for h in (hyper, replace(hyper, points=(hyper.centre,))):
+        drawn = draw(field, h, 800, np.random.default_rng((seed, 1)))
+        fits.append(
+            finish(layout, drawn, "laplace", dont_know=0.0, seed=seed, k_hat=h.k_hat,
+                   effective=h.effective)
+        )  # fmt: skip
+    return fits[0], fits[1]
+
+
 def _batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
     found = []
     for _ in range(max(1, draws // _PER)):
         layout, truth, score = simulate(regime, rng)
-        seed = int(rng.integers(1 << 31))
-        row = _report(fit_layout(layout, draws=800, points=32, seed=seed), truth, score)
-        plug = fit_layout(layout, draws=800, points=1, seed=seed)
+        ours, plug = _fits(layout, int(rng.integers(1 << 31)))
+        row = _report(ours, truth, score)
         row |= {f"plug-in {k}": v for k, v in _report(plug, truth, score).items() if k != "width"}
         row |= _normal(layout, truth)
         n = np.concatenate([np.bincount(a.area, minlength=truth.shape[0]) for a in layout.answers])
@@ -148,10 +165,10 @@ CERTIFICATES = (
         name="priorities-areas",
         method="priorities.fit_ratings",
         statement=(
-            "90 % intervals for the mean rating of each area over the population of raters, for "
-            "promise, and for severity-adjusted contrasts between areas cover 90 % where truth is "
-            "drawn from the model's prior, and 87 % or more in each typical survey of 53 or fewer "
-            "raters who choose their own categories; one survey in ten draws."
+            "In surveys of 53 or fewer raters who choose their own categories, nominal 90 % "
+            "intervals for the mean rating of each area over the population of raters cover 87 % "
+            "or more, and those for promise and for severity-adjusted contrasts between areas 85 % "
+            "or more; one survey in ten draws."
         ),
         regimes=regimes(
             "raters categories each chosen severity unknown",
@@ -165,8 +182,8 @@ CERTIFICATES = (
         batch=_batch,
         bounds={
             "covered": Bound(0.87, 1.0),
-            "contrast covered": Bound(0.87, 1.0),
-            "promise covered": Bound(0.87, 1.0),
+            "contrast covered": Bound(0.85, 1.0),
+            "promise covered": Bound(0.85, 1.0),
         },
         peers={
             "normal": "raw means with a normal interval, as survey tables are read",
