@@ -68,9 +68,7 @@ def cli(
             else:
                 _say(store, found)
 
-        app = build(
-            Site(store, place.url), place.hosts, proxies=believed, per_address=per_address
-        )
+        app = build(Site(store, place.url), place.hosts, proxies=believed, per_address=per_address)
         run(app, place, started)
         click.echo(f"stopped; answers are in {store.answers.name}; the same command goes on",
                    err=True)  # fmt: skip
