@@ -1,11 +1,14 @@
 """Which area to ask whom next: worth against a plain twin, rules, and what people type."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from calibrant.errors import InputError
 from calibrant.priorities.asking.ask import Person, ask, people_of
+from calibrant.priorities.asking.certificates import CERTIFICATES
 from calibrant.priorities.asking.choose import Rules, choose
 from calibrant.priorities.asking.design import links, pieces
 from calibrant.priorities.asking.simulate import belief_of, run
@@ -20,6 +23,7 @@ from calibrant.priorities.asking.worth import (
 )
 from calibrant.priorities.linear import Heard, believe, conditioned
 from calibrant.priorities.ranks.simulate import Experts
+from calibrant.stats.certificates import measure_certificate
 
 SMALL = Experts(raters=14, categories=4, areas=16, chosen=2.0)
 
@@ -221,3 +225,11 @@ def test_a_value_off_the_scale_is_refused(panel):
 def test_people_may_be_written_with_any_separator():
     (a,) = people_of({"respondent": ["a"], "categories": ["1, 2;3"], "own": ["1a 2b"]})
     assert a == Person("a", ("1", "2", "3"), ("1a", "2b"))
+
+
+@pytest.mark.parametrize("certificate", CERTIFICATES, ids=lambda c: c.name)
+def test_certificates_hold_in_short(certificate):
+    first = replace(certificate, regimes=certificate.regimes[1:], batch_draws=16)
+    (measured,) = measure_certificate(first, draws=16, seed=2)
+    assert not measured.broken
+    assert measured.statistics["answers"] > 200

@@ -50,6 +50,8 @@ SCIENCES = {
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
     "priorities-model": "calibrant.priorities.model.certificates",
+    "priorities-ranks": "calibrant.priorities.ranks.certificates",
+    "priorities-asking": "calibrant.priorities.asking.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

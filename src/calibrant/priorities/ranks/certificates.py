@@ -1,7 +1,7 @@
 """Do rank intervals of areas hold their ranks, and is the regret of funding the top k as forecast?
 
 Surveys are simulated (see `simulate`), the model is fitted to each anew, and its ranks are held
-against the true ones. A survey ranks some seventy areas, so one is made for every twelve
+against the true ones. A survey ranks some seventy areas, so one is made for every sixteen
 draws that are asked for.
 """
 
@@ -32,9 +32,9 @@ Bools = NDArray[np.bool_]
 LEVEL = 0.9
 K = 10
 LEAST = 3
-DRAWS = 1500
+DRAWS = 1200
 POINTS = 16
-PER_SURVEY = 12
+PER_SURVEY = 16
 """Draws that one simulated survey stands for."""
 
 
@@ -146,7 +146,7 @@ def _normal(panel: Panel, at: Ints, rng: np.random.Generator, asked: Bools | Non
 CERTIFICATES: tuple[Certificate, ...] = (
     Certificate(
         "priorities-ranks",
-        "rank",
+        "calibrant.priorities.rank",
         "Of the 90 % rank intervals at least 88 in 100 hold their area's rank, those of the ten "
         "areas that look best no fewer; rank sets hold all areas' ranks at once, and tiers no "
         "false difference, in at least 90 of 100; of the funded ten as many are of the true ten, "
@@ -177,6 +177,6 @@ CERTIFICATES: tuple[Certificate, ...] = (
             {"own": 0.8, "told": False},
             {"dont_know": 0.25, "selective": 1.0},
         ),
-        batch_draws=60,
+        batch_draws=64,
     ),
 )
