@@ -12,6 +12,8 @@ _HOMES: dict[str, str] = {
     "load_taxonomy": "calibrant.priorities.taxonomy.read",
     "carry": "calibrant.priorities.taxonomy.carry",
     "Survey": "calibrant.priorities.survey.model",
+    "read_answers": "calibrant.priorities.survey.read_answers",
+    "qualtrics_csv": "calibrant.priorities.survey.write_answers",
     "read_survey": "calibrant.priorities.survey.read",
     "AreaPosterior": "calibrant.priorities.posterior",
     "area_posterior": "calibrant.priorities.model.fit",
@@ -19,6 +21,9 @@ _HOMES: dict[str, str] = {
     "Ratings": "calibrant.records.ratings",
     "as_ratings": "calibrant.records.ratings",
     "check_integrity": "calibrant.priorities.integrity.check",
+    "Terms": "calibrant.priorities.portfolio.terms",
+    "plan_portfolio": "calibrant.priorities.portfolio.portfolio",
+    "believed": "calibrant.priorities.portfolio.source",
     "PublishedTable": "calibrant.priorities.tables.read",
     "read_published": "calibrant.priorities.tables.read",
     "TablePosterior": "calibrant.priorities.tables.posterior",
@@ -37,6 +42,9 @@ _HOMES: dict[str, str] = {
     "microdata_of": "calibrant.priorities.published.microdata",
     "Audit": "calibrant.priorities.audit.result",
     "audit_table": "calibrant.priorities.audit.audit",
+    "Comments": "calibrant.priorities.qualitative.comments",
+    "as_comments": "calibrant.priorities.qualitative.comments",
+    "read_codebook": "calibrant.priorities.qualitative.codebook",
 }
 
 __all__: list[str] = [*_HOMES]

@@ -16,7 +16,7 @@ _MOST = 15
 @click.command("integrity")
 @click.argument("ratings", type=click.Path(path_type=Path))
 @click.option("--own", type=click.Path(path_type=Path), metavar="FILE",
-              help="Who works on what (columns respondent, area): conflicts of interest.")  # fmt: skip
+              help="Who works on what: columns respondent, area.")  # fmt: skip
 @click.option("--seconds", type=click.Path(path_type=Path), metavar="FILE",
               help="How long each took for all (columns respondent, seconds).")  # fmt: skip
 @click.option("--alpha", type=float, default=0.01, show_default=True,
@@ -40,7 +40,8 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.priorities.integrity.check import check_integrity
-    from calibrant.priorities.integrity.read import read_own, read_seconds
+    from calibrant.priorities.integrity.read import read_seconds
+    from calibrant.priorities.ranks.source import read_own
 
     found = check_integrity(
         ratings,
@@ -69,7 +70,8 @@ def lines(found: Integrity) -> list[str]:
         if not flag.alone:
             said.append("    means little alone")
     if len({f.respondents for f in found.flags}) > 1:
-        said.append(f"without all of these: {_change(found.without[-1].enters, found.without[-1].leaves)}")  # fmt: skip
+        last = found.without[-1]
+        said.append(f"without all of these: {_change(last.enters, last.leaves)}")
     if not found.flags:
         said.append("no flags")
     said += ["", f"top {len(found.top)}: {one_line(', '.join(found.top), 200)}"]

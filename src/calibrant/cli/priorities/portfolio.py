@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @click.option("--long-term", type=float, default=0.0, show_default=True, metavar="SHARE",
               help="Share of the budget for important areas that are hard.")  # fmt: skip
 @click.option("--costs", type=click.Path(path_type=Path), metavar="FILE",
-              help="What areas cost: columns area, cost; least and most grants if there.")  # fmt: skip
+              help="What areas cost: columns area, cost; least, most if there.")  # fmt: skip
 @click.option("--most", type=click.IntRange(1), default=1, show_default=True,
               help="Grants to one area, at most.")  # fmt: skip
 @click.option("--returns", type=float, default=0.5, show_default=True,
-              help="Worth of a further grant to an area, as a share of the one before.")  # fmt: skip
+              help="Worth of a further grant to an area, to the one before.")  # fmt: skip
 @click.option("--category-share", type=float, metavar="SHARE",
               help="At most this share of the budget in one category.")  # fmt: skip
 @click.option("--categories", type=click.IntRange(0), default=0,
@@ -81,6 +81,7 @@ def show(found: Portfolio) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from calibrant._figure import shorten
     from calibrant._text import one_line
     from calibrant.priorities.portfolio.terms import short_money
 
@@ -93,7 +94,7 @@ def show(found: Portfolio) -> None:
         table.add_column(head, justify=side, no_wrap=head != "area")  # type: ignore[arg-type]
     for f in found.funded:
         low, high = f.value_interval
-        cells = (one_line(f.id, 20), one_line(f.name, 60), f.strategy, short_money(f.amount),
+        cells = (one_line(f.id, 20), shorten(f.name, 44), f.strategy, short_money(f.amount),
                  f"{f.importance:.2f}", f"{f.tractability:.2f}", f"{f.value:.1f}",
                  f"{low:.1f} to {high:.1f}", f"{f.p_best:.0%}")  # fmt: skip
         table.add_row(*(Text(c) for c in cells))
@@ -119,7 +120,7 @@ def _below(found: Portfolio) -> list[str]:
         lines.append(one_line(f"next, by the chance to belong in the best: {close}", 300))
     others = [*([found.robust] if found.robust else []), *found.sensitivity]
     lines += ["", "other yardsticks: what would be funded instead"]
-    lines += [one_line(f"  {o.name}: {_said(o)}", 300) for o in others]
+    lines += [one_line(f"- {o.name}: {_said(o)}", 300) for o in others]
     return [
         *lines,
         "",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from calibrant.web.survey.store import Store
 
 
@@ -28,10 +30,13 @@ if TYPE_CHECKING:
               "are told apart by it; may be given again.")  # fmt: skip
 @click.option("--per-minute", type=click.IntRange(1), default=3600, show_default=True,
               help="Requests that one client address may go on sending.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
+              help="Processes that answer; one uses one core.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
     survey: Path, *, db: str | None, people: str | None, host: str, port: int,
-    public_url: str | None, proxies: tuple[str, ...], per_minute: int, as_json: bool,
+    public_url: str | None, proxies: tuple[str, ...], per_minute: int, workers: int,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Serve a survey's pages until Ctrl-C; the same command goes on later.
 
@@ -49,6 +54,7 @@ def cli(
     from calibrant.web.serve import is_loopback, listen, run
     from calibrant.web.survey.app import Site, build
     from calibrant.web.survey.organise import remember_url
+    from calibrant.web.workers import run_workers
 
     believed = networks(proxies)
     per_address = Allowance(per_minute / 60, min(PER_ADDRESS.burst, 2 * per_minute))
@@ -59,8 +65,9 @@ def cli(
             secure = "" if place.https else ", and nothing is encrypted"
             click.echo(f"calibrant: warning: {host} is open to other machines{secure}", err=True)
 
+        found = _about(store, place.url)
+
         def started() -> None:
-            found = _about(store, place.url)
             if as_json:
                 from calibrant._text import dumps
 
@@ -68,8 +75,17 @@ def cli(
             else:
                 _say(store, found)
 
-        app = build(Site(store, place.url), place.hosts, proxies=believed, per_address=per_address)
-        run(app, place, started)
+        def application() -> ASGIApp:
+            return build(
+                Site(store, place.url), place.hosts, proxies=believed, per_address=per_address
+            )
+
+        if workers == 1:
+            run(application(), place, started)
+        else:
+            # No connection may outlive a fork; each worker opens its own.
+            store.close()
+            run_workers(application, place, workers, started)
         click.echo(f"stopped; answers are in {store.answers.name}; the same command goes on",
                    err=True)  # fmt: skip
 

@@ -14,10 +14,9 @@ from calibrant.priorities.audit.checks import counts, coverage, duplicates, orde
 from calibrant.priorities.audit.cross import compare
 from calibrant.priorities.audit.result import VERDICTS, WEIGHTS, Audit, AuditRow, Finding
 from calibrant.priorities.audit.rows import Rows, judge
-from calibrant.priorities.tables.areas import find, taxonomy_for
+from calibrant.priorities.tables.areas import Finder, finder_for, usual
 from calibrant.priorities.tables.fits import fits
 from calibrant.priorities.tables.read import PublishedTable, read_published
-from calibrant.priorities.taxonomy.taxonomy import Taxonomy
 
 
 def audit_table(
@@ -44,7 +43,7 @@ def audit_table(
             many it says were left out.
         fewest: the fewest ratings of a question with which an area was kept, if the text says it;
             else the smallest n of the table, at most 3, is taken for granted as a condition.
-        taxonomy: its areas and categories; by default the 2025 survey's, if any row is of it.
+        taxonomy: its areas and categories; by default the 2025 survey's, if most rows are of it.
         columns: go to `read_published`: questions, n, product, difference, scale, digits.
 
     Raises:
@@ -68,7 +67,7 @@ def audit_table(
         *order(read),
         *_basis(judged, floor),
         *_rounding(rules),
-        *_blunt(read),
+        *_blunt(read, judged),
         *(coverage(read, scheme) if scheme is not None else ()),
         *_blank(read),
     ]
@@ -89,14 +88,11 @@ def audit_table(
     )
 
 
-def _taxonomy(read: PublishedTable, source: Any) -> Taxonomy | None:
+def _taxonomy(read: PublishedTable, source: Any) -> Finder | None:
     if source is not None:
-        return taxonomy_for((), source)
-    usual = taxonomy_for(())
-    assert usual is not None
-    hits = sum(find(usual, a) is not None or find(usual, n) is not None
-               for a, n in zip(read.areas, read.names, strict=True))  # fmt: skip
-    return usual if 2 * hits > len(read.areas) else None
+        return finder_for((), source)
+    hits = sum(usual()(a, n) is not None for a, n in zip(read.areas, read.names, strict=True))
+    return usual() if 2 * hits > len(read.areas) else None
 
 
 def _named(others: Iterable[Any] | Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -146,7 +142,8 @@ def _name(row: AuditRow) -> str:
 
 def _rules(read: PublishedTable, judged: Rows) -> dict[str, tuple[str, ...]]:
     """Areas that a rule of rounding halves makes impossible, of those that fit some rule."""
-    kept = [r.row - 1 for r in judged.rows if r.verdict != "none"]
+    kept = [r.row - 1 for r in judged.rows
+            if r.verdict != "none" and not judged.thinned[r.row - 1]]  # fmt: skip
     bound = {what: basis == "unrounded" for what, basis in judged.basis.items()}
     out = {}
     for rule in ("half-up", "half-even"):
@@ -189,15 +186,16 @@ def _basis(judged: Rows, fewest: int) -> Iterator[Finding]:
                           f"not: {one_line(', '.join(mixed), 300)}", mixed)  # fmt: skip
 
 
-def _blunt(read: PublishedTable) -> Iterator[Finding]:
-    """Rows whose means any number of ratings can have."""
-    blunt = np.zeros(len(read.areas), dtype=np.bool_)
+def _blunt(read: PublishedTable, judged: Rows) -> Iterator[Finding]:
+    """Rows that no printed number could have contradicted."""
+    blunt = judged.thinned.copy()
     for q, mean in read.means.items():
         blunt |= read.answers.get(q, read.n) >= 10**mean.digits
     if blunt.any():
         areas = tuple(read.areas[i] for i in np.flatnonzero(blunt))
-        yield Finding("note", "cannot fail", f"{len(areas)} rows have so many respondents that "
-                      "every printed mean is possible", areas)  # fmt: skip
+        rows = "1 row has" if len(areas) == 1 else f"{len(areas)} rows have"
+        yield Finding("note", "cannot fail", f"{rows} too many respondents for so few decimals: "
+                      "nearly every mean is possible", areas)  # fmt: skip
 
 
 def _blank(read: PublishedTable) -> Iterator[Finding]:
@@ -207,7 +205,7 @@ def _blank(read: PublishedTable) -> Iterator[Finding]:
 
 
 def _checked(
-    read: PublishedTable, judged: Rows, scheme: Taxonomy | None, fewest: int, stated: bool
+    read: PublishedTable, judged: Rows, scheme: Finder | None, fewest: int, stated: bool
 ) -> tuple[str, ...]:
     said = [f"means of {', '.join(read.means)} on whole ratings from {read.scale[0]} to "
             f"{read.scale[1]}, printed with {max(m.digits for m in read.means.values())} decimals",
@@ -219,5 +217,5 @@ def _checked(
     for what, column in (("product", read.product), ("difference", read.difference)):
         if column is not None:
             said.append(f"{what} of the first two questions")
-    said.append(f"taxonomy {scheme.id}" if scheme is not None else "no taxonomy")
+    said.append(f"taxonomy {scheme.taxonomy.id}" if scheme is not None else "no taxonomy")
     return tuple(said)

@@ -9,10 +9,9 @@ import numpy as np
 
 from calibrant._text import one_line
 from calibrant.priorities.audit.result import Finding
-from calibrant.priorities.tables.areas import find
+from calibrant.priorities.tables.areas import Finder, folded
 from calibrant.priorities.tables.printed import Column, Integers
 from calibrant.priorities.tables.read import PublishedTable
-from calibrant.priorities.taxonomy.taxonomy import Taxonomy
 
 _FEW, _SHARE = 12, 0.1
 """An order is taken to be meant if at least so many rows have at most this share of neighbours
@@ -37,9 +36,9 @@ def counts(
 def duplicates(table: PublishedTable) -> Iterator[Finding]:
     """Areas that are there twice, by id or by name."""
     for what, texts in (("area", table.areas), ("name", table.names)):
-        folded = [" ".join(t.casefold().split()) for t in texts]
-        seen = Counter(folded)
-        twice = tuple(dict.fromkeys(t for t, f in zip(texts, folded, strict=True) if seen[f] > 1))
+        keys = [folded(t) for t in texts]
+        seen = Counter(keys)
+        twice = tuple(dict.fromkeys(t for t, f in zip(texts, keys, strict=True) if seen[f] > 1))
         if twice:
             yield Finding("contradiction", "duplicate", f"{what} more than once: "
                           f"{one_line(', '.join(twice), 300)}", twice)  # fmt: skip
@@ -98,10 +97,10 @@ def _meant(rows: int, against: int) -> bool:
     return rows >= _FEW and against <= _SHARE * (rows - 1)
 
 
-def coverage(table: PublishedTable, taxonomy: Taxonomy) -> Iterator[Finding]:
+def coverage(table: PublishedTable, scheme: Finder) -> Iterator[Finding]:
     """What of the taxonomy no row is about, and what is not of it."""
-    known = [find(taxonomy, a) or find(taxonomy, n)
-             for a, n in zip(table.areas, table.names, strict=True)]  # fmt: skip
+    taxonomy = scheme.taxonomy
+    known = [scheme(a, n) for a, n in zip(table.areas, table.names, strict=True)]
     strange = tuple(a for a, k in zip(table.areas, known, strict=True) if k is None)
     if strange:
         yield Finding("note", "unknown area", f"not of taxonomy {taxonomy.id}: "

@@ -8,29 +8,28 @@ import numpy as np
 
 from calibrant._text import one_line
 from calibrant.priorities.audit.result import Finding
-from calibrant.priorities.tables.areas import find
+from calibrant.priorities.tables.areas import Finder, folded
 from calibrant.priorities.tables.printed import Column
 from calibrant.priorities.tables.read import PublishedTable
-from calibrant.priorities.taxonomy.taxonomy import Taxonomy
 
 
 def compare(
     table: PublishedTable,
     other: PublishedTable,
     name: str,
-    taxonomy: Taxonomy | None,
+    scheme: Finder | None,
 ) -> Iterator[Finding]:
     """What another table says otherwise.
 
     Args:
         table: the larger table; rows of the other are looked up in it by id or name.
         name: what the other table is called in findings.
-        taxonomy: whose other names of areas count too.
+        scheme: of a taxonomy whose other names of areas count too.
     """
-    here = {key: i for i in range(len(table.areas)) for key in _keys(table, i, taxonomy)}
+    here = {key: i for i in range(len(table.areas)) for key in _keys(table, i, scheme)}
     pairs, strange = [], []
     for j in range(len(other.areas)):
-        found = next((here[k] for k in _keys(other, j, taxonomy) if k in here), None)
+        found = next((here[k] for k in _keys(other, j, scheme) if k in here), None)
         if found is None:
             strange.append(other.areas[j])
         else:
@@ -53,11 +52,10 @@ def compare(
     yield from _picked(table, other, name, [i for i, _ in pairs])
 
 
-def _keys(table: PublishedTable, i: int, taxonomy: Taxonomy | None) -> list[str]:
+def _keys(table: PublishedTable, i: int, scheme: Finder | None) -> list[str]:
     keys = [table.areas[i], table.names[i]]
-    if taxonomy is not None:
-        keys += [a.id for a in (find(taxonomy, k) for k in keys) if a is not None]
-    return [" ".join(k.casefold().split()) for k in keys]
+    known = scheme(*keys) if scheme is not None else None
+    return [folded(k) for k in keys] + ([folded(known.id)] if known is not None else [])
 
 
 def _cells(

@@ -26,11 +26,13 @@ class Rows:
         rows: one a row.
         basis: of product and difference: "unrounded", "rounded", "either" or None.
         divisor: of standard deviations: 1 (n − 1), 0 (n), or None.
+        thinned: rows that were not decided, as too much fits them.
     """
 
     rows: tuple[AuditRow, ...]
     basis: Mapping[str, str | None]
     divisor: int | None
+    thinned: Flags
 
 
 def judge(table: PublishedTable, fewest: int, rule: Rule = "any") -> Rows:
@@ -61,6 +63,7 @@ def judge(table: PublishedTable, fewest: int, rule: Rule = "any") -> Rows:
             every.row[keep],
             {q: s[keep] for q, s in every.sums.items()},
             {q: n[keep] for q, n in every.answers.items()},
+            every.thinned,
         )
     wrong = np.zeros(size, dtype=np.bool_)
     for m in made.values():
@@ -78,7 +81,7 @@ def judge(table: PublishedTable, fewest: int, rule: Rule = "any") -> Rows:
         )
         for i in range(size)
     )  # fmt: skip
-    return Rows(rows, basis, divisor)
+    return Rows(rows, basis, divisor, every.thinned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +117,7 @@ def _made(
             table, fewest=least, reading="shown", rule=rule,
             product=product, difference=not product,
         )  # fmt: skip
-        flags.append(np.isin(np.arange(len(table.areas)), found.row))
+        flags.append(np.isin(np.arange(len(table.areas)), found.row) | found.thinned)
     rounded = prints(over, under, printed.units, printed.digits, rule)
     return _Made(flags[0], flags[1], rounded)
 
@@ -164,6 +167,8 @@ def _verdicts(
             out[int(i)] = verdict
     for i in np.flatnonzero(wrong):
         out[int(i)] = "none"
+    for i in np.flatnonzero(every.thinned):
+        out[int(i)] = "fits"
     return out, np.bincount(every.row[enough], minlength=size).astype(np.int64)
 
 

@@ -30,7 +30,7 @@ knows k − 1 or more of a group; respondents whose own words give them away; th
 somebody took part. The usual rule, a new snapshot after every k changes of any kind, protects
 less: if one of a snapshot's five changes is a revision, the count that falls by one is what that
 one person had said before, and groups that overlap in one person can be intersected. The
-certificate "snapshots" measures both.
+certificate "delphi-snapshots" measures both.
 """
 
 from __future__ import annotations

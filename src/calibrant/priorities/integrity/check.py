@@ -104,9 +104,9 @@ def _drawn_flags(
     kept = tables(answers, "answers", draws, streams[0])
     even = tables(answers, "mean", draws, streams[1])
     persons = test_persons(answers, kept, even)
-    flags = [
-        f for kind, found in persons.items() for f in _person_flags(answers, kind, found, alpha)
-    ]
+    flags = []
+    for kind, one in persons.items():
+        flags += _person_flags(answers, kind, one, alpha)
     tested = {kind: int(np.isfinite(found.p).sum()) for kind, found in persons.items()}
     few = len(answers.respondents) - tested["run"]
     if few:

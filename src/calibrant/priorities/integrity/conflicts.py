@@ -18,6 +18,8 @@ from scipy.special import stdtrit
 from calibrant.errors import InputError
 from calibrant.priorities.integrity.answers import Answers, Flags, Floats, Ints
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
 LEAST = 5
 """Respondents who rated an own area that someone else rated too."""
 
@@ -69,8 +71,10 @@ def own_cells(answers: Answers, own: Iterable[tuple[str, str]]) -> Flags:
     person = {name: i for i, name in enumerate(answers.respondents)}
     mine = np.zeros((len(answers.respondents), len(answers.areas)), bool)
     for respondent, area in own:
-        places = [i for i, a in enumerate(answers.areas)
-                  if a == area or (area.isdigit() and a.rstrip("abcdefghijklmnopqrstuvwxyz") == area)]  # fmt: skip
+        places = [
+            i for i, a in enumerate(answers.areas)
+            if a == area or (area.isdigit() and a.rstrip(_LETTERS) == area)
+        ]  # fmt: skip
         # One may have worked in areas that nobody rated.
         if respondent in person and places:
             mine[person[respondent], places] = True

@@ -69,25 +69,26 @@ def choices(areas: Sequence[str], terms: Terms, categories: Sequence[str | None]
         InputError: if nothing can be afforded, or rules need categories that areas lack.
     """
     budgets = terms.budgets()
-    made: list[tuple[int, int, float, float, int, bool]] = []
+    numbers: list[tuple[int, int, int, bool]] = []
+    prices: list[tuple[float, float]] = []
     for a, area in enumerate(areas):
         cost = terms.cost(area)
         for strategy in (NEAR, LATE):
             if cost.most < cost.least or cost.grant * cost.least > budgets[strategy] * (1 + 1e-12):
                 continue
             shares = terms.returns ** np.arange(cost.most)
-            made.append((a, strategy, cost.grant * cost.least, float(shares[: cost.least].sum()),
-                         cost.least, True))  # fmt: skip
-            more = min(cost.most, int(budgets[strategy] / cost.grant + 1e-9))
-            made += [(a, strategy, cost.grant, float(shares[j]), 1, False)
-                     for j in range(cost.least, more)]  # fmt: skip
-    if not made:
+            numbers.append((a, strategy, cost.least, True))
+            prices.append((cost.grant * cost.least, float(shares[: cost.least].sum())))
+            more = range(cost.least, min(cost.most, int(budgets[strategy] / cost.grant + 1e-9)))
+            numbers += [(a, strategy, 1, False) for _ in more]
+            prices += [(cost.grant, float(shares[j])) for j in more]
+    if not numbers:
         raise InputError("portfolio: the budget pays for no grant to any area")
-    area, strategy, grants = (np.array([m[i] for m in made], np.int64) for i in (0, 1, 4))
-    cost_, weight = (np.array([m[i] for m in made], float) for i in (2, 3))
-    first = np.array([m[5] for m in made])
-    rows, low, high, extra = _rules(terms, area, strategy, cost_, first, categories)
-    return Choices(area, strategy, cost_, weight, grants, first, rows, low, high, extra)
+    area, strategies, grants, lead = np.array(numbers, np.int64).T
+    price, weight = np.array(prices, float).T
+    first = lead.astype(bool)
+    rules = _rules(terms, area, strategies, price, first, categories)
+    return Choices(area, strategies, price, weight, grants, first, *rules)
 
 
 def _rules(
@@ -208,5 +209,5 @@ def _bought(
     if found.status == 2:
         raise InputError("portfolio: no portfolio fits these rules")
     if found.x is None or found.status != 0:
-        raise GateError(f"portfolio: no proven best within {_SECONDS:g} s: {found.message}")
+        raise GateError(f"portfolio: no proven best within {_SECONDS:g} s: {found.message}", [])
     return np.asarray(found.x[:size] > 0.5)

@@ -20,9 +20,8 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.priorities.published.people import by_category, shares_of
 from calibrant.priorities.published.result import Excluded, PublishedRow, PublishedTables
-from calibrant.priorities.tables.areas import find, taxonomy_for
+from calibrant.priorities.tables.areas import Finder, finder_for
 from calibrant.priorities.tables.printed import MOST_DIGITS, Rule, rounded
-from calibrant.priorities.taxonomy.taxonomy import Taxonomy
 from calibrant.records.ratings import as_ratings
 
 Exclude = Literal["answers", "respondents"]
@@ -72,7 +71,7 @@ def published_tables(
     rounded(Fraction(0), digits, rule)
     frame = as_ratings(ratings).latest.frame
     answered = _answers(frame, questions)
-    scheme = taxonomy_for(answered["area"].unique().to_list(), taxonomy)
+    scheme = finder_for(answered["area"].unique().to_list(), taxonomy)
     rows = _rows(answered, questions, scheme, names or {}, short or {})
     enough = [
         r
@@ -162,7 +161,7 @@ def _answers(frame: pl.DataFrame, questions: tuple[str, str]) -> pl.DataFrame:
 def _rows(
     answered: pl.DataFrame,
     questions: tuple[str, str],
-    scheme: Taxonomy | None,
+    scheme: Finder | None,
     names: Mapping[str, str],
     short: Mapping[str, str],
 ) -> list[PublishedRow]:
@@ -177,7 +176,7 @@ def _rows(
     )
     rows = []
     for area, s0, s1, n0, n1, n in table.iter_rows():
-        known = find(scheme, area) if scheme is not None else None
+        known = scheme(area) if scheme is not None else None
         means = {q: Fraction(int(s), int(k)) if k else Fraction(0)
                  for q, s, k in zip(questions, (s0, s1), (n0, n1), strict=True)}  # fmt: skip
         a, b = (means[q] for q in questions)
@@ -215,12 +214,12 @@ def _people(answered: pl.DataFrame, questions: tuple[str, str], high: Fraction) 
     return answered["respondent"].n_unique(), both["respondent"].n_unique()
 
 
-def _unrated(scheme: Taxonomy | None, rated: set[str]) -> tuple[str, ...]:
-    return () if scheme is None else tuple(a.id for a in scheme.areas if a.id not in rated)
+def _unrated(scheme: Finder | None, rated: set[str]) -> tuple[str, ...]:
+    return () if scheme is None else tuple(a.id for a in scheme.taxonomy.areas if a.id not in rated)
 
 
 def _notes(
-    scheme: Taxonomy | None,
+    scheme: Finder | None,
     rows: Sequence[PublishedRow],
     unrated: Sequence[str],
     ranked: Sequence[PublishedRow],
@@ -234,9 +233,9 @@ def _notes(
     else:
         strange = [r.area for r in rows if not r.category]
         if strange:
-            notes.append(f"not of taxonomy {scheme.id}: {one_line(', '.join(strange))}")
+            notes.append(f"not of taxonomy {scheme.taxonomy.id}: {one_line(', '.join(strange))}")
         seen = {r.category for r in ranked}
-        empty = [c.id for c in scheme.categories if c.id not in seen]
+        empty = [c.id for c in scheme.taxonomy.categories if c.id not in seen]
         if empty:
             notes.append(f"no area is ranked of categories {', '.join(empty)}: unrated, not low")
     if unrated:

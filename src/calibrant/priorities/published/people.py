@@ -9,24 +9,23 @@ import polars as pl
 
 from calibrant.errors import InputError
 from calibrant.priorities.published.result import CategoryResponse, Share
-from calibrant.priorities.tables.areas import find
-from calibrant.priorities.taxonomy.taxonomy import Taxonomy
+from calibrant.priorities.tables.areas import Finder
 from calibrant.records.frames import table_of
 from calibrant.stats.estimates.intervals import clopper_pearson
 
 LEVEL = 0.95
 
 
-def by_category(frame: pl.DataFrame, taxonomy: Taxonomy) -> tuple[CategoryResponse, ...]:
+def by_category(frame: pl.DataFrame, scheme: Finder) -> tuple[CategoryResponse, ...]:
     """Response in every category of the taxonomy, those without any included."""
-    known = {a: find(taxonomy, a) for a in frame["area"].unique().to_list()}
+    known = {a: scheme(a) for a in frame["area"].unique().to_list()}
     category = {a: k.category for a, k in known.items() if k is not None}
     rows = frame.with_columns(
         pl.col("area").replace_strict(category, default=None, return_dtype=pl.String).alias("in")
     )
     answered = rows.filter(pl.col("state") == "answered")
     out = []
-    for c in taxonomy.categories:
+    for c in scheme.taxonomy.categories:
         here = answered.filter(pl.col("in") == c.id)
         unsure = rows.filter((pl.col("in") == c.id) & (pl.col("state") == "don't know"))
         out.append(
