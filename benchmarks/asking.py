@@ -21,7 +21,7 @@ from calibrant.priorities.ranks.simulate import Experts
 PER = 5
 
 
-def main(surveys: int = 12, chosen: float = 4.0) -> None:
+def main(surveys: int = 40, chosen: float = 4.0) -> None:
     """Print mean regret by strategy, each with its difference from asking at random."""
     ways = [(s, PER) for s in STRATEGIES] + [("random", PER + 2), ("random", PER + 4)]
     found: dict[tuple[str, int], list[tuple[float, float]]] = {w: [] for w in ways}

@@ -17,6 +17,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
+ROUNDS = 6
+"""Rounds of EM; a survey is looked at many times."""
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """One survey that was asked in batches.
@@ -40,7 +44,7 @@ def belief_of(panel: Panel, asked: Bools) -> Belief:
     )
     known = ~np.isnan(value).all(axis=1)
     heard = Heard(r[known], a[known], value[known], panel.own[r, a][known])
-    return believe(heard, panel.category, len(panel.own))
+    return believe(heard, panel.category, len(panel.own), rounds=ROUNDS)
 
 
 def run(panel: Panel, rules: Rules, *, batch: int = 9, seed: int = 0) -> Run:
