@@ -51,6 +51,8 @@ SCIENCES = {
     "inflation": "calibrant.contamination.inflation.certificates",
     "published": "calibrant.priorities.audit.certificates",
     "priorities-model": "calibrant.priorities.model.certificates",
+    "priorities-ranks": "calibrant.priorities.ranks.certificates",
+    "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
