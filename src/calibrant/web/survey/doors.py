@@ -3,8 +3,6 @@ return links of their own."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
@@ -53,28 +51,15 @@ def add(app: FastAPI, site: Site) -> None:
         site.respondent(request)
         return see("/overview")
 
-    @app.get("/organise/enter/{token}")
-    def organiser(token: str) -> Response:
-        if people.organiser_session(site.store, token) is None:
-            raise _stopped("unknown", 404)
-        return page("survey/organiser.html.j2", survey=site.store.survey, token=token)
-
-    @app.post("/organise/enter/{token}")
-    def organise(token: str) -> Response:
-        session = people.organiser_session(site.store, token)
-        if session is None:
-            raise _stopped("unknown", 404)
-        return _with_cookie(site, "people", session, "/organise")
-
 
 def _stopped(why: str, status: int = 410) -> Stopped:
     title, text = _PAGES[why]
     return Stopped(status, title, text)
 
 
-def _with_cookie(site: Site, side: Any, value: str, to: str) -> Response:
+def _with_cookie(site: Site, value: str, to: str) -> Response:
     answer = see(to)
-    answer.set_cookie(**cookie(site.cookie(side), value, https=site.https, days=DAYS))
+    answer.set_cookie(**cookie(site.cookie("answers"), value, https=site.https, days=DAYS))
     return answer
 
 
@@ -107,7 +92,7 @@ def _ways_in(app: FastAPI, site: Site) -> None:
 
     def begin(request: Request) -> Response:
         session = sessions.begin(store, request.cookies.get(site.cookie("answers")))
-        return _with_cookie(site, "answers", session, "/return-link")
+        return _with_cookie(site, session, "/return-link")
 
     def consents(form: dict[str, str]) -> list[Problem]:
         if not store.survey.consent.strip() or form.get("consent") == "yes":
@@ -201,7 +186,7 @@ def _returning(app: FastAPI, site: Site) -> None:
         visitor = site.visitor(request)
         if visitor is not None and visitor.respondent == found:
             return see("/overview")
-        return _with_cookie(site, "answers", sessions.come_back(store, found), "/overview")
+        return _with_cookie(site, sessions.come_back(store, found), "/overview")
 
 
 def _leaving(app: FastAPI, site: Site) -> None:

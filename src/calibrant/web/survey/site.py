@@ -11,8 +11,9 @@ from fastapi import Request
 from calibrant.web.base import Stopped
 from calibrant.web.labelling.said import markdown
 from calibrant.web.survey import people, sessions
-from calibrant.web.survey.store import Store, Window
+from calibrant.web.survey.store import Store
 from calibrant.web.survey.tables import Side
+from calibrant.web.survey.windows import Window
 
 _NO_WAY_IN = (
     "This page opens in the browser in which you used your invitation. On another computer or "
@@ -125,5 +126,6 @@ class Site:
         """What all pages of a respondent show."""
         return {
             "survey": self.store.survey, "visitor": visitor, "window": self.store.window(),
-            "form": sessions.form_token(self.store, visitor), "results": self.results,
+            "form": sessions.form_token(self.store, visitor),
+            "results": self.store.survey.live.show,
         }  # fmt: skip
