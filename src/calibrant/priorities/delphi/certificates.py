@@ -147,7 +147,10 @@ def _peaks(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str,
     for counts in rng.multinomial(regime["n"], shares, size=draws):
         ours.append(spread(counts).bimodal <= 0.05)
         sarle.append(_sarle(counts))
-    return {"two peaks claimed": float(np.mean(ours)), "sarle two peaks claimed": np.mean(sarle)}
+    return {
+        "two peaks claimed": float(np.mean(ours)),
+        "sarle two peaks claimed": float(np.mean(sarle)),
+    }
 
 
 def _sarle(counts: Ints) -> float:
