@@ -352,6 +352,8 @@ def test_in_a_browser(browser, tmp_path, monkeypatch, scripts):
         tab.locator("svg.strip").first.wait_for(timeout=8000)
         text = tab.locator("#now").inner_text()
         assert "Median 4" in text and "You said 4" in text
+        told = tab.locator("#news").inner_text()
+        assert told == ("The group's numbers have changed." if scripts else "")
         first = tab.locator("form").first
         first.get_by_role("radio", name="5").first.check(force=True)
         first.get_by_label("Your reason").first.fill(f"I saw the others. {HOSTILE}")

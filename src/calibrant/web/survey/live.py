@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,10 @@ EVERY = 20
 """Seconds between two looks of an open page."""
 
 
+FRESH = 5
+"""Seconds for which a page of all areas is not made anew."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """One question of an area as a page shows it.
@@ -40,6 +46,10 @@ class Panel:
     strip: Strip | None
     words: str
     reasons: tuple[str, ...]
+
+
+Everything = list[tuple[Category, list[tuple[Area, list[Panel]]]]]
+"""Areas with what is shown of them, by category."""
 
 
 def add(app: FastAPI, site: Site) -> None:
@@ -73,7 +83,7 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
             # 286: the page need not ask again.
             return Response(status_code=286 if closed else 204)
         return page("survey/live_now.html.j2", area=site.store.areas.area[area], panels=panels,
-                    mark=mark, polls=not closed, k=site.store.survey.live.least,
+                    mark=mark, news=True, polls=not closed, k=site.store.survey.live.least,
                     every=EVERY)  # fmt: skip
 
     @app.post("/results/{area}")
@@ -110,15 +120,21 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
 
 
 def _add_readers(app: FastAPI, site: Site) -> None:
+    kept: list[tuple[float, Everything]] = []
+    lock = threading.Lock()
+
+    def drawn() -> Everything:
+        # Anybody may ask for the public page, and it looks at every area.
+        with lock:
+            if not kept or time.monotonic() - kept[0][0] > FRESH:
+                kept[:] = [(time.monotonic(), _everything(site))]
+            return kept[0][1]
+
     def everything(title: str) -> Response:
-        found = [
-            (c, [(a, _drawn(site, a.id)) for a in c.areas]) for c in site.store.areas.categories
-        ]
-        some = [(c, [(a, p) for a, p in rows if any(x.shown.snapshot for x in p)])
-                for c, rows in found]  # fmt: skip
+        some = drawn()
         return page("survey/live_all.html.j2", survey=site.store.survey, title=title,
                     window=site.store.window(), k=site.store.survey.live.least,
-                    categories=[(c, rows) for c, rows in some if rows])  # fmt: skip
+                    categories=some)  # fmt: skip
 
     @app.get("/organise/results")
     def organisers(request: Request) -> Response:
@@ -130,6 +146,13 @@ def _add_readers(app: FastAPI, site: Site) -> None:
         if not site.store.survey.live.public:
             raise Stopped(404, "Nothing here", "There is no such page.", back="/")
         return everything("Results")
+
+
+def _everything(site: Site) -> Everything:
+    """The areas that have a snapshot, by category."""
+    found = [(c, [(a, _drawn(site, a.id)) for a in c.areas]) for c in site.store.areas.categories]
+    some = [(c, [(a, p) for a, p in rows if any(x.shown.snapshot for x in p)]) for c, rows in found]
+    return [(c, rows) for c, rows in some if rows]
 
 
 def _shows(site: Site) -> None:
@@ -155,11 +178,10 @@ def _has_said(site: Site, said: dict[tuple[str, str], Said], area: str) -> bool:
     return all(s is not None and s.state in ("answered", "don't know") for s in states)
 
 
-def _mine(
-    site: Site, visitor: Visitor
-) -> tuple[list[tuple[Category, list[tuple[Area, list[Panel]]]]], int]:
+def _mine(site: Site, visitor: Visitor) -> tuple[Everything, int]:
     """The areas that the respondent rated, by category, and how many chosen ones are left."""
-    found, left = [], 0
+    found: Everything = []
+    left = 0
     for ident in chosen(site.store, visitor.respondent):
         category = site.store.areas.category[ident]
         said = sheet(site.store, visitor.respondent, ident).said
