@@ -183,5 +183,5 @@ def test_consensus_of_a_table():
 
 @pytest.mark.parametrize("certificate", CERTIFICATES, ids=lambda c: c.name)
 def test_promises_hold(certificate):
-    for found in measure_certificate(certificate, draws=20):
+    for found in measure_certificate(certificate, draws=25):
         assert found.broken == (), (certificate.name, dict(found.regime), found.statistics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from dataclasses import dataclass
@@ -79,19 +80,19 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
         visitor = site.respondent(request)
         mark, panels = _panels(site, visitor, area)
         closed = not site.store.window().is_open
-        if mark == seen:
-            # 286: the page need not ask again.
-            return Response(status_code=286 if closed else 204)
+        if mark == seen and not closed:
+            return Response(status_code=204)
+        # Once it is closed, what takes the section's place asks no more.
         return page("survey/live_now.html.j2", area=site.store.areas.area[area], panels=panels,
-                    mark=mark, news=True, polls=not closed, k=site.store.survey.live.least,
-                    every=EVERY)  # fmt: skip
+                    mark=mark, news=mark != seen, polls=not closed,
+                    k=site.store.survey.live.least, every=EVERY)  # fmt: skip
 
     @app.post("/results/{area}")
     def revise(request: Request, area: str, form: Form) -> Response:
         _shows(site)
         visitor = site.respondent(request)
         site.own(visitor, form)
-        _panels(site, visitor, area)
+        _, panels = _panels(site, visitor, area)
         site.taking()
         outcome = save_sheet(
             site.store, visitor.respondent, site.store.areas.category_of[area],
@@ -105,6 +106,10 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
                 "you sent just now was not saved: please look again."
             )
             raise Stopped(409, "Not saved", text, back=f"/results/{area}")
+        for panel in panels:
+            ident = panel.question.id
+            if panel.own and panel.own.reason and form.get(f"reason:{ident}", "x").strip() == "":
+                take_back(site.store, visitor.respondent, area, ident)
         return see(f"/results/{area}?saved=1")
 
     @app.post("/results/{area}/reason")
@@ -210,10 +215,11 @@ def _panels(site: Site, visitor: Visitor, area: str) -> tuple[str, list[Panel]]:
         raise Stopped(403, "Answer first", text,
                       back=f"/rate/{category.id}" if rates else "/results")  # fmt: skip
     panels = _drawn(site, area, said)
-    # Own answers are drawn too: a page in another window must follow them.
-    marks = [(p.shown.snapshot.number if p.shown.snapshot else 0, len(p.reasons),
-              p.own.value if p.own else None) for p in panels]  # fmt: skip
-    return "-".join(f"{n}.{r}.{v or 0}" for n, r, v in marks), panels
+    # It stands in addresses, which servers log: it must not hold an answer.
+    numbers = [p.shown.snapshot.number if p.shown.snapshot else 0 for p in panels]
+    saved = sheet(site.store, visitor.respondent, category.id).revision
+    facts = (saved, numbers, [p.reasons for p in panels])
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12], panels
 
 
 def _drawn(site: Site, area: str, said: dict[tuple[str, str], Said] | None = None) -> list[Panel]:
@@ -226,7 +232,7 @@ def _drawn(site: Site, area: str, said: dict[tuple[str, str], Said] | None = Non
         mine = own.reason if own is not None else ""
         found.append(Panel(
             question, own, now, drawing, _words(now, own),
-            tuple(r for r in now.reasons if r != mine),
+            tuple(r for r in now.reasons if r != mine and site.store.survey.live.reasons),
         ))  # fmt: skip
     return found
 
