@@ -73,8 +73,14 @@ class Rating:
         """Free texts asked of every category."""
         return [c for c in self.store.survey.comments if c.per == "category"]
 
-    def show(self, visitor: Visitor, category: Category, sent: Sent | None = None) -> Response:
-        """The page, with what is saved, or what was sent and could not be."""
+    def show(
+        self, visitor: Visitor, category: Category, sent: Sent | None = None, saved: str = ""
+    ) -> Response:
+        """The page, with what is saved, or what was sent and could not be.
+
+        Args:
+            saved: the category whose page was saved just before.
+        """
         sheet = answers.sheet(self.store, visitor.respondent, category.id)
         sent = sent or Sent(sheet.said, sheet.comments)
         return page(
@@ -87,7 +93,8 @@ class Rating:
             } if sent.stale else {},
             own=answers.own(self.store, visitor.respondent),
             steps=progress.steps(self.store, visitor.respondent),
-            names={c.id: c.name for c in self.store.areas.categories},
+            saved=self.store.areas.category[saved].name
+            if saved in self.store.areas.category else "",
             hidden=copy_fields(self.store, sheet.revision), **self.site.common(visitor),
         )  # fmt: skip
 
@@ -170,9 +177,9 @@ def add(app: FastAPI, site: Site) -> None:
     rating = Rating(site)
 
     @app.get("/rate/{id}")
-    def look(id: str, request: Request) -> Response:
+    def look(id: str, request: Request, saved: str = "") -> Response:
         visitor = site.respondent(request)
-        return rating.show(visitor, rating.category(visitor, id))
+        return rating.show(visitor, rating.category(visitor, id), saved=saved)
 
     @app.post("/rate/{id}")
     def save(id: str, form: Form, request: Request) -> Response:
