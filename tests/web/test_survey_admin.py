@@ -282,7 +282,7 @@ def test_downloads_hold_no_formula(store, organiser):
     store.decide(closed)
     page = organiser.get("/organise").text
     links = re.findall(r'href="(/organise/download/[^"]+)"', page)
-    assert len(links) == 12
+    assert len(links) == 13
     for link in links:
         found = organiser.get(link)
         assert found.status_code == 200, link

@@ -49,6 +49,9 @@ SCIENCES = {
     "scan": "calibrant.contamination.matching.certificates",
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
+    "published": "calibrant.priorities.audit.certificates",
+    "priorities-model": "calibrant.priorities.model.certificates",
+    "delphi": "calibrant.priorities.delphi.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -139,12 +139,25 @@ Grader = Callable[[str, Mapping[str, Any], Sequence[str]], dict[str, Grade]]
 
 
 @dataclass(frozen=True)
+class Touch:
+    """An area of the taxonomy `ai-safety-2025` that an instrument touches.
+
+    `weight`, above 0 and at most 1, is how much of the area's question it answers, and `why` says
+    which part.
+    """
+
+    area: str
+    weight: float
+    why: str
+
+
+@dataclass(frozen=True)
 class Instrument:
     """A task that can be administered and scored, with as many fresh items as needed.
 
     `measures` says in one sentence what a score of 1 means. `scores` are the names a claim may
     use. `asks` is how many fresh conversations one item takes. `max_output_tokens` is the default
-    cap of each answer.
+    cap of each answer. `areas` are the areas of the expert survey's taxonomy that it touches.
     """
 
     name: str
@@ -155,6 +168,7 @@ class Instrument:
     asks: int
     makers: Mapping[str, Maker] = field(repr=False, compare=False)
     grader: Grader = field(repr=False, compare=False)
+    areas: tuple[Touch, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from calibrant.instruments.answers import mentioned, numbers, plain, spoken, unmarked
-from calibrant.instruments.core import Draw, Grade, Instrument, Made, Maker, Message
+from calibrant.instruments.core import Draw, Grade, Instrument, Made, Maker, Message, Touch
 from calibrant.instruments.words import CITIES, COLOURS, GOODS, HOLDERS, JOBS, PEOPLE, WEEKDAYS
 
 FORM = (
@@ -355,4 +355,5 @@ INSTRUMENT = Instrument(
     asks=2,
     makers=_MAKERS,
     grader=grade,
+    areas=(Touch("6e", 0.1, "whether what cannot be known is said to be unknown"),),
 )

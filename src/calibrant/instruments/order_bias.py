@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from calibrant.instruments.answers import sentences, spoken, unmarked
-from calibrant.instruments.core import Draw, Grade, Instrument, Made, Maker, Message
+from calibrant.instruments.core import Draw, Grade, Instrument, Made, Maker, Message, Touch
 from calibrant.instruments.words import CITIES, GOODS, JOBS, PEOPLE, PLAIN_WORDS, WEEKDAYS
 
 LABELS = (("A", "B"), ("X", "Y"), ("P", "Q"))
@@ -260,4 +260,5 @@ INSTRUMENT = Instrument(
     asks=2,
     makers=_MAKERS,
     grader=grade,
+    areas=(Touch("7d", 0.1, "sensitivity of choices to the order of two options"),),
 )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from calibrant.instruments.answers import capped
-from calibrant.instruments.core import Draw, Grade, Instrument, Made, Maker, Message
+from calibrant.instruments.core import Draw, Grade, Instrument, Made, Maker, Message, Touch
 from calibrant.instruments.leaks import found
 from calibrant.instruments.words import CITIES, PEOPLE
 
@@ -201,4 +201,5 @@ INSTRUMENT = Instrument(
     asks=1,
     makers=_MAKERS,
     grader=grade,
+    areas=(Touch("6a", 0.25, "users who try to get what the system prompt forbids to tell"),),
 )

@@ -14,7 +14,8 @@ from calibrant.cli.priorities._database import JSON, database, opened
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True,
               help="A file as .csv or .parquet.")  # fmt: skip
 @click.option("--table", default="ratings", show_default=True, metavar="NAME",
-              help="ratings, comments, demographics, own-areas, process or respondents.")  # fmt: skip
+              help="ratings, comments, demographics, own-areas, process, respondents "
+              "or qualtrics.")  # fmt: skip
 @click.option(
     "--while-open", is_flag=True,
     help="Although answers are still taken: two such tables show what came between.",

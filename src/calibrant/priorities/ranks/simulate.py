@@ -76,13 +76,13 @@ class Experts:
         own = np.zeros((self.raters, self.areas), dtype=bool)
         for r in range(self.raters):
             many = min(1 + int(rng.poisson(max(self.chosen - 1, 0.0))), self.categories)
-            chosen = rng.choice(
-                self.categories, many, replace=False, p=popular / popular.sum()
-            )
+            chosen = rng.choice(self.categories, many, replace=False, p=popular / popular.sum())
             fields[r, chosen] = True
             own[r] = (category == chosen[0]) & (rng.random(self.areas) < self.own_share)
         cells = (self.raters, self.areas)
-        noise = _pairs(rng, self.raters * self.areas, np.array([[1.0, self.halo], [self.halo, 1.0]]))
+        noise = _pairs(
+            rng, self.raters * self.areas, np.array([[1.0, self.halo], [self.halo, 1.0]])
+        )
         heard = latent[None] + severity[:, None] + noise.reshape(*cells, 2)
         heard = heard + self.own * own[:, :, None]
         # A don't-know that is likelier where the answer would be low leaves out those answers.

@@ -38,6 +38,11 @@ class Site:
         """Whether cookies are for TLS alone."""
         return self.url.startswith("https:")
 
+    @property
+    def results(self) -> bool:
+        """Whether there are pages of live results, so that others link to them."""
+        return self.store.survey.live.show
+
     def cookie(self, side: Side) -> str:
         """The name of the respondent's or the organiser's cookie.
 

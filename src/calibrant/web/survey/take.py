@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from calibrant.web.labelling.export import to_bytes
+from calibrant.priorities.survey import Answers, qualtrics_csv
+from calibrant.priorities.taxonomy import parse_taxonomy
+from calibrant.records.cells import to_bytes
 from calibrant.web.survey.results import TABLES, respondents
 from calibrant.web.survey.store import Store
 
@@ -23,6 +25,8 @@ FILES: dict[str, tuple[str, tuple[str, ...]]] = {
                   ("csv", "parquet")),
     "process": ("Revisions, reasons and seconds, for checks of integrity", ("csv", "parquet")),
     "respondents": ("Who took part, without names: finished or left", ("csv", "parquet")),
+    "qualtrics": ("Answers, comments and demographics in one table like those of Qualtrics: three "
+                  "header rows, then a row for each respondent and round", ("csv",)),
 }  # fmt: skip
 """Each file's name with what is in it and its endings."""
 
@@ -38,4 +42,15 @@ def file(store: Store, name: str) -> tuple[bytes, str]:
     what, _, ending = name.rpartition(".")
     if ending not in FILES[what][1]:
         raise KeyError(name)
+    if what == "qualtrics":
+        return _qualtrics(store), CSV
     return to_bytes(TABLES[what](store), f".{ending}"), CSV if ending == "csv" else PARQUET
+
+
+def _qualtrics(store: Store) -> bytes:
+    """Everything but how answers came about."""
+    beside = ("comments", "demographics", "own-areas", "respondents")
+    tables = {name.replace("-", "_"): TABLES[name](store) for name in beside}
+    answers = Answers.of(TABLES["ratings"](store), **tables)
+    taxonomy = parse_taxonomy({"id": store.survey.id, **store.areas.to_dict()})
+    return qualtrics_csv(answers, store.survey, taxonomy)

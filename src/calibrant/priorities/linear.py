@@ -9,7 +9,7 @@ are reported come from the ordinal model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class Belief:
         noise: shape (2, 2), covariance of one rater's two answers about an area.
         category: shape (areas,).
         categories, raters: how many.
-        severity: variance of raters, shape (2,).
+        spread: covariances of a category's, an area's and a rater's two effects, (2, 2) each.
     """
 
     mean: Floats
@@ -68,7 +68,7 @@ class Belief:
     category: Ints
     categories: int
     raters: int
-    severity: Floats
+    spread: tuple[Floats, Floats, Floats]
 
     def __repr__(self) -> str:
         return f"belief about {self.category.size} areas and {self.raters} raters"
@@ -111,7 +111,7 @@ class Belief:
 
 def believe(
     heard: Heard, category: Ints, raters: int, *, scale: tuple[float, float] = (1.0, 5.0),
-    rounds: int = ROUNDS,
+    rounds: int = ROUNDS, halo: bool = True,
 ) -> Belief:  # fmt: skip
     """The belief after some answers; with none it is the prior.
 
@@ -119,6 +119,8 @@ def believe(
         category: shape (areas,), each area's category.
         raters: how many, those without an answer too.
         scale: least and most of what can be answered.
+        rounds: of EM.
+        halo: whether a rater's two answers about an area may go together.
     """
     if np.isinf(heard.value).any():
         raise InputError("belief: wanted finite answers")
@@ -131,12 +133,15 @@ def believe(
     answered = ~np.isnan(heard.value)
     y = np.where(answered, heard.value - middle, 0.0)
     spread = [unit * s * np.array([[1, 0.4], [0.4, 1]]) for s in (0.15, 0.15, 0.25)]
-    noise = 0.8 * unit * np.array([[1, 0.2], [0.2, 1]])
+    tie = 0.2 if halo else 0.0
+    noise = 0.8 * unit * np.array([[1, tie], [tie, 1]])
     first, usual = [s.copy() for s in spread], noise.copy()
     edges = np.cumsum([2, *sizes])
     mean, covariance = _solve(z, y, answered, noise, spread, edges)
     for _ in range(rounds):
         noise = _residual(z, y, answered, mean, covariance, usual)
+        if not halo:
+            noise = np.diag(np.diag(noise))
         for level in range(3):
             at = np.arange(edges[level], edges[level + 1])
             spread[level] = _moments(mean, covariance, at, g, first[level])
@@ -144,8 +149,28 @@ def believe(
     mean = mean.copy()
     mean[[0, g]] += middle
     return Belief(
-        mean, covariance, noise, category, categories, raters, np.diag(spread[2]).copy()
+        mean,
+        covariance,
+        noise,
+        category,
+        categories,
+        raters,
+        (spread[0], spread[1], spread[2]),
     )
+
+
+def conditioned(belief: Belief, heard: Heard, scale: tuple[float, float] = (1.0, 5.0)) -> Belief:
+    """The belief after other answers, with the variances of `belief` held."""
+    sizes = (belief.categories, belief.category.size, belief.raters)
+    z = _design(heard, belief.category, sizes)
+    answered = ~np.isnan(heard.value)
+    middle = sum(scale) / 2
+    y = np.where(answered, heard.value - middle, 0.0)
+    edges = np.cumsum([2, *sizes])
+    mean, covariance = _solve(z, y, answered, belief.noise, list(belief.spread), edges)
+    mean = mean.copy()
+    mean[[0, belief.coefficients]] += middle
+    return replace(belief, mean=mean, covariance=covariance)
 
 
 def _design(heard: Heard, category: Ints, sizes: tuple[int, int, int]) -> Floats:
