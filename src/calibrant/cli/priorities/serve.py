@@ -82,6 +82,7 @@ def cli(
                 Site(store, place.url), place.hosts, proxies=believed, per_address=per_address
             )
 
+        _shuffled(store)
         if workers == 1:
             run(application(), place, started)
         else:

@@ -18,7 +18,7 @@ from calibrant._text import dumps, one_line
 from calibrant.errors import InputError, RunFolderError
 from calibrant.priorities.survey.model import Survey
 from calibrant.web.survey.areas import Areas
-from calibrant.web.survey.database import Database, open_database, put
+from calibrant.web.survey.database import Database, find, open_database, put
 from calibrant.web.survey.tables import PEOPLE_SETTING, SETTING
 from calibrant.web.survey.windows import Window, window
 from calibrant.web.tokens import new_name, new_secret
@@ -106,7 +106,7 @@ class Store:
 
 def setting(con: Connection, table: Table, key: str) -> str | None:
     """A setting's value, or None."""
-    found = con.execute(select(table.c.value).where(table.c.key == key)).scalar_one_or_none()
+    found = con.execute(find(table, ("value",), "key"), {"key": key}).scalar_one_or_none()
     return None if found is None else str(found)
 
 
