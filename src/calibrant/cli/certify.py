@@ -49,6 +49,8 @@ SCIENCES = {
     "scan": "calibrant.contamination.matching.certificates",
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
+    "priorities-integrity": "calibrant.priorities.integrity.certificates",
+    "priorities-portfolio": "calibrant.priorities.portfolio.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -156,8 +156,7 @@ def _check(frame: pl.DataFrame, levels: int) -> None:
     off = value.filter((value < 1) | (value > levels) | (value != value.round(0)))
     if len(off):
         raise InputError(
-            f"ratings: value {off[0]:g}; wanted whole numbers of 1 to {levels} (--levels, "
-            "--survey)"
+            f"ratings: value {off[0]:g}; wanted whole numbers of 1 to {levels} (--levels, --survey)"
         )
 
 
