@@ -11,12 +11,12 @@ from calibrant.priorities.integrity.answers import Answers, Flags, Floats, answe
 from calibrant.priorities.integrity.chain import tables
 from calibrant.priorities.integrity.conflicts import conflict, own_cells
 from calibrant.priorities.integrity.pairs import Pairs, test_pairs
-from calibrant.priorities.integrity.persons import Tested, longest_runs, test_persons
+from calibrant.priorities.integrity.persons import Tested, longest_runs, test_persons, test_spread
 from calibrant.priorities.ranks.simulate import Experts, Panel
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 
 ALPHA = 0.05
-_DRAWS = 99
+_DRAWS, _STEPS = 59, 40
 _KINDS = ("run", "spread", "odd", "pair", "group")
 
 
@@ -31,8 +31,8 @@ def _panel(regime: Regime, rng: np.random.Generator) -> Panel:
 
 
 def _tests(answers: Answers, rng: np.random.Generator) -> tuple[dict[str, Tested], Pairs]:
-    kept = tables(answers, "answers", _DRAWS, rng)
-    even = tables(answers, "mean", _DRAWS, rng)
+    kept = tables(answers, "answers", _DRAWS, rng, _STEPS)
+    even = tables(answers, "mean", _DRAWS, rng, _STEPS)
     return test_persons(answers, kept, even), test_pairs(answers, kept)
 
 
@@ -130,17 +130,18 @@ def _planted(regime: Regime, rng: np.random.Generator, draws: int) -> dict[str, 
     for _ in range(draws):
         honest = answers_of(_panel(regime, rng).ratings())
         answers, who = plant(honest, cheat, regime["size"], rng)
-        persons, pairs = _tests(answers, rng)
+        named: set[int] = set()
         if cheat == "straight":
-            hit = bool(persons["spread"].adjusted[who[0]] <= ALPHA)
-            named: set[int] = set()
-        elif cheat == "copy":
-            hit = bool(pairs.adjusted[who] <= ALPHA)
-            named = set()
+            even = tables(answers, "mean", _DRAWS, rng, _STEPS)
+            hit = bool(test_spread(answers, even).adjusted[who[0]] <= ALPHA)
         else:
-            members, p = pairs.groups[0] if pairs.groups else ((), 1.0)
-            hit = p <= ALPHA and len(set(members) & set(who)) >= min(3, len(who))
-            named = set(members) if p <= ALPHA else set()
+            pairs = test_pairs(answers, tables(answers, "answers", _DRAWS, rng, _STEPS))
+            if cheat == "copy":
+                hit = bool(pairs.adjusted[who] <= ALPHA)
+            else:
+                members, p = pairs.groups[0] if pairs.groups else ((), 1.0)
+                named = set(members) if p <= ALPHA else set()
+                hit = len(named & set(who)) >= 3
         found += hit
         wrong += bool(named - set(who))
         for rule, flags in _rules(answers).items():
@@ -183,9 +184,9 @@ CERTIFICATES = (
         "chance of at most alpha (here 0.05).",
         regimes=regimes(
             "raters categories chosen severity halo area_sd",
-            (53, 8, 1.6, 0.5, 0.3, 0.35),
+            (30, 5, 1.6, 0.5, 0.3, 0.35),
             (30, 4, 1.2, 1.0, 0.3, 0.35),
-            (24, 3, 1.5, 0.5, 0.6, 0.8),
+            (20, 3, 1.5, 0.5, 0.6, 0.8),
         ),
         batch=_honest,
         bounds={f"{kind} false alarm": Bound(high=ALPHA) for kind in _KINDS},
@@ -199,11 +200,10 @@ CERTIFICATES = (
         "twice, and groups of three to eight who answer alike nine times in ten.",
         regimes=regimes(
             "cheat size raters categories chosen",
-            ("straight", 1, 40, 6, 1.8),
-            ("copy", 2, 40, 6, 1.8),
-            ("bloc", 3, 40, 6, 1.8),
-            ("bloc", 5, 40, 6, 1.8),
-            ("bloc", 8, 40, 6, 1.8),
+            ("straight", 1, 30, 5, 1.8),
+            ("copy", 2, 30, 5, 1.8),
+            ("bloc", 3, 30, 5, 1.8),
+            ("bloc", 8, 30, 5, 1.8),
         ),
         batch=_planted,
         bounds={"found": Bound(low=0.5), "innocent named in the group": Bound(high=0.1)},
