@@ -79,7 +79,7 @@ def forest(
     unseen: Spec = {"data": {"values": [{"low": low}]}, "mark": {"type": "point", "opacity": 0}}
     spec["layer"] = [unseen, *layers]
     scale = {"domain": [low, high], "nice": False, "zero": False}
-    shown = {"values": ticks(low, high, 6), "title": axis, "format": "~g"}
+    shown = {"values": ticks(low, high, 6), "title": axis, "format": ".6~g"}
     spec["encoding"] = {
         "x": {"field": "low", "type": "quantitative", "axis": shown, "scale": scale}
     }

@@ -51,6 +51,9 @@ SCIENCES = {
     "inflation": "calibrant.contamination.inflation.certificates",
     "priorities-integrity": "calibrant.priorities.integrity.certificates",
     "priorities-portfolio": "calibrant.priorities.portfolio.certificates",
+    "published": "calibrant.priorities.audit.certificates",
+    "priorities-model": "calibrant.priorities.model.certificates",
+    "delphi": "calibrant.priorities.delphi.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

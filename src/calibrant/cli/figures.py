@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from calibrant._figure import Figure
 
 
-def _drawable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+def drawable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
     """Refuses at once what could not be written when the work is done."""
     from calibrant._figure import ENDINGS
     from calibrant.errors import InputError
@@ -31,7 +31,7 @@ def _drawable(_: click.Context, __: click.Parameter, path: Path | None) -> Path 
 figure_option = click.option(
     "--figure",
     type=click.Path(path_type=Path),
-    callback=_drawable,
+    callback=drawable,
     help="Also draw the result: .svg, .png, .html, or .json (Vega-Lite).",
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.records.cells import uncell
 from calibrant.records.frames import table_of
 
 RATINGS: dict[str, pl.DataType] = {
@@ -114,6 +116,8 @@ def as_ratings(source: Any) -> Ratings:
     if isinstance(source, Ratings):
         return source
     frame = table_of(source, "ratings")
+    if isinstance(source, str | Path) and Path(source).suffix.lower() in (".csv", ".tsv"):
+        frame = _unquoted(frame)
     missing = [c for c in ("respondent", "area", "question", "value") if c not in frame.columns]
     if missing:
         raise InputError(
@@ -122,6 +126,14 @@ def as_ratings(source: Any) -> Ratings:
     frame = _typed(frame)
     _check(frame)
     return Ratings(frame)
+
+
+def _unquoted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Names without the apostrophe that keeps spreadsheets from taking them for formulas."""
+    names = [n for n in ("respondent", "area", "question") if n in frame.columns]
+    kept = {n: frame[n].drop_nulls().unique() for n in names}
+    meant = {n: {t: uncell(t) for t in texts if t.startswith("'")} for n, texts in kept.items()}
+    return frame.with_columns(pl.col(n).replace(meant[n]) for n in names if meant[n])
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:
@@ -176,6 +188,10 @@ def _check(frame: pl.DataFrame) -> None:
             f"ratings: row {at + 1}: state {frame['state'][at]!r} with value "
             f"{frame['value'][at]}; a value belongs to answered rows, and only to them"
         )
+    endless = (~frame["value"].fill_null(0.0).is_finite()).arg_true()
+    if len(endless):
+        at = int(endless[0])
+        raise InputError(f"ratings: row {at + 1}: value {frame['value'][at]} is not finite")
     twice = frame.select(KEY).is_duplicated().arg_true()
     if len(twice):
         row = frame.row(int(twice[0]), named=True)

@@ -7,12 +7,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from calibrant._files import write_whole
 from calibrant.errors import InputError, RunFolderError
 from calibrant.judges.card import Card
 from calibrant.judges.card.figure import card_figure
 from calibrant.judges.card.model import Figure
 from calibrant.report import words
-from calibrant.report.page import environment, policy_for, style_sheet, write_whole
+from calibrant.report.page import environment, policy_for, style_sheet
 
 MOST = 120
 """Rows of a table."""

@@ -9,10 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from calibrant._figure import Figure
+from calibrant._files import write_whole
 from calibrant.errors import RunFolderError
 from calibrant.quality.datasheet import Datasheet, Grid, Part
 from calibrant.report import svg, words
-from calibrant.report.page import environment, policy_for, style_sheet, write_whole
+from calibrant.report.page import environment, policy_for, style_sheet
 
 _LINK = re.compile(r"https?://[^\s<>\"']+")
 

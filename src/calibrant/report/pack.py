@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from calibrant._files import write_whole
 from calibrant._text import dumps
 from calibrant._version import __version__
 from calibrant.assurance.assessment import Assessment, read_assessment
@@ -17,7 +18,7 @@ from calibrant.bench.folder import JOURNAL
 from calibrant.bench.folder import MANIFEST as RUN
 from calibrant.errors import InputError, RunError, RunFolderError
 from calibrant.report.archive import build
-from calibrant.report.page import html, write_whole
+from calibrant.report.page import html
 from calibrant.report.verify import (
     FORMAT,
     FORMAT_VERSION,

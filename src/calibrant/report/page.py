@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calibrant._files import write_whole as write_whole
 from calibrant.assurance.assessment import Assessment
 from calibrant.errors import RunFolderError
 from calibrant.report import svg
@@ -50,29 +49,6 @@ def write_html(assessment: Assessment, path: str | Path) -> None:
             f"{path}: the report cannot be written ({e.strerror or e}); "
             f"'calibrant report {assessment.folder}' makes it again"
         ) from e
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` beside `path` and let it take its place; an OSError leaves `path` as it was."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files only their owner can read; a report is made to be passed on.
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def policy_for(style: str) -> str:

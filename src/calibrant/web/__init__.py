@@ -10,13 +10,16 @@ NEEDED = ("fastapi", "uvicorn", "markdown_it")
 """What the extra `web` brings."""
 
 
-def need_extra() -> None:
+def need_extra(*more: str) -> None:
     """Refuse, in one line, where the packages of the extra `web` are not installed.
+
+    Args:
+        more: names of modules of the extra that only some pages need.
 
     Raises:
         InputError: naming what is missing and the extra.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in (*NEEDED, *more) if find_spec(name) is None]
     if missing:
         raise InputError(
             f"the web pages need {', '.join(missing)}: pip install 'calibrant[web]' brings them"

@@ -40,9 +40,12 @@ async def form_of(request: Request) -> dict[str, str]:
     try:
         if body and kind != "application/x-www-form-urlencoded":
             raise ValueError(kind)
-        return fields(body)
+        found = fields(body, request.app.state.most_fields)
     except ValueError as e:
         raise Stopped(400, "Not a form", "What was sent is not a form of this server.") from e
+    # For a page that offers to send it again.
+    request.state.form = found
+    return found
 
 
 Form = Annotated[dict[str, str], Depends(form_of)]
@@ -53,9 +56,17 @@ def see(url: str) -> RedirectResponse:
     return RedirectResponse(url, 303)
 
 
-def application() -> FastAPI:
-    """An application without pages of its own yet."""
+def application(
+    *, most_fields: int = 50, failures: tuple[type[Exception], ...] = (sqlite3.Error,)
+) -> FastAPI:
+    """An application without pages of its own yet.
+
+    Args:
+        most_fields: how many fields a form may have.
+        failures: what the store raises where it cannot read or write.
+    """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.most_fields = most_fields
 
     def stopped(_: Request, e: Exception) -> Response:
         assert isinstance(e, Stopped)
@@ -65,15 +76,20 @@ def application() -> FastAPI:
         status = e.status_code if isinstance(e, HTTPException) else 404
         return _message(status, "Nothing here", "There is no such page.", "/")
 
-    def store(_: Request, e: Exception) -> Response:
+    def store(request: Request, e: Exception) -> Response:
         print(f"calibrant: the store failed: {one_line(str(e))}", file=sys.stderr, flush=True)
-        text = "The server could not write. What you sent last was not saved: please try again."
-        return _message(503, "Not saved", text, "/")
+        if request.method != "POST":
+            text = "The server cannot read its store just now. Nothing that was saved is lost."
+            return _message(503, "Please try again in a moment", text, request.url.path)
+        # The form is kept in the page, so that what was typed is not lost with it.
+        sent = getattr(request.state, "form", {})
+        return page("again.html.j2", 503, path=request.url.path, sent=sent)
 
     app.add_exception_handler(Stopped, stopped)
     app.add_exception_handler(HTTPException, nothing)
     app.add_exception_handler(RequestValidationError, nothing)
-    app.add_exception_handler(sqlite3.Error, store)
+    for failure in failures:
+        app.add_exception_handler(failure, store)
 
     @app.get("/static/{name}")
     def files(name: str) -> Response:

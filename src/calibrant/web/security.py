@@ -46,11 +46,17 @@ class Guard:
         hosts: names, without ports, by which the server may be called; empty: any.
         url: how people reach it; forms may come from pages there, even where a proxy calls the
             server by another name.
+        connect: whether scripts of pages may ask this server for more.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] = (), url: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Collection[str] = (), url: str = "", *, connect: bool = False
+    ) -> None:
         self.app, self.hosts = app, frozenset(h.lower() for h in hosts)
         self.origin = url.lower()
+        self.headers = dict(HEADERS)
+        if connect:
+            self.headers["content-security-policy"] = f"{POLICY}; connect-src 'self'"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +66,7 @@ class Guard:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self.headers.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
             await send(message)
@@ -105,16 +111,19 @@ def _name(host: str) -> str:
     return name if colon and port.isdigit() else host.lower()
 
 
-def fields(body: bytes) -> dict[str, str]:
+def fields(body: bytes, most: int = 50) -> dict[str, str]:
     """The fields of a form sent as application/x-www-form-urlencoded; the first of a name counts.
 
+    Args:
+        most: how many fields there may be.
+
     Raises:
-        ValueError: if it is no such form.
+        ValueError: if it is no such form, or has more.
     """
     from urllib.parse import parse_qsl
 
     pairs = parse_qsl(
-        body.decode("ascii"), keep_blank_values=True, max_num_fields=50, errors="replace"
+        body.decode("ascii"), keep_blank_values=True, max_num_fields=most, errors="replace"
     )
     found: dict[str, str] = {}
     for name, value in pairs:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 GRACE = 5
 """Seconds that requests in flight are given when the server is told to stop."""
 
+BACKLOG = 1024
+"""Connections that wait while the server is busy, or starts."""
+
+MOST_AT_ONCE = 2000
+"""Connections that are open at once; more are told to come again (503)."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -71,7 +77,7 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
         # From here on connections wait for the server instead of being refused.
-        bound.listen(1024)
+        bound.listen(BACKLOG)
     except OSError as e:
         bound.close()
         raise InputError(
@@ -84,7 +90,7 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
     hosts: tuple[str, ...] = LOOPBACK if is_loopback(host) else ()
     if public_url is not None:
         try:
-            url, name = _public(public_url)
+            url, name = public(public_url)
         except InputError:
             bound.close()
             raise
@@ -92,7 +98,12 @@ def listen(host: str, port: int, public_url: str | None = None) -> Place:
     return Place(bound, url, hosts)
 
 
-def _public(url: str) -> tuple[str, str]:
+def public(url: str, option: str = "--public-url") -> tuple[str, str]:
+    """A URL by which people reach a server, without a slash at the end, and the host in it.
+
+    Raises:
+        InputError: if it is none.
+    """
     try:
         parts = urlsplit(url)
         name = parts.hostname
@@ -100,7 +111,7 @@ def _public(url: str) -> tuple[str, str]:
         name = None
     if name is None or parts.scheme not in ("http", "https") or parts.path not in ("", "/"):
         raise InputError(
-            f"--public-url: wanted a URL such as https://labels.example.org, without a path, got "
+            f"{option}: wanted a URL such as https://labels.example.org, without a path, got "
             f"{one_line(url, 100)!r}"
         )
     return f"{parts.scheme}://{parts.netloc}", f"[{name}]" if ":" in name else name
@@ -114,9 +125,12 @@ def run(app: ASGIApp, place: Place, started: Callable[[], None] = lambda: None) 
     """
     import uvicorn
 
+    from calibrant.web.patience import Patient
+
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", server_header=False,
-        proxy_headers=False, timeout_graceful_shutdown=GRACE,
+        proxy_headers=False, timeout_graceful_shutdown=GRACE, http=Patient, ws="none",
+        backlog=BACKLOG, limit_concurrency=MOST_AT_ONCE,
     )  # fmt: skip
     server = uvicorn.Server(config)
     try:

@@ -1,4 +1,4 @@
-"""`calibrant priorities consensus RATINGS`: where do the experts agree, and did a round change it?"""
+"""`calibrant priorities consensus RATINGS`: where do the experts agree, and since when?"""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _survey(path: Path | None) -> Survey | None:
     """The survey that a file holds."""
     if path is None:
         return None
-    from calibrant.priorities import read_survey
+    from calibrant.priorities.survey.read import read_survey
 
     return read_survey(path)
 
@@ -76,8 +76,8 @@ def _print(found: Consensus) -> None:
     for name in ("A", "D (interval)", "two camps p"):
         table.add_column(name, justify="right")
     for cell in found.cells:
-        name = (one_line(cell.area, 40), one_line(cell.question, 40), str(cell.round), str(cell.n))
-        table.add_row(*name, *_numbers(cell))
+        what = (one_line(cell.area, 40), one_line(cell.question, 40), str(cell.round), str(cell.n))
+        table.add_row(*what, *_numbers(cell))
     console = Console()
     console.print(table, markup=False, highlight=False)
     for line in _lines(found):

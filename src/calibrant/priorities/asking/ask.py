@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,18 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.priorities.asking.belief import Belief, Heard, believe
 from calibrant.priorities.asking.choose import Choice, Rules, choose
 from calibrant.priorities.asking.design import pieces
+from calibrant.priorities.asking.forecast import after
 from calibrant.priorities.asking.worth import Strategy
+from calibrant.priorities.linear import Belief, Heard, believe
+from calibrant.priorities.ranks.halo import coded
 from calibrant.priorities.ranks.places import best, places, regrets, top_chance
 from calibrant.priorities.ranks.rank import Labels, natural
+from calibrant.priorities.ranks.source import labels_of
+from calibrant.priorities.survey.model import Survey
+from calibrant.priorities.survey.read import read_survey, taxonomy_of
+from calibrant.priorities.taxonomy import Taxonomy
 from calibrant.records.frames import table_of
 from calibrant.records.ratings import Ratings, as_ratings
 
@@ -134,13 +141,13 @@ def ask(
     ratings: Any,
     people: Any,
     *,
-    labels: Labels | None = None,
+    survey: Survey | str | Path | None = None,
+    taxonomy: Taxonomy | str | Path | None = None,
     per: int = 6,
     top: int = 10,
     strategy: Strategy = "regret",
     link: int = 2,
     explore: int = 1,
-    scale: tuple[float, float] = (1.0, 5.0),
     questions: tuple[str, str] = ("importance", "tractability"),
     seed: int = 0,
 ) -> AskPlan:
@@ -149,10 +156,10 @@ def ask(
     Args:
         ratings: the ratings table so far; see `as_ratings`.
         people: who can be asked now: a table (see `people_of`) or `Person`s.
-        labels: areas and their categories; by default those in the ratings, an area's category
-            being the digits it begins with.
+        survey: its file, for its taxonomy and the labels of its scales.
+        taxonomy: areas and their categories; by default the survey's, or the shipped one if it has
+            every area, else an area's category is the digits it begins with.
         per, top, strategy, link, explore: see `Rules`.
-        scale: least and most of an answer.
         questions: the two whose product decides.
         seed: of equals.
 
@@ -162,7 +169,9 @@ def ask(
     rules = Rules(per, top, strategy, link, explore)
     table = as_ratings(ratings).latest
     persons = people if _are_people(people) else people_of(people)
-    ground = _Ground.of(table, persons, labels or Labels(), questions, scale)
+    taxonomy, scale = _asked(survey, taxonomy, questions)
+    labels, _ = labels_of(taxonomy, set(table.frame["area"].to_list()))
+    ground = _Ground.of(table, persons, labels, questions, scale)
     if len(ground.areas) <= top:
         raise InputError(
             f"top: wanted fewer than the {len(ground.areas)} areas there are, got {top}"
@@ -175,6 +184,24 @@ def ask(
         raters=raters, answering=ground.answering, seed=seed,
     )  # fmt: skip
     return _told(ground, belief, chosen, rules, persons, scale, seed)
+
+
+def _asked(
+    survey: Survey | str | Path | None,
+    taxonomy: Taxonomy | str | Path | None,
+    questions: tuple[str, str],
+) -> tuple[Taxonomy | str | Path | None, tuple[float, float]]:
+    """The taxonomy and the scale of a survey, which must ask both questions."""
+    if survey is None:
+        return taxonomy, (1.0, 5.0)
+    found = read_survey(survey)
+    labels = {q.id: len(q.labels) for q in found.questions}
+    for q in questions:
+        if q not in labels:
+            raise InputError(f"survey: no question {q!r}; there are {', '.join(labels)}")
+    beside = survey if isinstance(survey, str | Path) else None
+    scale = (1.0, float(max(labels[q] for q in questions)))
+    return (taxonomy_of(found, beside) if taxonomy is None else taxonomy), scale
 
 
 def _are_people(source: Any) -> bool:
@@ -239,11 +266,10 @@ def _heard(
 ) -> tuple[Heard, Bools, Floats]:  # fmt: skip
     """Answers as arrays, what was asked, and the chance that an area's question is answered."""
     shape = (len(raters), len(areas))
-    r = frame["respondent"].replace_strict(list(raters), list(range(shape[0])),
-                                           return_dtype=pl.Int64).to_numpy()  # fmt: skip
-    a = frame["area"].replace_strict(list(areas), list(range(shape[1])),
-                                     return_dtype=pl.Int64).to_numpy()  # fmt: skip
-    q = (frame["question"] == questions[1]).cast(pl.Int64).to_numpy()
+    r, a, q = (
+        coded(frame[column], names)
+        for column, names in (("respondent", raters), ("area", areas), ("question", questions))
+    )
     value = frame["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     outside = (value < scale[0]) | (value > scale[1])
     if outside.any():
@@ -280,8 +306,6 @@ def _told(
     ground: _Ground, belief: Belief, chosen: Sequence[Choice], rules: Rules,
     people: Sequence[Person], scale: tuple[float, float], seed: int,
 ) -> AskPlan:  # fmt: skip
-    from calibrant.priorities.asking.forecast import after
-
     now, chance = _forecast(belief, ground.areas, rules.top, scale, seed)
     later = after(belief, chosen, ground.own, ground.answering, rules.top, scale, seed)
     order: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Which areas should each respondent be asked about? A batch of assignments, one choice at a time."""
+"""Which areas should each respondent be asked about? One choice after the other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import InputError
-from calibrant.priorities.asking.belief import Belief
 from calibrant.priorities.asking.design import links, pieces
 from calibrant.priorities.asking.worth import STRATEGIES, Strategy, updated, worths
+from calibrant.priorities.linear import Belief
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.priorities.asking.belief import Belief
 from calibrant.priorities.asking.choose import Choice
 from calibrant.priorities.asking.worth import updated
+from calibrant.priorities.linear import Belief
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, roots_hermitenorm
 
-from calibrant.priorities.asking.belief import Belief
+from calibrant.priorities.linear import Belief
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -48,30 +48,32 @@ def shifts(
         rater: who answers both questions.
         areas: shape (candidates,).
         own: shape (areas,), where the rater works.
-        ahead: answers like this one that are imagined at once.
+        ahead: answers that are imagined at once; if more than one, of raters yet unknown.
 
     Returns:
         Shape (candidates, areas): standard deviations along the direction that moves the area
         asked about most.
     """
-    g = belief.coefficients
-    x0, x1 = (belief.answers(rater, q, own)[areas] for q in range(2))
+    if ahead == 1:
+        x0, x1 = (belief.answers(rater, q, own)[areas] for q in range(2))
+        noise = belief.noise
+    else:
+        # Those who would answer later are others, whose severity averages out as noise does.
+        x0, x1 = (belief.areas(q)[areas] for q in range(2))
+        noise = (belief.noise + belief.spread[2]) / ahead
     moved0, moved1 = x0 @ belief.covariance, x1 @ belief.covariance
-    # Other answers would come from other raters, so their severity averages out as noise does.
-    at = 2 + belief.categories + belief.category.size + rater
-    severe = belief.covariance[np.ix_([at, g + at], [at, g + at])]
     v = np.empty((areas.size, 2, 2))
     v[:, 0, 0] = np.einsum("ij,ij->i", moved0, x0)
     v[:, 1, 1] = np.einsum("ij,ij->i", moved1, x1)
     v[:, 0, 1] = v[:, 1, 0] = np.einsum("ij,ij->i", moved0, x1)
-    v = v + belief.noise / ahead - severe * (1 - 1 / ahead)
+    v = v + noise
     root = np.linalg.cholesky(v)
     moved = np.stack([moved0 @ gradient.T, moved1 @ gradient.T], axis=1)
     shift = np.linalg.solve(root, moved)
     at_own = np.take_along_axis(shift, np.repeat(areas[:, None, None], 2, axis=1), axis=2)
     direction = at_own[:, :, 0]
     norm = np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300)
-    return np.einsum("cq,cqa->ca", direction / norm, shift)
+    return np.asarray(np.einsum("cq,cqa->ca", direction / norm, shift))
 
 
 def gain(mean: Floats, shift: Floats, k: int) -> Floats:
@@ -111,7 +113,7 @@ def worths(
     shift = shifts(belief, gradient, rater, areas, own)
     fall = np.square(shift[np.arange(areas.size), areas])
     if strategy == "uncertainty":
-        return fall
+        return np.asarray(fall)
     ordered = np.sort(mean)
     edge = (ordered[-k] + ordered[-k - 1]) / 2
     away = -np.abs(mean[areas] - edge)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.priorities.delphi.concordance import Concordance, concordance
 from calibrant.priorities.delphi.movement import Movement, movement
@@ -75,15 +77,15 @@ class Consensus:
     """Agreement by area, question and round, and what changed between rounds.
 
     Attributes:
-        levels: values of the scale, from 1.
+        levels: values of the longest scale, from 1.
         level: of all intervals.
-        rule: the widest interquartile range that is consensus.
+        rule: the widest interquartile range that is consensus; None: a quarter of the scale.
         notes: what a reader must know, one sentence each.
     """
 
     levels: int
     level: float
-    rule: float
+    rule: float | None
     cells: tuple[Cell, ...]
     questions: tuple[Whole, ...]
     movements: tuple[Moved, ...]
@@ -123,40 +125,44 @@ def consensus(
     if not 0.5 <= level < 1:
         raise InputError(f"level: wanted 0.5 up to, not with, 1, got {level:g}")
     table = as_ratings(ratings)
-    levels = levels or (len(survey.questions[0].labels) if survey is not None else 5)
-    rule = (levels - 1) / 4 if rule is None else rule
     frame = table.frame.filter(pl.col("state").is_in(["answered", "don't know"]))
-    _check(frame, levels)
+    if frame["value"].is_null().all():
+        raise InputError("ratings: nobody answered anything")
     rounds = sorted(frame["round"].unique().to_list())
     asked = _questions(frame, survey)
+    scale = {q.id: len(q.labels) for q in survey.questions} if survey is not None else {}
+    size = {q: levels or scale.get(q, 5) for q in asked}
+    for question in asked:
+        _check(frame, question, size[question])
     cells: list[Cell] = []
     questions: list[Whole] = []
     for question in asked:
         for number in rounds:
             part = frame.filter((pl.col("question") == question) & (pl.col("round") == number))
             if (part["state"] == "answered").any():
-                cells += _cells(part, question, number, levels, level, rule)
+                cells += _cells(part, question, number, size[question], level, rule)
                 kinds = [c.spread.consensus for c in cells
                          if c.spread and (c.question, c.round) == (question, number)]  # fmt: skip
-                questions.append(_whole(part, question, number, levels, level, draws, seed, kinds))
+                questions.append(
+                    _whole(part, question, number, size[question], level, draws, seed, kinds)
+                )
     moves = tuple(
         Moved(question, found)
         for question in asked
-        for pair in zip(rounds, rounds[1:], strict=False)
-        if (found := _moved(frame, question, pair, levels, level, draws, seed)) is not None
+        for pair in pairwise(rounds)
+        if (found := _moved(frame, question, pair, size[question], level, draws, seed)) is not None
     )
-    return Consensus(levels, level, rule, tuple(cells), tuple(questions), moves,
+    return Consensus(max(size.values()), level, rule, tuple(cells), tuple(questions), moves,
                      _notes(cells, moves, table))  # fmt: skip
 
 
-def _check(frame: pl.DataFrame, levels: int) -> None:
-    value = frame["value"].drop_nulls()
-    if not len(value):
-        raise InputError("ratings: nobody answered anything")
+def _check(frame: pl.DataFrame, question: str, levels: int) -> None:
+    value = frame.filter(pl.col("question") == question)["value"].drop_nulls()
     off = value.filter((value < 1) | (value > levels) | (value != value.round(0)))
     if len(off):
         raise InputError(
-            f"ratings: value {off[0]:g}; wanted whole numbers of 1 to {levels} (--levels, --survey)"
+            f"ratings: {one_line(question, 40)}: value {off[0]:g}; wanted whole numbers of "
+            f"1 to {levels} (--levels, --survey)"
         )
 
 
@@ -167,7 +173,12 @@ def _questions(frame: pl.DataFrame, survey: Survey | None) -> list[str]:
 
 
 def _cells(
-    part: pl.DataFrame, question: str, number: int, levels: int, level: float, rule: float
+    part: pl.DataFrame,
+    question: str,
+    number: int,
+    levels: int,
+    level: float,
+    rule: float | None,
 ) -> list[Cell]:
     found = []
     for (area,), rows in sorted(part.group_by(["area"]), key=lambda g: _natural(str(g[0][0]))):
@@ -176,9 +187,9 @@ def _cells(
         known = spread(counts, level=level, rule=rule) if values.size >= LEAST else None
         found.append((str(area), values.size, rows.height - values.size, known))
     p = [s.bimodal for *_, s in found if s is not None]
-    adjusted = iter(adjust(p, "benjamini-hochberg") if p else [])
+    adjusted = iter(adjust(p, "benjamini-hochberg").tolist() if p else [])
     return [
-        Cell(area, question, number, n, dont_know, s, None if s is None else float(next(adjusted)))
+        Cell(area, question, number, n, dont_know, s, None if s is None else next(adjusted))
         for area, n, dont_know, s in found
     ]
 

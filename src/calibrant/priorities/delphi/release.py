@@ -1,6 +1,8 @@
 """What may be shown of the answers about one area, and when? Snapshots that give nobody away.
 
-A cell is one area, question and round. Its snapshots follow one rule.
+A cell is one area and question; a new round of the Delphi is a moment in its history, not a new
+cell, since the difference of two rounds would else show what the first held back. Snapshots of a
+cell follow one rule.
 
 - Respondents who were never in a snapshot enter together, at least k of them at once.
 - Those in a snapshot stand in groups: people whose answers entered, and changed, in the same
@@ -28,7 +30,7 @@ knows k − 1 or more of a group; respondents whose own words give them away; th
 somebody took part. The usual rule, a new snapshot after every k changes of any kind, protects
 less: if one of a snapshot's five changes is a revision, the count that falls by one is what that
 one person had said before, and groups that overlap in one person can be intersected. The
-certificate "snapshots" measures both.
+certificate "delphi-snapshots" measures both.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ from calibrant.stats.estimates.rates import bounds
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LISTED = 40_000
+LISTED = 12_000
 """Outcomes that are gone through one by one; more are drawn."""
-DRAWN = 4_000
+DRAWN = 1_999
+PEAKS = (0.4, 0.7)
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ def dispersion_limits(counts: Ints, level: float) -> tuple[float, float]:
     error = (1 - level) / below.size
     low, high = bounds(below, np.full(below.size, int(counts.sum())), level=1 - error)
     least = np.minimum(low, 1 - high)
-    most = np.where((low <= 0.5) & (high >= 0.5), 0.5, np.maximum(np.minimum(low, 1 - low),
-                                                                  np.minimum(high, 1 - high)))  # fmt: skip
+    either = np.maximum(np.minimum(low, 1 - low), np.minimum(high, 1 - high))
+    most = np.where((low <= 0.5) & (high >= 0.5), 0.5, either)
     scale = 2 / below.size
     return float(scale * least.sum()), float(scale * most.sum())
 
@@ -177,19 +178,20 @@ def dispersion_limits(counts: Ints, level: float) -> tuple[float, float]:
 def bimodal(counts: Ints) -> float:
     """The p-value of one peak: the likelihood ratio against the best shares with a single peak.
 
-    Its distribution is taken where all values are equally likely, over all outcomes where they
-    are few, else over draws (seeded by n and the scale, so that equal counts have equal p). That
-    is the hardest one-peaked case asymptotically for a known peak (Robertson, Wright and Dykstra,
-    *Order Restricted Statistical Inference*, 1988, chapter 2); the certificate "one-peak" measures
-    the rest.
+    Its distribution depends on the shares; the largest p-value is taken over shares that are flat
+    but for one value with 0, 40 or 70 % more, wherever that stands: of one-peaked shapes, flat
+    stretches beside a peak are the hardest (for a known peak: Robertson, Wright and Dykstra,
+    *Order Restricted Statistical Inference*, 1988, chapter 2). Over all outcomes where they are
+    few, else over draws, seeded by n and the scale, so that equal counts have equal p. The
+    certificate "delphi-one-peak" measures what is left out.
     """
     n, size = int(counts.sum()), counts.size
     if size < 3 or n < 2:
         return 1.0
     seen = _ratio(counts[None, :].astype(np.float64))[0]
-    values, mass = _null(n, size)
-    p = float(mass[values >= seen - 1e-9].sum())
-    return min(p, 1.0)
+    if seen <= 1e-9:
+        return 1.0
+    return min(max(float(mass[values >= seen - 1e-9].sum()) for values, mass in _nulls(n, size)), 1)
 
 
 def _ratio(counts: Floats) -> Floats:
@@ -200,10 +202,10 @@ def _ratio(counts: Floats) -> Floats:
     best = np.full(n.shape, -np.inf)
     for cut in range(size + 1):
         # Rising up to a cut and falling after it is one peak, and every one-peaked shape is so.
-        rising, falling = _rising(counts[..., :cut]), _rising(counts[..., :cut - 1 if cut else None:-1])  # fmt: skip
-        fitted = np.concatenate([rising, falling[..., ::-1]], axis=-1)
+        falling = _rising(counts[..., cut:][..., ::-1])[..., ::-1]
+        fitted = np.concatenate([_rising(counts[..., :cut]), falling], axis=-1)
         best = np.maximum(best, xlogy(counts, fitted).sum(axis=-1))
-    return np.maximum(2 * (free - best), 0.0)
+    return np.asarray(np.maximum(2 * (free - best), 0.0))
 
 
 def _rising(counts: Floats) -> Floats:
@@ -222,17 +224,22 @@ def _rising(counts: Floats) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _null(n: int, size: int) -> tuple[Floats, Floats]:
-    """The ratio where all values are equally likely, and its chances."""
+def _nulls(n: int, size: int) -> tuple[tuple[Floats, Floats], ...]:
+    """The ratio under hard one-peaked shares: its values, and their chances."""
+    flat = np.full(size, 1 / size)
+    # Read from the other end, the ratio is the same: half of the places do.
+    peaks = np.eye(size)[: (size + 1) // 2]
+    shares = [flat, *(more * peak + (1 - more) * flat for more in PEAKS for peak in peaks)]
     ways = round(float(np.exp(gammaln(n + size) - gammaln(n + 1) - gammaln(size))))
     if ways <= LISTED:
         bars = np.array(list(combinations(range(n + size - 1), size - 1)))
         edges = np.pad(bars, ((0, 0), (1, 1)), constant_values=((0, 0), (-1, n + size - 1)))
         every = (np.diff(edges, axis=1) - 1).astype(np.float64)
-        log = gammaln(n + 1) - gammaln(every + 1).sum(axis=1) - n * np.log(size)
-        return _ratio(every), np.exp(log)
+        values = _ratio(every)
+        log = gammaln(n + 1) - gammaln(every + 1).sum(axis=1)
+        return tuple((values, np.exp(log + every @ np.log(p))) for p in shares)
     rng = np.random.default_rng([n, size])
-    drawn = rng.multinomial(n, np.full(size, 1 / size), size=DRAWN).astype(np.float64)
     # The observed outcome is one of them: p is never 0.
-    values = np.append(_ratio(drawn), np.inf)
-    return values, np.full(DRAWN + 1, 1 / (DRAWN + 1))
+    mass = np.full(DRAWN + 1, 1 / (DRAWN + 1))
+    drawn = [rng.multinomial(n, p, size=DRAWN).astype(np.float64) for p in shares]
+    return tuple((np.append(_ratio(x), np.inf), mass) for x in drawn)

@@ -14,20 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.priorities.model.field import Field
-from calibrant.priorities.model.hyper import Hyper, explore
+from calibrant.priorities.model.hyper import explore
 from calibrant.priorities.model.layout import Layout, lay_out
 from calibrant.priorities.model.measurand import mixed
-from calibrant.priorities.model.priors import Spreads, spreads
-from calibrant.priorities.model.shift import shift
+from calibrant.priorities.model.sample import Sample, draw
 from calibrant.priorities.posterior import AreaPosterior
 from calibrant.records.ratings import as_ratings
 
@@ -131,11 +129,12 @@ def fit_ratings(
     levels: int | Mapping[str, int] = 5,
     questions: Sequence[str] | None = None,
     dont_know: float = 0.0,
+    method: Literal["laplace", "nuts"] = "laplace",
     draws: int = DRAWS,
     points: int = POINTS,
     seed: int = 0,
 ) -> ModelFit:
-    """Fit the survey's model by Laplace's method, integrating over how far raters and areas differ.
+    """Fit the survey's model, integrating over how far raters and areas differ.
 
     Args:
         ratings: a ratings table or what `as_ratings` reads; each respondent's last word counts.
@@ -146,13 +145,20 @@ def fit_ratings(
         questions: which, in which order; by default all that were answered, sorted.
         dont_know: how much higher, in residual standard deviations of one rating, those would
             score an area who said that they do not know; 0: like the others.
-        draws: of the posterior, 100 or more.
-        points: of the hyperparameters, 16 or more; 1 plugs in their mode, which undercovers.
+        method: "laplace" (seconds; a mixture of Gaussian approximations), or "nuts" (minutes; the
+            No-U-Turn sampler, with the extra `bayes`), for the same model and priors.
+        draws: of the posterior, 100 or more; by "nuts", in four chains of 100 or more each.
+        points: of the hyperparameters for "laplace", 16 or more; 1 plugs in their mode, which
+            undercovers.
         seed: the same seed gives the same draws.
 
     Raises:
         InputError: for answers off the scale, or numbers out of range.
+        GateError: if the sampler's chains have not found the posterior.
+        CalibrantError: if "nuts" needs packages that are not installed.
     """
+    if method not in ("laplace", "nuts"):
+        raise InputError(f"fit_ratings: method: wanted laplace or nuts, got {method!r}")
     if draws < 100 or (points < 16 and points != 1) or seed < 0 or not math.isfinite(dont_know):
         raise InputError(
             "fit_ratings: wanted 100 draws, 16 points (or 1), a seed of 0 or more, a finite "
@@ -161,64 +167,35 @@ def fit_ratings(
     layout = lay_out(
         as_ratings(ratings), taxonomy=taxonomy, own=own, levels=levels, questions=questions
     )
-    every = Field(layout)
-    hyper = explore(every, pooled=bool(layout.categories), points=points, seed=seed)
-    sample = draw(every, hyper, draws, np.random.default_rng((seed, 1)))
-    return finish(
-        layout, sample, "laplace", dont_know=dont_know, seed=seed,
-        k_hat=hyper.k_hat, effective=hyper.effective,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Draws of everything the results speak of, draws first."""
-
-    scores: tuple[Floats, ...]
-    thresholds: tuple[Floats, ...]
-    own: tuple[Floats, ...]
-    spreads: tuple[Floats, ...]
-    severity: Floats
-
-
-def draw(every: Field, hyper: Hyper, draws: int, rng: np.random.Generator) -> Sample:
-    """Draws from the mixture of Gaussians over the points, each about its posterior mean."""
-    weights = np.array([p.weight for p in hyper.points])
-    counts = np.floor(weights.cumsum() / weights.sum() * draws + rng.random()).astype(int)
-    counts = np.diff(np.minimum(counts, draws), prepend=0)
-    counts[-1] += draws - counts.sum()
-    parts, made = [], []
-    severity = np.zeros((every.raters, every.questions))
-    for point, count in zip(hyper.points, counts, strict=True):
-        if not count:
-            continue
-        f, b = shift(every, point.expansion, point.step)
-        noise = solve_triangular(
-            point.step.root, rng.standard_normal((every.size, count)), trans=1, lower=True
-        )
-        parts.append((point.step.f + f)[:, None] + noise)
-        made.extend([_spreads(every, point.x)] * count)
-        severity += count / draws * (point.step.b + b)
-    order = rng.permutation(draws)
-    field_draws = np.concatenate(parts, axis=1).T[order]
-    questions = range(every.questions)
-    pooled = made[0].category is not None
-    chosen = [made[i] for i in order]
-    matrices = [np.stack([s.rater for s in chosen]), np.stack([s.area for s in chosen])]
-    if pooled:
-        matrices.append(np.stack([s.category for s in chosen if s.category is not None]))
-    return Sample(
-        tuple(field_draws[:, every.scores(q)] for q in questions),
-        # Where a label was hardly used, the Gaussian may turn two thresholds round.
-        tuple(np.sort(field_draws[:, every.thresholds(q)], axis=1) for q in questions),
-        tuple(field_draws[:, every.thresholds(q).stop] for q in questions) if every.own else (),
-        tuple(matrices),
-        severity,
+    return fit_layout(
+        layout, method=method, dont_know=dont_know, draws=draws, points=points, seed=seed
     )
 
 
-def _spreads(every: Field, x: Floats) -> Spreads:
-    return spreads(x, every.questions, pooled=bool(every.layout.categories))
+def fit_layout(
+    layout: Layout,
+    *,
+    method: Literal["laplace", "nuts"] = "laplace",
+    dont_know: float = 0.0,
+    draws: int = DRAWS,
+    points: int = POINTS,
+    seed: int = 0,
+) -> ModelFit:
+    """Fit the model to answers laid out; options as of `fit_ratings`."""
+    every = Field(layout)
+    if method == "nuts":
+        from calibrant.priorities.model.nuts import sample
+
+        found, least = sample(every, seed=seed, draws=max(-(-draws // 4), 100))
+        return finish(
+            layout, found, "nuts", dont_know=dont_know, seed=seed, k_hat=math.nan, effective=least
+        )
+    hyper = explore(every, pooled=bool(layout.categories), points=points, seed=seed)
+    drawn = draw(every, hyper, draws, np.random.default_rng((seed, 1)))
+    return finish(
+        layout, drawn, "laplace", dont_know=dont_know, seed=seed,
+        k_hat=hyper.k_hat, effective=hyper.effective,
+    )  # fmt: skip
 
 
 def finish(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 from scipy.optimize import minimize
-from scipy.special import gammaincinv, ndtri
+from scipy.special import gammaincinv, ndtri, softmax
 
 from calibrant.priorities.model.field import Expansion, Field, Step, expand, settle, step
 from calibrant.priorities.model.priors import Spreads, size, spreads
@@ -138,7 +138,7 @@ class Frozen:
         """The highest point, from a start."""
         found = minimize(
             lambda v: tuple(-a for a in self.value(v)),
-            x, jac=True, method="L-BFGS-B", bounds=[(-6.0, 6.0)] * x.size,
+            x, jac=True, method="L-BFGS-B", bounds=[(-8.0, 5.0)] * x.size,
             options={"maxiter": 60, "ftol": 1e-9, "gtol": 1e-3},
         )  # fmt: skip
         return np.asarray(found.x)
@@ -246,8 +246,7 @@ def pareto(x: Floats) -> tuple[float, float]:
     b = 1 / x[-1] + (1 - np.sqrt(m / (np.arange(1, m + 1) - 0.5))) / (3 * x[max(n // 4 - 1, 0)])
     k = -np.log1p(-b[:, None] * x).mean(axis=1)
     fit = n * (np.log(b / k) + k - 1)
-    weight = 1 / np.exp(fit - fit[:, None]).sum(axis=1)
-    best = float((b * weight).sum() / weight.sum())
+    best = float(b @ softmax(fit))
     shape = float(np.log1p(-best * x).mean())
     sigma = -shape / best
     # Towards 0.5, as a prior worth ten observations would.

@@ -1,1 +1,1 @@
-"""What did they say in words? Codebooks, coders, quotes."""
+"""What do the comments say? A codebook, coders who do not see each other, and exact quotes."""

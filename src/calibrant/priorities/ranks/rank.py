@@ -54,10 +54,10 @@ class Labels:
     all_categories: Mapping[str, str] = field(default_factory=dict)
 
 
-def natural(area: str) -> tuple[tuple[int, str], ...]:
+def natural(area: str) -> tuple[tuple[int, int, str], ...]:
     """A key that sorts 4d before 10a."""
     parts = re.findall(r"\d+|\D+", area)
-    return tuple((int(p), "") if p.isdecimal() else (-1, p) for p in parts)
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
 
 
 def rank_areas(
@@ -119,13 +119,13 @@ def rank_areas(
         posterior.method,
         seed,
         score.shape[0],
-        (*posterior.notes, *_notes(posterior, found, n, kept)),
+        (*posterior.notes, *_notes(posterior, found, kept)),
     )
 
 
 def respondents(posterior: AreaPosterior) -> Ints:
     """Most answers to any one question, area by area."""
-    return np.max(np.stack([np.asarray(v) for v in posterior.n.values()]), axis=0)
+    return np.asarray(np.max(np.stack(list(posterior.n.values())), axis=0))
 
 
 def _checked(score: Floats, kept: Ints, top: int, least: int) -> Floats:
@@ -302,7 +302,7 @@ def _excluded(
     return tuple(out)
 
 
-def _notes(posterior: AreaPosterior, found: _Stand, n: Ints, kept: Ints) -> list[str]:
+def _notes(posterior: AreaPosterior, found: _Stand, kept: Ints) -> list[str]:
     out = []
     size = kept.size
     wide = int((found.high - found.low + 1 > size / 2).sum())

@@ -1,16 +1,17 @@
-"""Would another analysis fund other areas? Don't-knows taken otherwise, and each respondent left out."""
+"""Would another analysis fund other areas? Don't-knows read otherwise, respondents left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from calibrant.priorities.asking.belief import Belief, Heard, believe, conditioned
+from calibrant._text import one_line
+from calibrant.priorities.linear import Belief, Heard, believe, conditioned
 from calibrant.priorities.posterior import AreaPosterior
+from calibrant.priorities.ranks.halo import heard_of
 from calibrant.priorities.ranks.places import best, scores
 from calibrant.priorities.ranks.rank import change, natural, respondents
 from calibrant.priorities.ranks.result import Change
@@ -19,15 +20,21 @@ from calibrant.records.ratings import Ratings
 
 Floats = NDArray[np.float64]
 
-DRAWS = 1000
-"""Draws of each refit, of which only means matter."""
+POINTS = 16
+"""Points of the spreads in refits."""
 
 REFITTED = 5
 """Respondents who are left out of the model itself, unless all are asked for."""
 
 
+def quick(settings: Settings) -> Settings:
+    """Settings of refits: the analysis they are held against is fitted so too, with the same noise,
+    so that nothing but what is tried differs."""
+    return replace(settings, engine="laplace", points=POINTS)
+
+
 class Frame:
-    """The main analysis, which others are held against."""
+    """An analysis that others are held against."""
 
     def __init__(self, posterior: AreaPosterior, by: str, top: int, least: int) -> None:
         n = respondents(posterior)
@@ -49,7 +56,7 @@ class Frame:
 
 
 def dont_knows(
-    ratings: Ratings, frame: Frame, settings: Settings, shift: float = 1.0
+    ratings: Ratings, held: Frame, settings: Settings, shift: float = 1.0
 ) -> list[Change]:
     """Don't-knows not ignored: as the lowest answer, or as answers shifted against the others'.
 
@@ -59,55 +66,63 @@ def dont_knows(
     silent = int((ratings.frame["state"] == "don't know").sum())
     if not silent:
         return []
-    quick = replace(settings, engine="laplace", draws=DRAWS)
+    lost = pl.col("state") == "don't know"
     worst = ratings.frame.with_columns(
-        pl.when(pl.col("state") == "don't know").then(1.0).otherwise(pl.col("value")).alias("value"),
-        pl.when(pl.col("state") == "don't know").then(pl.lit("answered"))
-        .otherwise(pl.col("state")).alias("state"),
-    )  # fmt: skip
-    out = [frame.change("don't-knows", "pessimistic: all as 1", quick.fit(Ratings(worst)))]
+        pl.when(lost).then(1.0).otherwise(pl.col("value")).alias("value"),
+        pl.when(lost).then(pl.lit("answered")).otherwise(pl.col("state")).alias("state"),
+    )
+    out = [held.change("don't-knows", "pessimistic: all as 1", settings.fit(Ratings(worst)))]
     for sign, word in ((-1, "lower"), (1, "higher")):
-        other = replace(quick, dont_know=sign * shift).fit(ratings)
+        other = replace(settings, dont_know=sign * shift).fit(ratings)
         option = f"modelled: {shift:g} SD {word} than those who answered"
-        out.append(frame.change("don't-knows", option, other))
+        out.append(held.change("don't-knows", option, other))
     return out
 
 
 def each_respondent(
-    ratings: Ratings, frame: Frame, settings: Settings, *, everyone: bool = False,
-    top: int = 10,
-) -> list[Change]:  # fmt: skip
+    ratings: Ratings, held: Frame, settings: Settings, *, everyone: bool = False
+) -> tuple[list[Change], list[str]]:
     """What is funded without each respondent in turn, most influential first.
 
     All are left out of a linear model first, with its variances held; those who change the most
     there (all, if `everyone`) are then left out of the model itself, which is fitted anew.
+
+    Returns:
+        The changes, and notes on those who cannot be left out.
     """
-    order = screen(ratings, frame, settings, top)
+    if not {"importance", "tractability"} <= set(ratings.frame["question"].unique().to_list()):
+        return [], ["respondents are left out in turn only where both questions were asked"]
+    order = screen(ratings, held, settings)
     chosen = order if everyone else order[:REFITTED]
-    quick = replace(settings, engine="laplace", draws=DRAWS, points=1)
-    whole = quick.fit(ratings)
-    # The same quick fit with everyone, so that nothing but the respondent differs.
-    held = Frame(whole, frame.by, top, frame.least)
-    out = []
+    out, notes, top = [], [], len(held.base)
     for name in chosen:
-        rest = Ratings(ratings.frame.filter(pl.col("respondent") != name))
-        other = quick.fit(rest)
+        other = settings.fit(Ratings(ratings.frame.filter(pl.col("respondent") != name)))
+        if (respondents(other) >= held.least).sum() < top:
+            notes.append(f"without {one_line(name, 40)} fewer than {top} areas can be ranked")
+            continue
         out.append(held.change("respondent", f"without {name}", other))
-    return sorted(out, key=lambda c: (-(c.regret or 0.0), c.overlap))
+    if not everyone:
+        notes.append(
+            f"the {len(chosen)} most influential of {len(order)} respondents were left out in turn"
+        )
+    return sorted(out, key=lambda c: (c.overlap, -(c.regret or 0.0))), notes
 
 
-def screen(ratings: Ratings, frame: Frame, settings: Settings, top: int) -> list[str]:
-    """Respondents by how far the areas' expected promise moves without them, in a linear model."""
-    names, heard, category, areas = _heard(ratings, settings)
+def screen(ratings: Ratings, held: Frame, settings: Settings) -> list[str]:
+    """Respondents by how much the areas' expected promise moves without them, in a linear model."""
+    areas = tuple(sorted(ratings.frame["area"].unique().to_list(), key=natural))
+    names, heard, category = heard_of(
+        ratings, areas, ("importance", "tractability"), settings.own, settings.categories
+    )
     belief = believe(heard, category, len(names), scale=_scale(settings))
     base = _means(belief)
-    near = np.array([a in frame.main for a in areas])
+    near = np.array([a in held.main for a in areas])
     moved = []
     for r in range(len(names)):
         rest = heard.rater != r
         part = Heard(heard.rater[rest], heard.area[rest], heard.value[rest], heard.own[rest])
         other = _means(conditioned(belief, part, _scale(settings)))
-        moved.append(_lost(base, other, near, top))
+        moved.append(_lost(base, other, near, len(held.base)))
     order = np.lexsort((np.arange(len(names)), -np.array(moved)))
     return [names[r] for r in order]
 
@@ -127,33 +142,3 @@ def _scale(settings: Settings) -> tuple[float, float]:
     levels = settings.levels
     most = levels if isinstance(levels, int) else max(levels.values())
     return 1.0, float(most)
-
-
-def _heard(
-    ratings: Ratings, settings: Settings
-) -> tuple[list[str], Heard, NDArray[np.int64], list[str]]:
-    """Respondents, answers to the first two questions, categories and areas."""
-    frame = ratings.frame.filter(pl.col("state") == "answered")
-    names = sorted(frame["respondent"].unique().to_list())
-    areas = sorted(frame["area"].unique().to_list(), key=natural)
-    asked: Sequence[str] = sorted(frame["question"].unique().to_list())
-    if {"importance", "tractability"} <= set(asked):
-        asked = ("importance", "tractability")
-    grid = np.full((len(names), len(areas), 2), np.nan)
-    r = {name: at for at, name in enumerate(names)}
-    a = {name: at for at, name in enumerate(areas)}
-    for who, area, question, value in frame.select(
-        "respondent", "area", "question", "value"
-    ).iter_rows():
-        if question in asked[:2]:
-            grid[r[who], a[area], asked.index(question)] = value
-    some = np.argwhere(~np.isnan(grid).all(axis=2))
-    pairs = settings.own.items() if isinstance(settings.own, dict) else settings.own or ()
-    own = {
-        (w, x) for w, some_of in pairs for x in ([some_of] if isinstance(some_of, str) else some_of)
-    }
-    mine = np.array([(names[i], areas[j]) in own for i, j in some], dtype=bool)
-    of = [(settings.categories or {}).get(x, "") for x in areas]
-    groups = sorted(set(of))
-    category = np.array([groups.index(c) for c in of], dtype=np.int64)
-    return names, Heard(some[:, 0], some[:, 1], grid[some[:, 0], some[:, 1]], mine), category, areas

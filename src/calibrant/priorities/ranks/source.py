@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.priorities.model.fit import fit_ratings
 from calibrant.priorities.posterior import AreaPosterior
+from calibrant.priorities.ranks.halo import TOLD, corrected
 from calibrant.priorities.ranks.rank import Labels
 from calibrant.priorities.taxonomy import Taxonomy, load_taxonomy
 from calibrant.records.frames import table_of
@@ -50,22 +52,29 @@ class Settings:
     points: int | None = None
 
     def fit(self, ratings: Ratings) -> AreaPosterior:
-        """The posterior of a ratings table."""
+        """The posterior of a ratings table, a rater's answers to two questions taken as tied."""
         options: dict[str, Any] = {
             "taxonomy": self.categories, "own": self.own, "levels": self.levels,
             "dont_know": self.dont_know, "seed": self.seed,
         }  # fmt: skip
         if self.draws is not None:
             options["draws"] = self.draws
-        if self.engine == "nuts":
-            from calibrant.priorities.model.nuts import sample_ratings
-
-            return sample_ratings(ratings, **options).posterior
-        from calibrant.priorities.model.fit import fit_ratings
-
         if self.points is not None:
             options["points"] = self.points
-        return fit_ratings(ratings, **options).posterior
+        if self.engine != "laplace":
+            options["method"] = self.engine
+        found: AreaPosterior = fit_ratings(ratings, **options).posterior
+        most = self.levels if isinstance(self.levels, int) else max(self.levels.values())
+        better, halo = corrected(
+            found, ratings, own=self.own, categories=self.categories, scale=(1.0, float(most))
+        )
+        if abs(halo.correlation) < TOLD:
+            return better
+        note = (
+            "a rater's answers to the two questions about an area go together (correlation "
+            f"{halo.correlation:.2f} over {halo.pairs} pairs), which is taken into account"
+        )
+        return replace(better, notes=(*better.notes, note))
 
 
 def read_source(source: Any) -> tuple[Any, Ratings | None]:
@@ -75,7 +84,7 @@ def read_source(source: Any) -> tuple[Any, Ratings | None]:
         InputError: if it is neither a ratings table nor a table of means.
     """
     if isinstance(source, Ratings):
-        return source.frame, source
+        return source.frame, source.latest
     frame = table_of(source, "ratings or a table of means")
     columns = {c.strip().casefold() for c in frame.columns}
     if {"respondent", "area"} <= columns:

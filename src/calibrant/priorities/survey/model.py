@@ -96,6 +96,8 @@ class Live(Strict):
     changes only when at least k answers changed."""
     reasons: bool = True
     """Whether reasons given for answers are shown to others, without names."""
+    public: bool = False
+    """Whether a page of results is open to everybody, at /public."""
 
 
 class Invitations(Strict):

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from calibrant.errors import InputError
 from calibrant.priorities.tables.printed import RULES, Column, Integers, Rule, ends, prints
@@ -24,8 +25,10 @@ READINGS: dict[Reading, str] = {
 }
 """What a table's n means."""
 
-REACH = 40
-"""How many fewer than n may have answered a question. With more, every mean fits some number."""
+MOST_N = 200
+"""Respondents up to which every smaller number of answers is tried."""
+MOST_PAIRS = 20_000
+"""Combinations of one row's solutions that are tried. With more, its numbers fit something."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -35,11 +38,14 @@ class Fits:
     Attributes:
         row: shape (solutions,), rising.
         sums, answers: for each question shape (solutions,): the sum and number of its ratings.
+        thinned: shape (rows of the table,): rows with too many respondents or solutions to try
+            fewer answers than n; whether they fit is not decided here.
     """
 
     row: Integers
     sums: dict[str, Integers]
     answers: dict[str, Integers]
+    thinned: NDArray[np.bool_]
 
     def __repr__(self) -> str:
         return f"Fits: {self.row.size:,} solutions of {np.unique(self.row).size:,} rows"
@@ -58,12 +64,12 @@ def mean_fits(
     Args:
         mean: printed means.
         n: shape (rows,): most answers.
-        fewest: shape (rows,): least answers; those fewer than n by more than `REACH` are left out.
+        fewest: shape (rows,): least answers; beyond `MOST_N` only n answers are tried.
 
     Returns:
         Rows, numbers of answers and sums of all solutions, each shape (solutions,).
     """
-    least = np.maximum(np.maximum(fewest, 1), n - REACH)
+    least = np.where(n > MOST_N, n, np.maximum(fewest, 1))
     rows, answers = _ranges(least, n)
     low, high = ends(mean.units[rows], answers, mean.digits, rule)
     low, high = np.maximum(low, scale[0] * answers), np.minimum(high, scale[1] * answers)
@@ -77,8 +83,8 @@ def fits(
     fewest: int | Integers = 1,
     reading: Reading = "larger",
     rule: Rule = "any",
-    product: bool = True,
-    difference: bool = True,
+    product: bool | NDArray[np.bool_] = True,
+    difference: bool | NDArray[np.bool_] = True,
 ) -> Fits:
     """Every combination of sums and numbers of answers that gives a row's printed numbers.
 
@@ -86,7 +92,8 @@ def fits(
         fewest: least answers to a question, of all rows or each.
         reading: what n means; a question's own printed number of answers goes before it.
         rule: how halves are rounded; "any" takes both ways.
-        product, difference: whether a printed one must come from the same sums.
+        product, difference: whether a printed one must come from the same sums, of all rows or
+            each.
 
     Raises:
         InputError: for a reading or rule that is none.
@@ -96,12 +103,20 @@ def fits(
     if rule not in RULES:
         raise InputError(f"rule: wanted one of {', '.join(RULES)}, got {rule!r}")
     least = np.broadcast_to(np.asarray(fewest, dtype=np.int64), table.n.shape)
-    frame: pl.DataFrame | None = None
+    given = set(table.means) if reading == "each" else set(table.answers)
+    single = {}
     for q, mean in table.means.items():
         most = table.answers.get(q, table.n)
-        from_ = most if q in table.answers or reading == "each" else least
-        row, n, s = mean_fits(mean, most, fewest=from_, scale=table.scale, rule=rule)
-        one = pl.DataFrame({"row": row, f"n {q}": n, f"s {q}": s})
+        from_ = most if q in given else least
+        single[q] = mean_fits(mean, most, fewest=from_, scale=table.scale, rule=rule)
+    thinned = np.prod(
+        [np.bincount(row, minlength=table.n.size) for row, _, _ in single.values()], axis=0
+    ) > MOST_PAIRS  # fmt: skip
+    thinned |= (table.n > MOST_N) & (len(given) < len(single))
+    frame: pl.DataFrame | None = None
+    for q, (row, n, s) in single.items():
+        kept = ~thinned[row] | (n == table.answers.get(q, table.n)[row])
+        one = pl.DataFrame({"row": row[kept], f"n {q}": n[kept], f"s {q}": s[kept]})
         frame = one if frame is None else frame.join(one, on="row", how="inner")
     assert frame is not None
     names = list(table.means)
@@ -114,18 +129,21 @@ def fits(
         keep &= np.max([answers[q] for q in names], axis=0) == table.n[row]
     if len(names) > 1:
         a, b = names[:2]
-        if product and table.product is not None:
-            p = table.product
-            keep &= prints(sums[a] * sums[b], answers[a] * answers[b], p.units[row], p.digits, rule)
-        if difference and table.difference is not None:
-            d = table.difference
-            over = sums[a] * answers[b] - sums[b] * answers[a]
-            keep &= prints(over, answers[a] * answers[b], d.units[row], d.digits, rule)
+        under = answers[a] * answers[b]
+        for column, over, bound in (
+            (table.product, sums[a] * sums[b], product),
+            (table.difference, sums[a] * answers[b] - sums[b] * answers[a], difference),
+        ):
+            if column is not None:
+                free_rows = ~np.broadcast_to(np.asarray(bound, dtype=np.bool_), table.n.shape)
+                agrees = prints(over, under, column.units[row], column.digits, rule)
+                keep &= agrees | free_rows[row]
     order = np.lexsort([x[keep] for q in reversed(names) for x in (answers[q],)] + [row[keep]])
     return Fits(
         row[keep][order],
         {q: s[keep][order] for q, s in sums.items()},
         {q: n[keep][order] for q, n in answers.items()},
+        thinned,
     )
 
 

@@ -27,10 +27,13 @@ PARAMETERS = 8
 """Per question: mean level of areas, log SD of their levels, log SD of respondents about a level;
 then the correlation of the levels (see `correlation`) and the logit of the share of don't-knows."""
 
-LEVEL_SD, SPREAD_SCALE, WITHIN, WITHIN_SD = 0.75, 0.75, 1.0, 0.3
+LEVEL_SD = 0.75
+SPREAD, SPREAD_SD = 0.45, 0.6
+WITHIN, WITHIN_SD = 1.0, 0.3
 CORRELATION_SD, LOST, LOST_SD = 0.8, -2.2, 1.0
-"""The prior, for a scale of 1 to 5: mean level normal about 3; SD of levels half-normal; SD within
-log-normal about 1; Fisher-like correlation normal about 0; don't-knows logit-normal about 10 %."""
+"""The prior, for a scale of 1 to 5: mean level normal about 3; SD of levels log-normal about 0.45,
+SD within log-normal about 1; Fisher-like correlation normal about 0; don't-knows logit-normal about
+10 %."""
 
 
 def correlation(raw: Floats) -> Floats:
@@ -41,9 +44,8 @@ def correlation(raw: Floats) -> Floats:
 def log_prior(points: Floats, unit: float, middle: float) -> Floats:
     """Log density (up to a constant) of points, shape (batch, PARAMETERS)."""
     m, log_t, log_s = points[:, [0, 3]], points[:, [1, 4]], points[:, [2, 5]]
-    t = np.exp(np.minimum(log_t, 50.0)) / unit
     out = -0.5 * (((m - middle) / (LEVEL_SD * unit)) ** 2).sum(axis=1)
-    out += (-0.5 * (t / SPREAD_SCALE) ** 2 + log_t).sum(axis=1)
+    out -= 0.5 * (((log_t - np.log(SPREAD * unit)) / SPREAD_SD) ** 2).sum(axis=1)
     out -= 0.5 * (((log_s - np.log(WITHIN * unit)) / WITHIN_SD) ** 2).sum(axis=1)
     out -= 0.5 * (points[:, 6] / CORRELATION_SD) ** 2 + 0.5 * ((points[:, 7] - LOST) / LOST_SD) ** 2
     return np.asarray(out)
@@ -54,7 +56,7 @@ def draw_prior(rng: np.random.Generator, size: int, unit: float, middle: float) 
     z = rng.standard_normal((size, PARAMETERS))
     out = np.empty_like(z)
     out[:, [0, 3]] = middle + LEVEL_SD * unit * z[:, [0, 3]]
-    out[:, [1, 4]] = np.log(SPREAD_SCALE * unit * np.abs(z[:, [1, 4]]))
+    out[:, [1, 4]] = np.log(SPREAD * unit) + SPREAD_SD * z[:, [1, 4]]
     out[:, [2, 5]] = np.log(WITHIN * unit) + WITHIN_SD * z[:, [2, 5]]
     out[:, 6], out[:, 7] = CORRELATION_SD * z[:, 6], LOST + LOST_SD * z[:, 7]
     return out
@@ -180,17 +182,19 @@ def sums(p: Floats, number: Integers, total: Integers) -> Floats:
     Returns:
         Shape (batch, cases, nodes).
     """
-    out = np.empty((p.shape[0], number.size, p.shape[1]))
     width = p.shape[2]
-    now = np.ones((*p.shape[:2], 1))
+    # The long axis last, so that each step runs over contiguous numbers.
+    each = np.ascontiguousarray(p.reshape(-1, width).T)
+    out = np.empty((number.size, each.shape[1]))
+    now = np.ones((1, each.shape[1]))
     for n in range(1, int(number.max()) + 1):
-        following = np.zeros((*p.shape[:2], n * (width - 1) + 1))
+        following = np.zeros((n * (width - 1) + 1, each.shape[1]))
         for k in range(width):
-            following[..., k : k + now.shape[2]] += now * p[..., k : k + 1]
+            following[k : k + now.shape[0]] += now * each[k]
         now = following
         here = np.flatnonzero(number == n)
-        out[:, here] = now[..., total[here]].transpose(0, 2, 1)
-    return out
+        out[here] = now[total[here]]
+    return np.ascontiguousarray(out.reshape(-1, *p.shape[:2]).transpose(1, 0, 2))
 
 
 def grid(points: Floats) -> Floats:

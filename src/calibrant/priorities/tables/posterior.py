@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.priorities.posterior import AreaPosterior
-from calibrant.priorities.tables.fits import READINGS, Fits, Reading, fits
+from calibrant.priorities.tables.fits import MOST_N, READINGS, Fits, Reading, fits
 from calibrant.priorities.tables.model import (
     NODES,
     PARAMETERS,
@@ -35,8 +35,6 @@ from calibrant.priorities.tables.sample import Sample, sample
 Floats = NDArray[np.float64]
 
 _BATCH = 32
-MOST_N = 200
-"""Respondents per row that can be enumerated quickly; with more, a normal model does."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -80,6 +78,7 @@ def table_posterior(
     reading: Reading = "larger",
     rule: Rule = "any",
     draws: int = 2000,
+    effort: int = 800,
     seed: int = 0,
 ) -> TablePosterior:
     """The posterior of a printed table of two questions' means.
@@ -94,14 +93,16 @@ def table_posterior(
         reading: what n means.
         rule: how halves are rounded.
         draws: posterior draws.
+        effort: importance draws of the population's parameters, from which these are made.
         seed: same seed, same draws.
 
     Raises:
         InputError: for a table without two questions, or with rows too large to enumerate.
         GateError: if the sampler failed.
     """
-    if draws < 100:
-        raise InputError(f"draws: wanted at least 100, got {draws}")
+    for name, value in (("draws", draws), ("effort", effort)):
+        if value < 100:
+            raise InputError(f"{name}: wanted at least 100, got {value}")
     read = read_published(table, questions=questions, n=n, scale=scale, digits=digits)
     if len(read.means) != 2:
         raise InputError(f"table: wanted the means of two questions, got {', '.join(read.means)}")
@@ -118,14 +119,14 @@ def table_posterior(
     if rated.size < 2:
         raise InputError("table: fewer than two rows have numbers that whole ratings can give")
     problem = Problem(
-        Fits(np.searchsorted(rated, found.row), found.sums, found.answers),
+        Fits(np.searchsorted(rated, found.row), found.sums, found.answers, found.thinned[rated]),
         read.n[rated],
         floor[rated],
         len(read.answers) == 2 or reading == "each",
         reading == "larger",
         read.scale,
     )
-    got = sample(problem.log_posterior, _start(read, problem), rng)
+    got = sample(problem.log_posterior, _start(read, problem), rng, size=effort)
     means, answers = _draw(problem, got, rng, draws)
     names = tuple(read.means)
     left_out = tuple(read.areas[i] for i in range(len(read.areas)) if i not in set(rated.tolist()))
@@ -176,6 +177,11 @@ def _solve(
         if still.size:
             names = one_line(", ".join(read.areas[i] for i in still))
             notes.append(f"left out, as no whole ratings have these means: {names}")
+    if found.thinned.any():
+        notes.append(
+            f"{int(found.thinned.sum())} rows have too many respondents to try fewer answers: all "
+            "are taken to have answered"
+        )
     if read.blank:
         notes.append(f"{len(read.blank)} rows without a mean: unrated, not low")
     return found, floor, tuple(notes)

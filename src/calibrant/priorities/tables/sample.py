@@ -18,6 +18,7 @@ Density = Callable[[Floats], Floats]
 _DF = 6.0
 _STEP = 1e-3
 _BATCH = 64
+_GOOD = 0.4
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def sample(
     rng: np.random.Generator,
     *,
     size: int = 800,
-    rounds: int = 3,
+    rounds: int = 6,
     least: float = 0.1,
 ) -> Sample:
     """Importance draws from a density, by a t distribution fitted to it in rounds.
@@ -58,17 +59,20 @@ def sample(
     Args:
         density: log density of a batch of points, up to a constant.
         start: where the search for the mode begins.
-        size: draws of the last round; earlier rounds have half of them.
-        least: the least effective share of the last round.
+        size: draws of a round.
+        rounds: how many are tried; the best is kept, and a good one ends the search.
+        least: the least effective share of the best.
 
     Raises:
         GateError: if the effective share is below that.
     """
     centre, scale = _mode(density, start)
-    for turn in range(rounds):
-        number = size if turn == rounds - 1 else size // 2
-        found = _round(density, centre, scale, rng, number)
-        if turn == rounds - 1 or found.effective > 0.6 * number:
+    best: Sample | None = None
+    for _ in range(rounds):
+        found = _round(density, centre, scale, rng, size)
+        if best is None or found.effective > best.effective:
+            best = found
+        if best.effective >= _GOOD * size:
             break
         # Weights to a power keep a round with few effective draws from collapsing onto one.
         power = min(1.0, found.effective / (4 * start.size))
@@ -77,16 +81,14 @@ def sample(
         apart = found.points - centre
         spread = (w[:, None] * apart).T @ apart
         scale = cholesky(spread + 1e-9 * np.eye(start.size), lower=True)
-    if found.weights.size < size:
-        more = _round(density, centre, scale, rng, size)
-        found = more
-    share = found.effective / size
+    assert best is not None
+    share = best.effective / size
     if share < least:
         raise GateError(
             f"posterior of the table: importance sampling failed, effective share {share:.3f}",
             [{"name": "effective share", "value": share, "limit": least, "passed": False}],
         )
-    return found
+    return best
 
 
 def _round(

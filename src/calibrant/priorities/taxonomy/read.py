@@ -89,6 +89,11 @@ def load_taxonomy(source: str | Path | Mapping[str, Any] | Taxonomy) -> Taxonomy
         return source
     if isinstance(source, Mapping):
         return parse_taxonomy(source)
+    return _load(source, ())
+
+
+def _load(source: str | Path, within: tuple[Path, ...]) -> Taxonomy:
+    """The taxonomy of a name or path, read for those of `within`, which extend it."""
     if str(source) in shipped():
         return _shipped(str(source))
     path = Path(source)
@@ -101,10 +106,10 @@ def load_taxonomy(source: str | Path | Mapping[str, Any] | Taxonomy) -> Taxonomy
         case ".csv" | ".tsv":
             return _from_csv(path)
         case ".json":
-            return parse_taxonomy(_json(path), str(path), path.parent)
+            return _parsed(_json(path), str(path), path.parent, (*within, path))
         case ".yaml" | ".yml":
             keys, _ = read_settings(path, "a taxonomy", "categories")
-            return parse_taxonomy(keys, str(path), path.parent)
+            return _parsed(keys, str(path), path.parent, (*within, path))
     if path.exists():
         raise InputError(f"{path}: wanted a taxonomy as .yaml, .json or .csv")
     raise InputError(f"{path}: no such file")
@@ -129,13 +134,17 @@ def parse_taxonomy(
     Raises:
         InputError: naming `where`, the key, what was wanted and what was found.
     """
+    return _parsed(keys, where, base or Path(), ())
+
+
+def _parsed(keys: Mapping[Any, Any], where: str, base: Path, within: tuple[Path, ...]) -> Taxonomy:
     try:
         file = _File.model_validate(dict(keys))
     except ValidationError as e:
         known = keys_of(_File, _Category, _Area, _Version, _Change)
         raise InputError(f"{where}: {problem(e, known)}") from e
     if file.extends is not None:
-        return _extended(file, where, base or Path())
+        return _extended(file, where, base, within)
     if file.changes:
         raise InputError(f"{where}: changes: wanted `extends` beside it, to say what is changed")
     if file.id is None:
@@ -158,7 +167,7 @@ def parse_taxonomy(
     return found
 
 
-def _extended(file: _File, where: str, base: Path) -> Taxonomy:
+def _extended(file: _File, where: str, base: Path, within: tuple[Path, ...]) -> Taxonomy:
     from calibrant.priorities.taxonomy.apply import next_version
 
     assert file.extends is not None
@@ -167,10 +176,9 @@ def _extended(file: _File, where: str, base: Path) -> Taxonomy:
     if "version" not in file.model_fields_set:
         raise InputError(f"{where}: version: missing; wanted the version that the changes make")
     source = file.extends if file.extends in shipped() else base / file.extends
-    if isinstance(source, Path) and Path(where).exists() and source.exists() \
-            and source.samefile(where):  # fmt: skip
-        raise InputError(f"{where}: extends: the file names itself")
-    old = load_taxonomy(source)
+    if isinstance(source, Path) and source.exists() and any(map(source.samefile, within)):
+        raise InputError(f"{where}: extends: {file.extends} extends this file, or is it")
+    old = _load(source, within)
     changes = [change(c, f"{where}: change {i}") for i, c in enumerate(file.changes, 1)]
     return next_version(
         old, changes, file.version, id=file.id, title=file.title, source=file.source, where=where

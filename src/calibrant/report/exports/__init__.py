@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from calibrant._files import write_whole
 from calibrant.errors import InputError, RunFolderError
 from calibrant.report.exports.source import Run
-from calibrant.report.page import write_whole
 
 
 @dataclass(frozen=True)

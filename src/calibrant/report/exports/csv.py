@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
-from calibrant._text import shown
+from calibrant.records.cells import cell
 from calibrant.report.exports.source import Run
 
-FORMULA = re.compile(r"\s*[=+\-@'＝＋－＠]")
-"""A text cell that begins so is given a leading apostrophe.
-
-Spreadsheets take = + - @ (also full-width, also after white space) for the start of a formula. An
-apostrophe is escaped too, so that taking off one leading apostrophe gives the cell back.
-"""
+__all__ = ["cell", "render"]
 
 
 def render(run: Run, file: str) -> dict[str, bytes]:
@@ -32,9 +25,3 @@ def render(run: Run, file: str) -> dict[str, bytes]:
         for name in text
     ]
     return {file: table.with_columns(columns).write_csv().encode("utf-8")}
-
-
-def cell(text: str) -> str:
-    """A text as a cell that is shown as text."""
-    safe = shown(text, len(text))
-    return f"'{safe}" if FORMULA.match(safe) else safe

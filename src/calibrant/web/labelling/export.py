@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import re
-from pathlib import Path
-
 import polars as pl
 
-from calibrant._text import one_line
-from calibrant.errors import InputError, RunFolderError
+from calibrant.errors import InputError
+from calibrant.records.cells import to_bytes as to_bytes
+from calibrant.records.cells import write as write
 from calibrant.records.comparisons import COMPARISONS
-from calibrant.report.exports.csv import cell
-from calibrant.report.page import write_whole
 from calibrant.web.labelling.store import Store
-
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 LABELS: dict[str, pl.DataType] = {
     "item": pl.String(),
@@ -87,43 +80,3 @@ def comparisons(store: Store) -> pl.DataFrame:
         "time",
         pl.lit(None, pl.String()).alias("metadata"),
     ).select(list(COMPARISONS))
-
-
-def to_bytes(table: pl.DataFrame, ending: str) -> bytes:
-    """A table as CSV, in which nothing is taken for a formula, or as Parquet.
-
-    Raises:
-        InputError: for another ending.
-    """
-    out = io.BytesIO()
-    if ending == ".csv":
-        text = [n for n, kind in table.schema.items() if kind == pl.String()]
-        safe = [
-            pl.Series(n, [None if v is None else _cell(v) for v in table[n]], pl.String())
-            for n in text
-        ]
-        table.with_columns(safe).write_csv(out, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
-    elif ending == ".parquet":
-        table.write_parquet(out, compression="zstd")
-    else:
-        raise InputError(f"wanted a file as .csv or .parquet, got {one_line(repr(ending), 40)}")
-    return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    """As `cell`; a number with a sign is no formula."""
-    return text if _NUMBER.fullmatch(text) else cell(text)
-
-
-def write(table: pl.DataFrame, path: Path) -> None:
-    """Write a table to a .csv or .parquet file, whole or not at all.
-
-    Raises:
-        InputError: for another ending.
-        RunFolderError: if it cannot be written.
-    """
-    data = to_bytes(table, path.suffix.lower())
-    try:
-        write_whole(path, data)
-    except OSError as e:
-        raise RunFolderError(f"{path}: cannot be written ({e.strerror or e})") from e

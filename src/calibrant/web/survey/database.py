@@ -1,16 +1,15 @@
 """Where are answers kept, and people? SQLite files or PostgreSQL, opened at the right version.
 
-Every change is one short transaction. SQLite takes the write lock at its start, and threads of one
-process wait for each other in line instead of polling the file; what was committed is on the disk
-(WAL, synchronous FULL). PostgreSQL is reached by URL.
+Every change is short, and all or nothing. SQLite takes the write lock at its start, and threads of
+one process take turns instead of polling the file, and sync it together (see `together`); what was
+committed is on the disk (WAL, synchronous FULL). PostgreSQL is reached by URL.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +23,9 @@ from sqlalchemy.pool import QueuePool
 from calibrant._text import one_line
 from calibrant.errors import InputError, RunFolderError
 from calibrant.web.survey.tables import METADATA, Side
+from calibrant.web.survey.together import Together
 
-PATIENCE = 20
+PATIENCE = 10
 """Seconds that a transaction waits for another process to let go of a SQLite file."""
 
 CONNECTIONS = 48
@@ -47,16 +47,16 @@ class Database:
         self.engine, self.side = engine, side
         self.name = _name(engine.url)
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self._lock = threading.Lock()
+        self._together = Together(engine)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction that may change things; it is on disk when the block has ended."""
-        with (
-            self._lock if self.is_sqlite else nullcontext(),
-            self.engine.connect().execution_options(calibrant_write=True) as con,
-            con.begin(),
-        ):
+        """One change, all or nothing; it is on disk when the block has ended."""
+        if self.is_sqlite:
+            with self._together.write() as con:
+                yield con
+            return
+        with self.engine.connect() as con, con.begin():
             yield con
 
     @contextmanager
@@ -183,11 +183,11 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url, pool_size=10, max_overflow=CONNECTIONS - 10, pool_pre_ping=True,
-            pool_timeout=PATIENCE, connect_args={"connect_timeout": 10},
+            pool_timeout=PATIENCE, connect_args={"connect_timeout": 10}, hide_parameters=True,
         )  # fmt: skip
     engine = create_engine(
         url, poolclass=QueuePool, pool_size=10, max_overflow=CONNECTIONS - 10,
-        pool_timeout=PATIENCE,
+        pool_timeout=PATIENCE, hide_parameters=True,
         # No transactions by the driver's own guesses.
         connect_args={"timeout": PATIENCE, "isolation_level": None, "check_same_thread": False},
     )  # fmt: skip

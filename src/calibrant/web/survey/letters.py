@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -128,14 +129,25 @@ def message(one: Letter, sender: str = "") -> bytes:
     mail = EmailMessage(policy=SMTP)
     mail["To"] = _address(one.name, one.email)
     if sender:
-        try:
-            mail["From"] = _address("", sender)
-        except (ValueError, IndexError) as e:
-            raise InputError(f"--from: {one_line(sender, 80)!r} is no address") from e
+        mail["From"] = checked_sender(sender)
     mail["Subject"] = one.subject
     mail["X-Unsent"] = "1"
     mail.set_content(one.text)
     return mail.as_bytes()
+
+
+def checked_sender(sender: str) -> Address | None:
+    """Who writes; None if that is left open.
+
+    Raises:
+        InputError: if it is no address.
+    """
+    if not sender:
+        return None
+    try:
+        return _address("", sender)
+    except (ValueError, IndexError, HeaderParseError) as e:
+        raise InputError(f"--from: {one_line(sender, 80)!r} is no address") from e
 
 
 def _address(name: str, email: str) -> Address:

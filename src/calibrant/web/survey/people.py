@@ -83,7 +83,7 @@ def invite(
     if made:
         with store.people.write() as con:
             con.execute(insert(INVITATION), made)
-    by_id = {i.id: i for i in invitations(store)}
+    by_id = {i.id: i for i in invitations(store, on=on)}
     return [by_id[m["id"]] for m in made]
 
 

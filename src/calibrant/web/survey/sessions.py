@@ -48,6 +48,11 @@ def new_session(store: Store) -> str:
     return sign(store.secret, "session", new_name())
 
 
+def is_session(store: Store, session: str | None) -> bool:
+    """Whether this server made a cookie's content, whoever it belongs to."""
+    return bool(session) and name_of(store.secret, "session", session or "") is not None
+
+
 def begin(store: Store, session: str | None = None) -> str:
     """Begin as a new respondent, who has consented.
 

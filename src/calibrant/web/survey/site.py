@@ -11,8 +11,9 @@ from fastapi import Request
 from calibrant.web.base import Stopped
 from calibrant.web.labelling.said import markdown
 from calibrant.web.survey import people, sessions
-from calibrant.web.survey.store import Store, Window
+from calibrant.web.survey.store import Store
 from calibrant.web.survey.tables import Side
+from calibrant.web.survey.windows import Window
 
 _NO_WAY_IN = (
     "This page opens in the browser in which you used your invitation. On another computer or "
@@ -36,6 +37,11 @@ class Site:
     def https(self) -> bool:
         """Whether cookies are for TLS alone."""
         return self.url.startswith("https:")
+
+    @property
+    def results(self) -> bool:
+        """Whether there are pages of live results, so that others link to them."""
+        return self.store.survey.live.show
 
     def cookie(self, side: Side) -> str:
         """The name of the respondent's or the organiser's cookie.
@@ -121,4 +127,5 @@ class Site:
         return {
             "survey": self.store.survey, "visitor": visitor, "window": self.store.window(),
             "form": sessions.form_token(self.store, visitor),
+            "results": self.store.survey.live.show,
         }  # fmt: skip

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from calibrant._text import dumps
+from calibrant._text import dumps, one_line
 from calibrant.errors import InputError
 from calibrant.priorities.survey.model import Survey
 
@@ -153,6 +153,23 @@ def next_round(survey: Survey, door: str, at: datetime, until: datetime | None =
     if until is None and planned and planned[0].closes is not None and planned[0].closes > at:
         until = planned[0].closes
     return str(decided.with_span(Span(number, at, until)))
+
+
+def time_of(text: str, where: str = "until") -> datetime:
+    """A time as people write it, in UTC unless it says otherwise; a day alone is its end.
+
+    Raises:
+        InputError: if it is none.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError as e:
+        raise InputError(
+            f"{where}: wanted a time such as 2026-12-24T18:00, got {one_line(text, 40)!r}"
+        ) from e
+    if len(text.strip()) <= len("2026-12-24"):
+        found += timedelta(days=1)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def utc(given: datetime | None) -> datetime | None:

@@ -111,7 +111,7 @@ class Belief:
 
 def believe(
     heard: Heard, category: Ints, raters: int, *, scale: tuple[float, float] = (1.0, 5.0),
-    rounds: int = ROUNDS,
+    rounds: int = ROUNDS, halo: bool = True,
 ) -> Belief:  # fmt: skip
     """The belief after some answers; with none it is the prior.
 
@@ -119,6 +119,8 @@ def believe(
         category: shape (areas,), each area's category.
         raters: how many, those without an answer too.
         scale: least and most of what can be answered.
+        rounds: of EM.
+        halo: whether a rater's two answers about an area may go together.
     """
     if np.isinf(heard.value).any():
         raise InputError("belief: wanted finite answers")
@@ -131,12 +133,15 @@ def believe(
     answered = ~np.isnan(heard.value)
     y = np.where(answered, heard.value - middle, 0.0)
     spread = [unit * s * np.array([[1, 0.4], [0.4, 1]]) for s in (0.15, 0.15, 0.25)]
-    noise = 0.8 * unit * np.array([[1, 0.2], [0.2, 1]])
+    tie = 0.2 if halo else 0.0
+    noise = 0.8 * unit * np.array([[1, tie], [tie, 1]])
     first, usual = [s.copy() for s in spread], noise.copy()
     edges = np.cumsum([2, *sizes])
     mean, covariance = _solve(z, y, answered, noise, spread, edges)
     for _ in range(rounds):
         noise = _residual(z, y, answered, mean, covariance, usual)
+        if not halo:
+            noise = np.diag(np.diag(noise))
         for level in range(3):
             at = np.arange(edges[level], edges[level + 1])
             spread[level] = _moments(mean, covariance, at, g, first[level])
