@@ -122,16 +122,18 @@ def priority_page(
     if table is not None:
         made.append(parts.comparison(ranked, table))
         made.append(parts.audit(table))
+    findings = tuple(p.said[0] for p in made if p.said)
+    made.append(parts.every_area(ranked))
     files = [x for x in (source, instruments, published) if isinstance(x, str | Path)]
     name = title or (Path(source).stem if isinstance(source, str | Path) else "Priorities")
     facts = (
         ("Made", words.moment(datetime.now(UTC).isoformat(timespec="seconds"))),
         ("By", f"calibrant {__version__}"),
-        ("From", repr(known.ratings) if known.ratings is not None else "a published table of means"),
+        ("From", "a published table of means" if known.ratings is None else repr(known.ratings)),
         ("Seed", str(seed)),
     )  # fmt: skip
     return PriorityPage(
-        name, facts, tuple(p.said[0] for p in made if p.said), tuple(made),
+        name, facts, findings, tuple(made),
         tuple((Path(f).name, _digest(Path(f))) for f in files), command,
         tuple(dict.fromkeys((*ranked.notes, *known.posterior.notes))),
     )  # fmt: skip

@@ -45,28 +45,37 @@ def ranked(known: Believed, top: int, seed: int) -> Ranked:
 def ranking(found: Ranked) -> Part:
     """Ranks, tiers and the regret of funding the first."""
     drawn = replace(found, areas=found.areas[:_DRAWN])
-    rows = tuple(
-        (a.id, a.name, str(a.rank), _range(a.rank_interval), str(a.tier), _two(a.importance),
-         _two(a.tractability), _two(a.promise), str(a.n), f"{a.p_top:.0%}")
-        for a in found.areas
-    )  # fmt: skip
-    k = found.decision.k
-    head = ("id", "area", "rank", f"{found.level:.0%}", "tier", "I", "T", "promise", "n",
-            f"first {k}")  # fmt: skip
     said = [repr(found)]
-    unrated = [e.id for e in found.excluded]
-    if unrated:
+    if found.excluded:
         said.append(
-            f"{len(unrated)} areas have too few ratings to be ranked, which does not make them low"
+            f"{len(found.excluded)} areas have too few ratings to be ranked, which does not make "
+            "them low"
         )
     changes = [c for c in found.sensitivity if c.enter]
     said += [
         f"{c.what}, {c.option}: {', '.join(c.enter)} instead of {', '.join(c.leave)}"
         for c in changes[:5]
     ]
-    grid = Grid("Every rated area", head, rows, tuple(range(2, 10)))
-    return Part("ranking", "Which areas come first, and how sure is that?", tuple(said), (grid,),
+    return Part("ranking", "Which areas come first, and how sure is that?", tuple(said), (),
                 (rank_figure(drawn),))  # fmt: skip
+
+
+def every_area(found: Ranked) -> Part:
+    """The whole ranking as a table, and what is not ranked."""
+    rows = tuple(
+        (a.id, a.name, str(a.rank), _range(a.rank_interval), str(a.tier), _two(a.importance),
+         _two(a.tractability), _two(a.promise), str(a.n), f"{a.p_top:.0%}")
+        for a in found.areas
+    )  # fmt: skip
+    head = ("id", "area", "rank", f"{found.level:.0%}", "tier", "I", "T", "promise", "n",
+            f"first {found.decision.k}")  # fmt: skip
+    out = tuple((e.id, e.name, str(e.n), e.reason) for e in found.excluded)
+    grids = [
+        Grid("Ranked", head, rows, tuple(range(2, 10))),
+        Grid("Not ranked: unknown, not low", ("id", "area", "n", "why"), out, (2,)),
+    ]
+    said = (f"tiers: {found.tier_rule}",)
+    return Part("areas", "Every area", said, tuple(g for g in grids if g.rows))
 
 
 def strategies(known: Believed) -> list[Part]:
@@ -188,7 +197,9 @@ def portfolio(known: Believed, budget: float, grant: float, long_term: float, se
              (3, 4, 5, 6)),
         Grid("By other yardsticks", ("yardstick", "enter", "leave", "better by"), more, (3,)),
     )  # fmt: skip
-    said = (repr(found), f"worth: {found.utility}", *found.notes)
+    # What holds of the posterior is said once, at the end of the page.
+    notes = [n for n in found.notes if n not in known.posterior.notes]
+    said = (repr(found), f"worth: {found.utility}", *notes)
     return Part("portfolio", "What to fund?", said, grids, (portfolio_figure(found),))
 
 

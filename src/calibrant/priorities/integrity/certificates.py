@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import chdtrc
 
-from calibrant.priorities.integrity.answers import Answers, Flags, Floats, answers_of
+from calibrant.priorities.integrity.answers import Answers, Flags, Floats, Ints, answers_of
 from calibrant.priorities.integrity.chain import tables
 from calibrant.priorities.integrity.conflicts import conflict, own_cells
 from calibrant.priorities.integrity.pairs import Pairs, test_pairs
@@ -102,6 +102,7 @@ def plant(
     codes = answers.codes.copy()
     n = answers.there.sum(axis=1)
     levels = answers.levels.size
+    who: tuple[int, ...]
     if cheat == "straight":
         who = (int(rng.choice(np.flatnonzero(n >= min(14, n.max())))),)
         codes[who[0], answers.there[who[0]]] = levels - 2
@@ -116,7 +117,7 @@ def plant(
         seed = int(rng.choice(np.argsort(-answers.together.sum(axis=1))[:5]))
         near = np.argsort(-answers.together[seed], kind="stable")[: size - 1]
         who = (seed, *(int(i) for i in near))
-        line = rng.integers(0, levels, codes.shape[1])
+        line: Ints = rng.integers(0, levels, codes.shape[1])
         for member in who:
             obeys = answers.there[member] & (rng.random(codes.shape[1]) < 0.9)
             codes[member, obeys] = line[obeys]
