@@ -52,8 +52,10 @@ def test_honest_experts_get_no_flag(clean):
     assert any("own areas" in n for n in clean.notes)
 
 
-@pytest.mark.parametrize(("cheat", "size", "kind"),
-                         [("straight", 1, "spread"), ("copy", 2, "pair"), ("bloc", 5, "group")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cheat", "size", "kind"),
+    [("straight", 1, "spread"), ("copy", 2, "pair"), ("bloc", 5, "group")],
+)
 def test_planted_cheats_are_named(cheat, size, kind):
     ratings = honest(6)
     answers, who = plant(answers_of(ratings), cheat, size, np.random.default_rng(1))
