@@ -193,3 +193,21 @@ def test_doubt_is_for_generators_and_not_below_the_threshold():
     for more in ({"doubt": 0.04}, {"doubt": 1.0}, {"doubt": 0.08, "items": 100}):
         with pytest.raises(DesignError, match="doubt: wanted a rate from the threshold"):
             sprt(0.05, 0.01, **more)
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        sprt(0.3, 0.15),
+        sprt(0.2, 0.1, items=60, pursue=False),
+        fixed(0.3, 0.1),
+        anytime(0.2, at_most=80),
+    ],
+    ids=repr,
+)
+def test_support_alone_has_the_chance_that_the_whole_walk_gives_it(design):
+    for rate in (0.0, 0.01, 0.1, 0.2, 0.35, 0.9, 1.0):
+        alone = design.probability("supported", rate)
+        assert alone == design.stops(rate).probability("supported")
+    with pytest.raises(ValueError, match="wanted 0–1"):
+        sprt(0.3, 0.15).probability("supported", 1.5)

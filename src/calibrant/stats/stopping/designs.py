@@ -19,15 +19,25 @@ the observed rate is above the threshold; otherwise it ends undetermined ("futil
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from calibrant.stats.stopping.paths import NEVER, Boundary, Ints, Stops, stops, without_replacement
+from calibrant.stats.stopping.paths import (
+    NEVER,
+    Boundary,
+    Ints,
+    Stops,
+    stops,
+    supports,
+    without_replacement,
+)
 from calibrant.stats.stopping.ratios import LogRatio, Rates, last_n, refutation_ratio
 
 Method = Literal["sprt", "anytime", "fixed"]
+Walk = Callable[[Boundary, float], Stops]
 
 
 @dataclass(frozen=True)
@@ -57,14 +67,19 @@ class Design:
 
     def stops(self, rate: float) -> Stops:
         """The exact distribution of the stopping point at a true rate of events (0–1)."""
-        items = self.rates.items
-        if items is None:
-            return stops(self.boundary, rate)
-        return _finite_stops(self.boundary, round(rate * items), items)
+        return self._walk(stops, rate)
 
     def probability(self, verdict: Literal["supported", "refuted"], rate: float) -> float:
         """The exact chance of this verdict at a true rate of events (0–1)."""
+        if verdict == "supported":
+            return self._walk(supports, rate).probability(verdict)
         return self.stops(rate).probability(verdict)
+
+    def _walk(self, walk: Walk, rate: float) -> Stops:
+        items = self.rates.items
+        if items is None:
+            return walk(self.boundary, rate)
+        return _finite_stops(self.boundary, round(rate * items), items, walk)
 
     def expected_trials(self, rate: float) -> float:
         """The exact expected number of trials at a true rate of events (0–1)."""
@@ -109,11 +124,11 @@ class Design:
         )
 
 
-def _finite_stops(boundary: Boundary, events: int, items: int) -> Stops:
+def _finite_stops(boundary: Boundary, events: int, items: int, walk: Walk = stops) -> Stops:
     if events in (0, items):
-        return stops(boundary, float(events > 0))
+        return walk(boundary, float(events > 0))
     p = events / items
-    return without_replacement(stops(boundary, p), events, items, p)
+    return without_replacement(walk(boundary, p), events, items, p)
 
 
 def assemble(

@@ -182,6 +182,36 @@ def stops(boundary: Boundary, p: float, *, n: int = 0, k: int = 0, closed: bool 
     return out.result()
 
 
+def supports(boundary: Boundary, p: float) -> Stops:
+    """The part of `stops` from the start where the claim is supported, in a fraction of the time.
+
+    Support that was given up never comes back, so only the mass that may still come to it is
+    followed.
+
+    Raises:
+        ValueError: if p is outside 0–1, or if the boundary has too few rows.
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"probability: wanted 0–1, got {p!r}")
+    out = _Collector()
+    ends, futile = np.minimum(boundary.support, boundary.horizon).tolist(), boundary.futile.tolist()
+    live = _Row(0, np.ones(1))
+    for k in range(boundary.rows):
+        if k:
+            live = live.split(futile[k])[1]
+        held, live = _wait(live, ends[k], p)
+        if boundary.support[k] <= boundary.horizon:
+            out.add(ends[k], held, k, SUPPORTED)
+        # As in `stops`.
+        if live.total() < 1e-18:
+            break
+    else:
+        raise ValueError(
+            f"boundary: {boundary.rows} rows, but {boundary.rows} events can be reached"
+        )
+    return out.result()
+
+
 def _arrive(b: Boundary, live: _Row, lost: _Row, k: int, out: _Collector) -> tuple[_Row, _Row]:
     """The k-th event has just happened: refuted, support closed, or go on."""
     if k >= b.rows:

@@ -9,7 +9,7 @@ import numpy as np
 
 from calibrant.errors import DesignError
 from calibrant.stats.stopping.designs import Design, assemble, refuting_rows, tune_refutation
-from calibrant.stats.stopping.paths import NEVER, Ints, Stops
+from calibrant.stats.stopping.paths import NEVER, Ints
 from calibrant.stats.stopping.ratios import (
     Rates,
     check,
@@ -104,18 +104,18 @@ class _Tuner:
             self._futile[lower] = falling
         return support, self._futile[lower]
 
-    def _evaluate(self, upper: float, lower: float, accept: int, at: float) -> Stops:
+    def _closing(self, upper: float, lower: float, accept: int) -> Design:
         support, futile = self._bounds(upper, lower, accept)
         # With no pursuit of a refutation the path ends where support is closed.
         none = np.full(self.rows, -1, dtype=np.int64)
         ends = assemble(self.rates, support, futile, none, self.horizon, pursue=False)
-        return Design("sprt", self.rates, self.alpha, None, ends).stops(at)
+        return Design("sprt", self.rates, self.alpha, None, ends)
 
     def _smallest_upper(self, lower: float, accept: int) -> float | None:
         """The smallest upper bound with false support at most alpha, or None."""
 
         def chance(upper: float) -> float:
-            return self._evaluate(upper, lower, accept, self.null).probability("supported")
+            return self._closing(upper, lower, accept).probability("supported", self.null)
 
         low, high = math.log(1 / self.alpha) - 1, math.log(1 / self.alpha) + 1e-6
         if chance(high) > self.alpha:
@@ -134,7 +134,7 @@ class _Tuner:
         upper = self._smallest_upper(lower, accept)
         if upper is None:
             return None
-        at_truth = self._evaluate(upper, lower, accept, self.truth)
+        at_truth = self._closing(upper, lower, accept).stops(self.truth)
         miss = max(0.0, 1 - at_truth.probability("supported") - self.beta)
         return miss, at_truth.expected_n, upper, accept, lower
 
