@@ -255,7 +255,7 @@ def run(plan: argparse.Namespace, db: str) -> None:
             for name in ("enter", "choose", "page", "submit"):
                 show(name, world["taken"].get(name, [0]))
             n = sum(map(len, world["taken"].values()))
-            print(f"{n:,} requests in {took:.1f} s ({n / took:.0f}/s); CPU: the server {used:.1f} s "
+            print(f"{n:,} requests in {took:.1f} s ({n / took:.0f}/s); CPU: server {used:.1f} s "
                   f"({used / n * 1000:.1f} ms a request), this client {mine:.1f} s")  # fmt: skip
             print(f"errors: {len(failures)} {[repr(f) for f in failures[:3]]}")
             compare(store, found)

@@ -40,7 +40,7 @@ def a_survey(**more) -> Survey:
             Question(id="importance", text="How important is it?", labels=labels),
             Question(id="tractability", text="How tractable is it?", labels=labels),
         ),
-        "comments": (Comment(id="missing", text="What is missing?"),),
+        "comments": (Comment(id="missing", text="What is missing?", longest=20_000),),
         "demographics": (Demographic(id="sector", text="Sector", options=("a", "b")),),
         "windows": (Window(round=1),), "live": Live(least=3),
         "invitations": Invitations(days=30),

@@ -26,7 +26,7 @@ def at(s, door, *days):
 
 
 def test_as_the_file_says():
-    s = survey((2, NOON + 3 * DAY, None), (1, NOON, (NOON + 2 * DAY).replace(tzinfo=None)))
+    s = survey((1, NOON, (NOON + 2 * DAY).replace(tzinfo=None)), (2, NOON + 3 * DAY, None))
     assert at(s, "", -1, 0, 1, 2, 3, 99) == [
         (1, "before"), (1, "open"), (1, "open"), (1, "closed"), (2, "open"), (2, "open")
     ]  # fmt: skip

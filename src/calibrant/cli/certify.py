@@ -49,6 +49,8 @@ SCIENCES = {
     "scan": "calibrant.contamination.matching.certificates",
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
+    "priorities-integrity": "calibrant.priorities.integrity.certificates",
+    "priorities-portfolio": "calibrant.priorities.portfolio.certificates",
     "published": "calibrant.priorities.audit.certificates",
     "priorities-model": "calibrant.priorities.model.certificates",
     "priorities-ranks": "calibrant.priorities.ranks.certificates",

@@ -48,7 +48,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     for outcome in ("passed", "failed", "skipped", "xfailed", "xpassed", "error"):
         for report in terminalreporter.stats.get(outcome, []):
             if getattr(report, "when", None) == "call" or outcome == "error":
-                found = [str(v) for k, v in report.user_properties if k == PROPERTY]
+                properties = getattr(report, "user_properties", ())  # a module that fails has none
+                found = [str(v) for k, v in properties if k == PROPERTY]
                 lines.update(dict.fromkeys((report.nodeid, line) for line in found))
     if lines:
         terminalreporter.section("calibrant: claims and comparisons")

@@ -15,9 +15,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -209,11 +209,8 @@ class Limits:
         """Who says to be asking; hashed, as no secret stays in memory for this."""
         path: str = scope["path"]
         said = [path.rpartition("/")[2] for door in self.doors if path.startswith(door)]
-        try:
-            jar = SimpleCookie(Headers(scope=scope).get("cookie", "")[:4000])
-        except CookieError:
-            jar = SimpleCookie()
-        said += [jar[name].value for name in self.cookies if name in jar]
+        jar = cookie_parser(Headers(scope=scope).get("cookie", "")[:4000])
+        said += [jar[name] for name in self.cookies if name in jar]
         return [hashlib.sha256(s.encode("utf-8", "replace")).hexdigest()[:32] for s in said if s]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,6 +57,8 @@ class Guard:
         self.headers = dict(HEADERS)
         if connect:
             self.headers["content-security-policy"] = f"{POLICY}; connect-src 'self'"
+        # Encoded once: every answer carries them.
+        self._ours = {k.encode("latin-1"): v.encode("latin-1") for k, v in self.headers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,10 +67,10 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers[name] = value
-                headers.setdefault("cache-control", "no-store")
+                said = [h for h in message["headers"] if h[0].lower() not in self._ours]
+                if not any(h[0].lower() == b"cache-control" for h in said):
+                    said.append((b"cache-control", b"no-store"))
+                message["headers"] = [*said, *self._ours.items()]
             await send(message)
 
         refused = self._refusal(scope["method"], Headers(scope=scope))

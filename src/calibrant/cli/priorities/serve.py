@@ -80,12 +80,14 @@ def cli(
                 Site(store, place.url), place.hosts, proxies=believed, per_address=per_address
             )
 
+        _shuffled(store)
         if workers == 1:
             run(application(), place, started)
         else:
             # No connection may outlive a fork; each worker opens its own.
             store.close()
             run_workers(application, place, workers, started)
+        _shuffled(store)
         click.echo(f"stopped; answers are in {store.answers.name}; the same command goes on",
                    err=True)  # fmt: skip
 
@@ -97,6 +99,16 @@ def _opened(survey: Path, db: str | None, people: str | None) -> Store:
     read = read_survey(survey)
     taxonomy = taxonomy_of(read, survey if survey.is_file() else None)
     return create_survey(db or default_db(survey), read, taxonomy.to_dict(), people=people)
+
+
+def _shuffled(store: Store) -> None:
+    """Leave no order of arrival in the files, between two times of serving."""
+    from calibrant.errors import RunFolderError
+
+    try:
+        store.shuffle()
+    except RunFolderError as e:
+        click.echo(f"calibrant: warning: {e}; rows may lie in the order of arrival", err=True)
 
 
 def default_db(survey: Path) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from calibrant._text import storable
-from calibrant.web.survey.database import put
+from calibrant.web.survey.database import find, put
 from calibrant.web.survey.store import Store, setting
 from calibrant.web.survey.store import now as time_now
 from calibrant.web.survey.tables import (
@@ -86,9 +87,9 @@ def revision(store: Store, respondent: str, page: str) -> int:
 
 def _page(con: Connection, respondent: str, page: str) -> tuple[int, str]:
     row = con.execute(
-        select(PAGE.c.revision, PAGE.c.tab)
-        .where(PAGE.c.respondent == respondent, PAGE.c.page == page)
-    ).one_or_none()  # fmt: skip
+        find(PAGE, ("revision", "tab"), "respondent", "page"),
+        {"respondent": respondent, "page": page},
+    ).one_or_none()
     return (0, "") if row is None else (row.revision, row.tab)
 
 
@@ -113,7 +114,9 @@ def _turn(con: Connection, respondent: str, page: str, now: tuple[int, str], cop
 
 def _hold(con: Connection, respondent: str) -> None:
     """Let no other transaction save for this respondent until this one ends."""
-    con.execute(select(RESPONDENT.c.id).where(RESPONDENT.c.id == respondent).with_for_update())
+    if con.dialect.name != "sqlite":
+        # SQLite's writers take turns anyway.
+        con.execute(select(RESPONDENT.c.id).where(RESPONDENT.c.id == respondent).with_for_update())
 
 
 # -- ratings -------------------------------------------------------------------
@@ -132,23 +135,31 @@ def _said(
     con: Connection, store: Store, respondent: str, category: str, round: int
 ) -> dict[Cell, tuple[Said, int, int]]:
     """Each cell's latest word with its revision and its round."""
-    areas = [a.id for a in store.areas.category[category].areas]
-    rows = con.execute(
-        select(ANSWER)
-        .where(ANSWER.c.respondent == respondent, ANSWER.c.area.in_(areas), ANSWER.c.round <= round)
-        .order_by(ANSWER.c.round)
-    )
+    areas = tuple(a.id for a in store.areas.category[category].areas)
+    rows = con.execute(_answers_in(areas), {"respondent": respondent, "round": round})
     return {
         (r.area, r.question): (Said(r.state, r.value, r.reason), r.revision, r.round)
         for r in rows
     }  # fmt: skip
 
 
+@cache
+def _answers_in(areas: tuple[str, ...]) -> Select[Any]:
+    return (
+        select(ANSWER)
+        .where(
+            ANSWER.c.respondent == bindparam("respondent"), ANSWER.c.area.in_(areas),
+            ANSWER.c.round <= bindparam("round"),
+        )
+        .order_by(ANSWER.c.round)
+    )  # fmt: skip
+
+
 def _comments(con: Connection, respondent: str, category: str) -> dict[str, str]:
     rows = con.execute(
-        select(COMMENT.c.question, COMMENT.c.text)
-        .where(COMMENT.c.respondent == respondent, COMMENT.c.category == category)
-    )  # fmt: skip
+        find(COMMENT, ("question", "text"), "respondent", "category"),
+        {"respondent": respondent, "category": category},
+    )
     return {r.question: r.text for r in rows}
 
 
@@ -231,12 +242,25 @@ def _write_comments(
     key = {"respondent": respondent, "category": category}
     put(con, COMMENT, [{**key, "question": k, "text": v} for k, v in written.items() if v])
     gone = [k for k, v in written.items() if not v]
+    if not gone:
+        return
     con.execute(
         delete(COMMENT).where(
             COMMENT.c.respondent == respondent, COMMENT.c.category == category,
             COMMENT.c.question.in_(gone),
         )
     )  # fmt: skip
+
+
+def reasons(store: Store, respondent: str) -> list[Cell]:
+    """Cells for which a respondent gave a reason, in any round."""
+    with store.answers.read() as con:
+        rows = con.execute(
+            select(ANSWER.c.area, ANSWER.c.question)
+            .where(ANSWER.c.respondent == respondent, ANSWER.c.reason != "")
+            .distinct()
+        )
+        return [(r.area, r.question) for r in rows]
 
 
 # -- what is rated, and own areas ------------------------------------------------
@@ -251,9 +275,9 @@ def chosen(store: Store, respondent: str) -> tuple[str, ...]:
 
 def _chosen(con: Connection, respondent: str) -> set[str]:
     rows = con.execute(
-        select(CHOSEN.c.category).where(CHOSEN.c.respondent == respondent, CHOSEN.c.active)
+        find(CHOSEN, ("category", "active"), "respondent"), {"respondent": respondent}
     )
-    return {r.category for r in rows}
+    return {r.category for r in rows if r.active}
 
 
 def choose(store: Store, respondent: str, categories: Collection[str], copy: Copy) -> Outcome:
@@ -283,7 +307,7 @@ def own(store: Store, respondent: str) -> frozenset[str]:
     """Ids of the areas that a respondent works in."""
     with store.answers.read() as con:
         return frozenset(
-            con.execute(select(OWN.c.area).where(OWN.c.respondent == respondent)).scalars()
+            con.execute(find(OWN, ("area",), "respondent"), {"respondent": respondent}).scalars()
         )
 
 

@@ -10,12 +10,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -68,6 +80,30 @@ class Database:
             with con.begin():
                 yield con
 
+    def shuffle(self) -> None:
+        """Write every table anew in the order of its random keys, so that neither the places of
+        rows nor what the database notes of their changes tell who came first.
+
+        SQLite: VACUUM, and an empty log. PostgreSQL: one transaction touches every row, whose
+        number all rows then carry, and CLUSTER sorts them.
+        """
+        if self.is_sqlite:
+            raw = self.engine.raw_connection()
+            try:
+                for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    raw.cursor().execute(statement).fetchall()
+            finally:
+                raw.close()
+            return
+        tables = METADATA[self.side].sorted_tables
+        with self.write() as con:
+            for table in tables:
+                key = next(iter(table.primary_key))
+                con.execute(table.update().values({key.name: key}))
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as con:
+            for table in tables:
+                con.execute(text(f"CLUSTER {table.name} USING {table.name}_pkey"))
+
     def close(self) -> None:
         """Let go of the file or the connections."""
         self.engine.dispose()
@@ -111,6 +147,16 @@ def open_database(url: str | Path, side: Side = "answers") -> Database:
     return database
 
 
+@cache
+def find(table: Table, columns: tuple[str, ...], *keys: str) -> Select[Any]:
+    """The statement that finds rows whose keys have the values of its parameters of the same names.
+
+    Built once for each use: building a statement costs more than running it.
+    """
+    same = (table.c[k] == bindparam(k) for k in keys)
+    return select(*(table.c[n] for n in columns)).where(*same)
+
+
 def put(
     con: Connection,
     table: Table,
@@ -123,21 +169,33 @@ def put(
         instead: columns that get another value where a row was there, such as n=table.c.n + 1;
             none: all of the row's columns get the row's values.
     """
-    from sqlalchemy.dialects import postgresql, sqlite
-
     if not rows:
         return
-    insert = sqlite.insert if con.dialect.name == "sqlite" else postgresql.insert
-    columns = rows if isinstance(rows, Mapping) else rows[0]
+    columns = tuple(rows if isinstance(rows, Mapping) else rows[0])
+    if instead:
+        con.execute(_putting(con.dialect.name, table, columns, instead), rows)
+    else:
+        con.execute(_replacing(con.dialect.name, table, columns), rows)
+
+
+@cache
+def _replacing(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
+    return _putting(dialect, table, columns, {})
+
+
+def _putting(
+    dialect: str, table: Table, columns: tuple[str, ...], instead: Mapping[str, Any]
+) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     keys = [c.name for c in table.primary_key]
     # Named one by one: a column's default would else replace what is there.
     made: Any = insert(table)
     new = instead or {name: made.excluded[name] for name in columns if name not in keys}
     if new:
-        made = made.on_conflict_do_update(index_elements=keys, set_=new)
-    else:
-        made = made.on_conflict_do_nothing(index_elements=keys)
-    con.execute(made, rows)
+        return made.on_conflict_do_update(index_elements=keys, set_=new)
+    return made.on_conflict_do_nothing(index_elements=keys)
 
 
 def _why(e: SQLAlchemyError) -> str:

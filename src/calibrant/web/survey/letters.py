@@ -21,34 +21,31 @@ from calibrant._text import one_line, storable
 from calibrant.errors import InputError
 from calibrant.report.exports.csv import cell
 
-INVITE = """\
-Dear $name,
-
-you are invited to the survey “$title”.
-
-Your own link, which works once:
-
-$link
-
-It holds until $expires. After you have opened it you can leave, come back and change your answers
-with a second link that the survey shows you. Your answers are kept apart from your name and
-address: nothing in the database joins them, and we cannot see who answered what.
-"""
-
-REMIND = """\
-Dear $name,
-
-some days ago you were sent a link to the survey “$title”, and it was not used so far. If you would
-still like to take part, it works until $expires:
-
-$link
-
-We know only whether a link was opened, never who answered what. If you have no time for this,
-please pass over this letter.
-"""
+# A paragraph is a line: mail programs fold them.
+_PARAGRAPHS = {
+    "invite": (
+        "Dear $name,",
+        "you are invited to the survey “$title”.",
+        "Your own link, which works once:",
+        "$link",
+        "It holds until $expires. After you have opened it you can leave, come back and change "
+        "your answers, with a second link that the survey shows you. Your answers are kept apart "
+        "from your name and address: nothing that is stored joins the two.",
+    ),
+    "remind": (
+        "Dear $name,",
+        "some days ago you were sent a link to the survey “$title”, and it was not used so far. If "
+        "you would still like to take part, it works until $expires:",
+        "$link",
+        "We know whether a link was opened, and nothing that is stored says by whom an answer was "
+        "given. If you have no time for this, please pass over this letter.",
+    ),
+}
 
 SUBJECTS = {"invite": "Your invitation: $title", "remind": "A reminder: $title"}
-TEXTS = {"invite": INVITE, "remind": REMIND}
+TEXTS = {kind: "\n\n".join(said) + "\n" for kind, said in _PARAGRAPHS.items()}
+"""What is written to people; $words are filled in."""
+
 WORDS = ("name", "email", "title", "link", "expires")
 """What a text of one's own may hold, each as $word."""
 

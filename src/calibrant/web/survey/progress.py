@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from calibrant.records.ratings import RATINGS
 from calibrant.web.survey.answers import chosen
+from calibrant.web.survey.database import find
 from calibrant.web.survey.store import Store
 from calibrant.web.survey.tables import ANSWER, CHOSEN, PAGE, RESPONDENT, TALLY
 
@@ -49,7 +50,7 @@ def steps(store: Store, respondent: str) -> list[Step]:
     latest = _latest(store, respondent)
     with store.answers.read() as con:
         saved = set(
-            con.execute(select(PAGE.c.page).where(PAGE.c.respondent == respondent)).scalars()
+            con.execute(find(PAGE, ("page",), "respondent"), {"respondent": respondent}).scalars()
         )
     counts: Counter[tuple[str, str]] = Counter()
     for (area, question), state in latest.items():
@@ -68,10 +69,10 @@ def steps(store: Store, respondent: str) -> list[Step]:
 def _latest(store: Store, respondent: str) -> dict[tuple[str, str], str]:
     with store.answers.read() as con:
         rows = con.execute(
-            select(ANSWER.c.area, ANSWER.c.question, ANSWER.c.state)
-            .where(ANSWER.c.respondent == respondent).order_by(ANSWER.c.round)
-        )  # fmt: skip
-        return {(r.area, r.question): r.state for r in rows}
+            find(ANSWER, ("area", "question", "state", "round"), "respondent"),
+            {"respondent": respondent},
+        )
+        return {(r.area, r.question): r.state for r in sorted(rows, key=lambda r: r.round)}
 
 
 @dataclass(frozen=True)

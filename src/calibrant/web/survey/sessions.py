@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
-from calibrant.web.survey.database import put
+from calibrant.web.survey.database import find, put
 from calibrant.web.survey.store import Store, today
 from calibrant.web.survey.tables import DOOR, RESPONDENT, TALLY
 from calibrant.web.tokens import name_of, new_name, sign
@@ -82,17 +83,22 @@ def visitor(store: Store, session: str | None) -> Visitor | None:
     if name is None:
         return None
     with store.answers.read() as con:
-        row = con.execute(
-            select(RESPONDENT.c.id, RESPONDENT.c.state)
-            .join(DOOR, DOOR.c.respondent == RESPONDENT.c.id)
-            .where(DOOR.c.hash == _hash(name), DOOR.c.kind == "browser")
-        ).one_or_none()
+        row = con.execute(_whose(), {"hash": _hash(name)}).one_or_none()
         if row is None:
             return None
         kept = con.execute(
-            select(DOOR.c.hash).where(DOOR.c.respondent == row.id, DOOR.c.kind == "return")
+            find(DOOR, ("hash",), "respondent", "kind"), {"respondent": row.id, "kind": "return"}
         ).first()
     return Visitor(name, row.id, row.state, kept is not None)
+
+
+@cache
+def _whose() -> Select[Any]:
+    return (
+        select(RESPONDENT.c.id, RESPONDENT.c.state)
+        .join(DOOR, DOOR.c.respondent == RESPONDENT.c.id)
+        .where(DOOR.c.hash == bindparam("hash"), DOOR.c.kind == "browser")
+    )
 
 
 def form_token(store: Store, visitor: Visitor) -> str:

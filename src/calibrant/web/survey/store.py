@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,12 +12,13 @@ from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from calibrant._text import dumps, one_line
-from calibrant.errors import InputError
+from calibrant.errors import InputError, RunFolderError
 from calibrant.priorities.survey.model import Survey
 from calibrant.web.survey.areas import Areas
-from calibrant.web.survey.database import Database, open_database, put
+from calibrant.web.survey.database import Database, find, open_database, put
 from calibrant.web.survey.tables import PEOPLE_SETTING, SETTING
 from calibrant.web.survey.windows import Window, window
 from calibrant.web.tokens import new_name, new_secret
@@ -67,6 +69,20 @@ class Store:
         self.answers.close()
         self.people.close()
 
+    def shuffle(self) -> None:
+        """Write both databases anew in the order of their random keys; see `Database.shuffle`.
+
+        Raises:
+            RunFolderError: if a database cannot be written anew, as it is in use or the disk is
+                full; nothing is lost then.
+        """
+        for side in (self.answers, self.people):
+            try:
+                side.shuffle()
+            except (SQLAlchemyError, sqlite3.Error) as e:
+                said = one_line(str(e).partition("\n")[0], 200)
+                raise RunFolderError(f"{side.name}: not written anew ({said})") from e
+
     def window(self, at: datetime | None = None) -> Window:
         """Whether answers are taken now, or at another time; what the organiser said counts
         before what the survey's windows say."""
@@ -90,7 +106,7 @@ class Store:
 
 def setting(con: Connection, table: Table, key: str) -> str | None:
     """A setting's value, or None."""
-    found = con.execute(select(table.c.value).where(table.c.key == key)).scalar_one_or_none()
+    found = con.execute(find(table, ("value",), "key"), {"key": key}).scalar_one_or_none()
     return None if found is None else str(found)
 
 
