@@ -35,6 +35,8 @@ def read_settings(path: Path, what: str, key: str) -> tuple[dict[Any, Any], str]
         line = f" line {mark.line + 1}:" if mark else ""
         problem = getattr(e, "problem", None) or "not YAML"
         raise InputError(f"{path}:{line} not valid YAML ({one_line(str(problem))})") from e
+    except RecursionError as e:
+        raise InputError(f"{path}: not {what} (too deep)") from e
     if data is None:
         raise InputError(f"{path}: the file is empty; wanted {what} with keys such as {key!r}")
     if not isinstance(data, dict):

@@ -94,6 +94,22 @@ def test_a_survey_is_begun_checked_and_shown(run, tmp_path):
     assert yaml.safe_load(out)["id"] == "expert-survey-2025"
 
 
+def test_ratings_are_carried_to_the_next_version(run, tmp_path, ratings):
+    path, out = tmp_path / "next.yaml", tmp_path / "carried.csv"
+    path.write_text(NEXT.replace("rename: 4d", "merge: [4d, 4f]").replace(
+        "name: Emergence", "into: {id: 4h, name: Emergence}"))  # fmt: skip
+    code, said, _ = run("taxonomy", "carry", ratings, path, "-o", out)
+    assert code == 0
+    assert "4h: ratings of 4d and 4f" in said
+    assert "1 cell had several ratings of one respondent, who counts once" in said
+    assert "'=r1,4h,importance,5.0" in out.read_text()
+    code, said, _ = run("taxonomy", "carry", ratings, path, "--json")
+    assert json.loads(said)["origins"]["4h"] == ["4d", "4f"]
+    code, said, err = run("taxonomy", "carry", ratings, path, "--since", "0")
+    assert (code, said) == (2, "")
+    assert "knows no version '0'" in err
+
+
 @pytest.fixture
 def ratings(tmp_path):
     path = tmp_path / "ratings.csv"

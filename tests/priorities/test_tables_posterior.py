@@ -9,7 +9,8 @@ import pytest
 
 from calibrant.errors import InputError
 from calibrant.priorities import posterior_of_table, table_posterior
-from calibrant.priorities.tables.model import answers, mean_rating, sums
+from calibrant.priorities.tables.fits import Fits
+from calibrant.priorities.tables.model import Problem, answers, mean_rating, sums
 
 TABLE = {
     "area": ["a", "b", "c", "d", "e", "f"],
@@ -73,7 +74,7 @@ def test_what_fits_nothing_is_left_out_and_named() -> None:
         ({"T": None}, "two questions"),
         ({"I": ["5.75", *TABLE["I"][1:]]}, "outside the scale 1 to 5"),
         ({"n": ["0", *TABLE["n"][1:]]}, "wanted 1 to"),
-        ({"n": ["201", *TABLE["n"][1:]]}, "at most 200 respondents"),
+        ({"n": ["201", *TABLE["n"][1:]]}, "at most 60 respondents"),
         ({"I": ["", *TABLE["I"][1:]]}, "row 1: I is empty"),
         ({"I": ["four", *TABLE["I"][1:]]}, "wanted a decimal number"),
     ],
@@ -82,3 +83,20 @@ def test_wrong_tables_are_refused(change: dict[str, list[str] | None], said: str
     table = {k: v for k, v in {**TABLE, **change}.items() if v is not None}
     with pytest.raises(InputError, match=said):
         posterior_of_table(table, draws=100)
+
+
+@pytest.mark.parametrize("larger", [True, False])
+@pytest.mark.parametrize("raw", [-40.0, -2.0, 0.0, 9.0, 40.0])
+def test_numbers_of_answers_have_chances_that_sum_to_one(raw: float, larger: bool) -> None:
+    n, fewest = 6, 2
+    pairs = [(a, b) for a in range(fewest, n + 1) for b in range(fewest, n + 1)
+             if not larger or max(a, b) == n]  # fmt: skip
+    first, second = (np.array(x) for x in zip(*pairs, strict=True))
+    zero = np.zeros(len(pairs), dtype=np.int64)
+    found = Fits(
+        zero, {"i": first, "t": second}, {"i": first, "t": second}, np.zeros(1, dtype=bool)
+    )
+    problem = Problem(found, np.array([n]), np.array([fewest]), False, larger, (1, 5))
+    point = np.zeros((1, 8))
+    point[0, 7] = raw
+    assert problem.weights(point).sum() == pytest.approx(1, rel=1e-9)

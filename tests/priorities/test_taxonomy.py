@@ -218,6 +218,9 @@ def test_tables_and_json_are_read_too(tmp_path):
         ("a.yaml", "extends: ai-safety-2025\n", "version: missing"),
         ("a.yaml", "extends: ai-safety-2025\nversion: '1'\n", "was there before"),
         ("a.yaml", "", "the file is empty"),
+        ("a.yaml", "id: " + "[" * 3_000, "too deep"),
+        ("a.json", "[" * 200_000, "too deep"),
+        ("a.yaml", "id: x\nversion: '2'\nextends: " + "b" * 199, "calibrant ships"),
         ("a.json", "[1]", "wanted keys such as 'categories'"),
         ("a.json", "{", "not JSON"),
         ("a.csv", "id,name\n1a,x\n", "no column category"),
@@ -232,7 +235,7 @@ def test_wrong_files_are_named(tmp_path, name, text, said):
     with pytest.raises(InputError) as caught:
         load_taxonomy(path)
     assert said in str(caught.value)
-    assert str(path) in str(caught.value) or "b.yaml" in said
+    assert str(path) in str(caught.value) or "b.yaml" in said or "ships" in said
     assert "\n" not in str(caught.value)
 
 

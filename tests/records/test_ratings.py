@@ -44,6 +44,7 @@ def test_the_last_round_counts():
         ({"state": ["answered", "answered", "answered"]}, "row 2: state 'answered' with value"),
         ({"area": ["4d", "4d", "4d"]}, "more than one row for respondent r1, area 4d"),
         ({"area": ["4d", None, "8c"]}, "row 2: area is empty"),
+        ({"value": [[1], [2], [3]]}, "value: wanted numbers, got List"),
         ({"round": ["one", "1", "1"]}, "round"),
     ],
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -11,6 +13,7 @@ from starlette.testclient import TestClient
 from calibrant.priorities.survey.model import Survey
 from calibrant.web.survey import people
 from calibrant.web.survey.app import build
+from calibrant.web.survey.database import open_database
 from calibrant.web.survey.site import Site
 from calibrant.web.survey.store import Store, create_survey
 
@@ -62,8 +65,23 @@ def survey(**changed: Any) -> Survey:
     return Survey.model_validate({**SURVEY, **changed})
 
 
+@cache
+def _empty() -> dict[str, bytes]:
+    """Both databases as migrations make them, which takes a while."""
+    found = {}
+    with TemporaryDirectory() as folder:
+        for side, name in (("answers", "survey.db"), ("people", "survey.people.db")):
+            open_database(Path(folder) / name, side).close()
+            found[name] = (Path(folder) / name).read_bytes()
+    return found
+
+
 def small(place: Path, **changed: Any) -> Store:
     """The small survey in files of its own."""
+    for name, data in _empty().items():
+        if not (place / name).exists():
+            (place / name).touch(0o600)
+            (place / name).write_bytes(data)
     return create_survey(place / "survey.db", survey(**changed), TAXONOMY)
 
 
@@ -148,6 +166,12 @@ class Desk:
         for client in self.clients:
             client.close()
         self.store.close()
+
+
+def invited(desk: Desk) -> people.Invitation:
+    """An invitation that nobody used yet."""
+    (made,) = people.invite(desk.store, [people.Invitee("Ana", "ana@x.org")])
+    return made
 
 
 def text_of(page: str) -> str:

@@ -92,16 +92,18 @@ def tab_of(browser, served) -> Iterator:
     assert said == []
 
 
+RING = """(wanted) => {
+  const e = document.activeElement;
+  return e?.matches(wanted) ? getComputedStyle(e.closest('label') || e).outlineStyle : null;
+}"""
+
+
 def press(tab, key: str, until: str, most: int = 60) -> None:
     """Press a key until the element that has the focus fits a selector; the focus is seen."""
     for _ in range(most):
         tab.keyboard.press(key)
-        focused = tab.locator(":focus")
-        if focused.count() and tab.locator(f":focus:is({until})").count():
-            ring = focused.evaluate(
-                "e => { const seen = (x) => getComputedStyle(x).outlineStyle;"
-                " return e.closest('label') ? seen(e.closest('label')) : seen(e) }"
-            )
+        ring = tab.evaluate(RING, until)
+        if ring is not None:
             assert ring not in ("none", ""), until
             return
     raise AssertionError(f"{until} was not reached with {key}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calibrant.priorities.survey import read_answers
+from calibrant.priorities.exchange import read_answers
 from calibrant.priorities.taxonomy import parse_taxonomy
 from calibrant.web.survey import results, take
 

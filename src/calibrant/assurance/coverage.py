@@ -151,7 +151,7 @@ def cover(
     score = scores(posterior, "promise")[:, keep]
     ranks = places(score, seed)
     p_top = top_chance(ranks, top)
-    p_lower = (ranks > keep.size / 2).mean(axis=0)
+    p_lower = (ranks > (keep.size + 1) / 2).mean(axis=0)
     verdicts, notes = _verdicts(assessments, {d.instrument for d in declared})
     touches = _touches(declared)
     count = dict(zip(posterior.areas, rated.tolist(), strict=True))

@@ -49,8 +49,12 @@ SCIENCES = {
     "scan": "calibrant.contamination.matching.certificates",
     "planted": "calibrant.subjects.planted.certificates",
     "inflation": "calibrant.contamination.inflation.certificates",
+    "priorities-integrity": "calibrant.priorities.integrity.certificates",
+    "priorities-portfolio": "calibrant.priorities.portfolio.certificates",
     "published": "calibrant.priorities.audit.certificates",
     "priorities-model": "calibrant.priorities.model.certificates",
+    "priorities-ranks": "calibrant.priorities.ranks.certificates",
+    "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from calibrant.errors import InputError
 from calibrant.priorities.posterior import AreaPosterior
@@ -205,7 +206,7 @@ def _solve(
     w = _weights(answered, noise)
     for i in range(2):
         for j in range(2):
-            part = np.ix_(range(i * g, (i + 1) * g), range(j * g, (j + 1) * g))
+            part = slice(i * g, (i + 1) * g), slice(j * g, (j + 1) * g)
             precision[part] = z.T @ (z * w[:, i, j][:, None])
             right[i * g : (i + 1) * g] += z.T @ (w[:, i, j] * y[:, j])
         precision[[i * g, i * g + 1], [i * g, i * g + 1]] += _FLAT
@@ -215,8 +216,9 @@ def _solve(
         for i in range(2):
             for j in range(2):
                 precision[i * g + at, j * g + at] += inverse[i, j]
-    covariance = np.linalg.inv(precision)
-    covariance = (covariance + covariance.T) / 2
+    root, _ = dpotrf(precision, lower=1)
+    half, _ = dpotri(root, lower=1)
+    covariance = np.tril(half) + np.tril(half, -1).T
     return covariance @ right, covariance
 
 

@@ -121,7 +121,8 @@ def as_ratings(source: Any) -> Ratings:
     missing = [c for c in ("respondent", "area", "question", "value") if c not in frame.columns]
     if missing:
         raise InputError(
-            f"ratings: no column {', '.join(missing)}; wanted respondent, area, question, value"
+            f"ratings: no column {', '.join(missing)}; wanted respondent, area, question, value "
+            "(a table with one row per respondent is read by `calibrant priorities import`)"
         )
     frame = _typed(frame)
     _check(frame)
@@ -144,6 +145,8 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     value = frame["value"]
     if value.dtype == pl.String:
         value = value.str.strip_chars().replace("", None)
+    if value.dtype.is_nested() or value.dtype.is_temporal():
+        raise InputError(f"ratings: value: wanted numbers, got {one_line(str(value.dtype), 60)}")
     numbers = value.cast(pl.Float64, strict=False).fill_nan(None)
     wrong = (numbers.is_null() & value.is_not_null()).arg_true()
     if value.dtype == pl.String and len(wrong):

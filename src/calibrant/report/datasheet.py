@@ -50,7 +50,7 @@ def _view(sheet: Datasheet) -> dict[str, Any]:
             for label, text in sheet.about
         ],
         "findings": [words.line(f, 600) for f in sheet.findings],
-        "parts": [_part(p) for p in sheet.parts],
+        "parts": [part_view(p) for p in sheet.parts],
         "sources": [(words.line(f, 200), h) for f, h in sheet.sources],
         "commands": [words.line(c, 400) for c in sheet.commands],
         "notes": [words.line(n, 400) for n in sheet.notes],
@@ -67,7 +67,8 @@ def _pieces(text: str) -> list[tuple[str, bool]]:
     return [p for p in [*found, (text[at:], False)] if p[0]]
 
 
-def _part(part: Part) -> dict[str, Any]:
+def part_view(part: Part) -> dict[str, Any]:
+    """What the template `parts.html.j2` shows of a part, made safe."""
     return {
         "key": part.key,
         "title": part.title,

@@ -44,7 +44,7 @@ def test_dispersion_and_quartiles():
     assert quartiles(np.array([0, 0, 7, 0, 0])) == (3, 3, 3)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(COUNTS)
 def test_quartiles_are_those_of_numpy(counts):
     values = np.repeat(np.arange(1, len(counts) + 1), counts)
@@ -52,7 +52,7 @@ def test_quartiles_are_those_of_numpy(counts):
     assert quartiles(np.array(counts)) == pytest.approx(tuple(known))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(COUNTS)
 def test_limits_hold_what_they_limit(counts):
     c = np.array(counts)
@@ -103,7 +103,7 @@ TABLES = st.integers(0, 10**6).map(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(TABLES)
 def test_w_of_a_full_table_is_kendalls(values):
     who, area = (x.ravel() for x in np.indices(values.shape))
@@ -183,5 +183,5 @@ def test_consensus_of_a_table():
 
 @pytest.mark.parametrize("certificate", CERTIFICATES, ids=lambda c: c.name)
 def test_promises_hold(certificate):
-    for found in measure_certificate(certificate, draws=20):
+    for found in measure_certificate(certificate, draws=25):
         assert found.broken == (), (certificate.name, dict(found.regime), found.statistics)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "portfolio": "what to fund with a budget, and at what risk",
     "coverage": "what is important and no instrument tests",
     "code": "comments: a codebook, coders, agreement, quotes, areas that are missing",
+    "report": "all of it on one page that prints",
 }
 """Each command with its one-line help; its module in this package has a command `cli`."""
 

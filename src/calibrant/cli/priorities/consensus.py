@@ -67,19 +67,24 @@ def _print(found: Consensus) -> None:
 
     from calibrant._text import one_line
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("area", "question", "round"):
-        table.add_column(name)
-    for name in ("n", "median", "(interval)", "IQR", "(interval)"):
-        table.add_column(name, justify="right")
-    table.add_column("consensus")
-    for name in ("A", "D (interval)", "two camps p"):
-        table.add_column(name, justify="right")
-    for cell in found.cells:
-        what = (one_line(cell.area, 40), one_line(cell.question, 40), str(cell.round), str(cell.n))
-        table.add_row(*what, *_numbers(cell))
     console = Console()
-    console.print(table, markup=False, highlight=False)
+    for q in found.questions:
+        click.echo("\n" + one_line(f"{q.question}, round {q.round}", 100))
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("area")
+        for name in ("n", "median", "IQR"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("consensus", no_wrap=True)
+        for name in ("A", "D", "camps"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for cell in found.cells:
+            if (cell.question, cell.round) == (q.question, q.round):
+                table.add_row(one_line(cell.area, 40), str(cell.n), *_numbers(cell))
+        console.print(table, markup=False, highlight=False)
+    click.echo(
+        "\nIn brackets: intervals for the experts at large. A: van der Eijk's agreement. D: Leik's "
+        "dispersion.\nCamps: p of one peak, adjusted.\n"
+    )
     for line in _lines(found):
         click.echo(one_line(line, 400))
 
@@ -87,11 +92,11 @@ def _print(found: Consensus) -> None:
 def _numbers(cell: Cell) -> tuple[str, ...]:
     s = cell.spread
     if s is None:
-        return ("",) * 4 + ("too few",)
+        return "", "", "too few"
     (a, b), (c, d), (e, f) = s.median_interval, s.iqr_interval, s.dispersion_interval
     return (
-        f"{s.median:g}", f"{a}–{b}", f"{s.iqr:g}", f"{c}–{d}", s.consensus, f"{s.agreement:.2f}",
-        f"{s.dispersion:.2f} ({e:.2f}–{f:.2f})", f"{cell.two_camps:.3g}",
+        f"{s.median:g} ({a}–{b})", f"{s.iqr:g} ({c}–{d})", s.consensus, f"{s.agreement:.2f}",
+        f"{s.dispersion:.2f} ({e:.2f}–{f:.2f})", f"{cell.two_camps:.2g}",
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from calibrant.priorities.survey import Answers
+    from calibrant.priorities.exchange import Answers
     from calibrant.records.ratings import Ratings
 
 _path = click.Path(path_type=Path)
@@ -62,7 +62,8 @@ def cli(
 
 
 def _qualtrics(table: Ratings, survey_file: str, tables: Path | None, numbers: bool) -> bytes:
-    from calibrant.priorities.survey import qualtrics_csv, read_survey, taxonomy_of
+    from calibrant.priorities.exchange import qualtrics_csv
+    from calibrant.priorities.survey import read_survey, taxonomy_of
 
     survey = read_survey(survey_file)
     taxonomy = taxonomy_of(survey, Path(survey_file).parent)
@@ -71,7 +72,7 @@ def _qualtrics(table: Ratings, survey_file: str, tables: Path | None, numbers: b
 
 def _answers(table: Ratings, tables: Path | None) -> Answers:
     from calibrant.errors import InputError
-    from calibrant.priorities.survey import Answers
+    from calibrant.priorities.exchange import Answers
 
     found = {}
     for name in ("comments", "demographics", "own-areas", "respondents") if tables else ():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from calibrant.priorities.survey import Imported
+    from calibrant.priorities.exchange import Imported
 
 _path = click.Path(path_type=Path)
 
@@ -38,7 +38,8 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.errors import InputError
-    from calibrant.priorities.survey import read_answers, read_survey, taxonomy_of
+    from calibrant.priorities.exchange import read_answers
+    from calibrant.priorities.survey import read_survey, taxonomy_of
     from calibrant.records.cells import write
 
     if out is not None and out.suffix.lower() not in (".parquet", ".csv"):

@@ -75,6 +75,8 @@ def cli(
             else:
                 _say(store, found)
 
+        _shuffled(store)
+
         def application() -> ASGIApp:
             return build(
                 Site(store, place.url), place.hosts, proxies=believed, per_address=per_address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -122,3 +123,34 @@ def diff(old: str, new: str, *, as_json: bool) -> None:
         click.echo(f"  {one_line(line, 500)}")
     if found.changes and not found.known:
         click.echo("  note: from the ids alone; ratings can only be carried along a history")
+
+
+@cli.command("carry")
+@click.argument("ratings")
+@click.argument("taxonomy")
+@click.option("--since", default="1", show_default=True, help="The version that was rated.")
+@click.option("--differing", type=click.Choice(["mean", "drop"]), default="mean",
+              show_default=True,
+              help="Of a respondent who rated the parts of a merged area differently.")  # fmt: skip
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="A .parquet or .csv file.")
+@json_option
+def carry(
+    ratings: str, taxonomy: str, since: str, differing: str, out: Path | None, *, as_json: bool
+) -> None:
+    """Carry RATINGS of an earlier version into TAXONOMY; split areas are not carried, and said."""
+    from calibrant._text import dumps, one_line
+    from calibrant.priorities.taxonomy import load_taxonomy
+    from calibrant.priorities.taxonomy.carry import carry as carried
+    from calibrant.records.cells import write
+
+    found = carried(ratings, load_taxonomy(taxonomy), since, differing=differing)  # type: ignore[arg-type]
+    if out is not None:
+        write(found.ratings.frame, out)
+    if as_json:
+        click.echo(dumps(found.to_dict() | {"out": out and str(out)}, indent=1))
+        return
+    click.echo(one_line(repr(found), 300))
+    for note in found.notes:
+        click.echo(f"  {one_line(note, 400)}")
+    if out is not None:
+        click.echo(f"{out} written", err=True)

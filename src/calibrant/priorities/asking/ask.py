@@ -17,7 +17,7 @@ from calibrant.errors import InputError
 from calibrant.priorities.asking.choose import Choice, Rules, choose
 from calibrant.priorities.asking.design import pieces
 from calibrant.priorities.asking.forecast import after
-from calibrant.priorities.asking.worth import Strategy
+from calibrant.priorities.asking.worth import Strategy, outlook
 from calibrant.priorities.linear import Belief, Heard, believe
 from calibrant.priorities.ranks.halo import coded
 from calibrant.priorities.ranks.places import best, places, regrets, top_chance
@@ -179,8 +179,9 @@ def ask(
     belief = believe(ground.heard, ground.category, len(ground.raters), scale=scale)
     index = {name: at for at, name in enumerate(ground.raters)}
     raters = np.array([index[p.respondent] for p in persons])
+    look = outlook(belief)
     chosen = choose(
-        belief, ground.asked, ground.allowed, ground.own, rules,
+        look, ground.asked, ground.allowed, ground.own, rules,
         raters=raters, answering=ground.answering, seed=seed,
     )  # fmt: skip
     return _told(ground, belief, chosen, rules, persons, scale, seed)
@@ -307,7 +308,7 @@ def _told(
     people: Sequence[Person], scale: tuple[float, float], seed: int,
 ) -> AskPlan:  # fmt: skip
     now, chance = _forecast(belief, ground.areas, rules.top, scale, seed)
-    later = after(belief, chosen, ground.own, ground.answering, rules.top, scale, seed)
+    later = after(outlook(belief), chosen, ground.own, ground.answering, rules.top, scale, seed)
     order: dict[int, int] = {}
     asks = []
     for c in chosen:
@@ -338,7 +339,7 @@ def _why(c: Choice, chance: float, rules: Rules) -> str:
         case "joins":
             return f"joins respondents who share no area yet; {known}"
         case "links":
-            return f"shared with {c.shared} others, which tells how strict this respondent is"
+            return f"shared with {c.answers} others, which tells how strict this respondent is"
         case "explores":
             return f"among the least asked of these fields: {known}"
     text = f"chance of the top {rules.top} is {chance:.2f}; {known}"

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from calibrant.errors import InputError
 from calibrant.priorities.asking.design import links, pieces
-from calibrant.priorities.asking.worth import STRATEGIES, Strategy, updated, worths
-from calibrant.priorities.linear import Belief
+from calibrant.priorities.asking.worth import STRATEGIES, Outlook, Strategy, updated, worths
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,7 +59,6 @@ class Choice:
             others, "explores" the least known, or "decides".
         worth: by the strategy; None where it has none.
         answers: answers the area had, those assigned before in this batch included.
-        shared: other respondents who rate the area.
     """
 
     rater: int
@@ -68,11 +66,10 @@ class Choice:
     kind: Kind
     worth: float | None
     answers: int
-    shared: int
 
 
 def choose(
-    belief: Belief | None,
+    look: Outlook | None,
     asked: Bools,
     allowed: Bools,
     own: Bools,
@@ -89,7 +86,7 @@ def choose(
     is about to answer.
 
     Args:
-        belief: about areas and raters; needed by all strategies but "fewest" and "random".
+        look: what is believed; needed by all strategies but "fewest" and "random".
         asked: shape (raters, areas), what is answered or waits for an answer.
         allowed: shape (raters, areas), what each may be asked; what was asked is never asked again.
         own: shape (raters, areas), where each works.
@@ -97,7 +94,7 @@ def choose(
         answering: shape (areas,), chance that a respondent knows an answer.
         seed: of equals; the same arguments give the same choices.
     """
-    if belief is None and rules.strategy not in ("fewest", "random"):
+    if look is None and rules.strategy not in ("fewest", "random"):
         raise InputError(f"strategy {rules.strategy}: wanted a belief, got none")
     rng = np.random.default_rng(seed)
     asked, free = asked.copy(), allowed & ~asked
@@ -115,16 +112,18 @@ def choose(
             if rules.strategy in ("fewest", "random"):
                 key = -asked.sum(axis=0)[candidates] * (rules.strategy == "fewest") + 0.0
             else:
-                assert belief is not None
-                key = worths(belief, rules.strategy, rules.top, r, candidates, own[r])
+                assert look is not None
+                key = worths(look, rules.strategy, rules.top, r, candidates, own[r])
                 key = key * chance[candidates]
-            at = int(np.lexsort((coin[r, candidates], -key))[0])
+            # Equals stay equal whatever the order of summation, and the coin decides.
+            rough = np.round(key / max(float(np.abs(key).max()), 1e-300), 9)
+            at = int(np.lexsort((coin[r, candidates], -rough))[0])
             a = int(candidates[at])
-            if belief is not None and rules.strategy not in ("fewest", "random"):
+            if look is not None and rules.strategy not in ("fewest", "random"):
                 worth = float(key[at])
-                belief = updated(belief, r, a, own[r])
+                look = updated(look, r, a, own[r])
             others = int(asked[:, a].sum())
-            out.append(Choice(r, a, kind, worth, others, others))
+            out.append(Choice(r, a, kind, worth, others))
             asked[r, a], free[r, a] = True, False
     return out
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.priorities.asking.choose import Choice
-from calibrant.priorities.asking.worth import updated
-from calibrant.priorities.linear import Belief
+from calibrant.priorities.asking.worth import Outlook, updated
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -18,7 +17,7 @@ _DRAWS = 2000
 
 
 def after(
-    belief: Belief, chosen: Sequence[Choice], own: Bools, answering: Floats, k: int,
+    look: Outlook, chosen: Sequence[Choice], own: Bools, answering: Floats, k: int,
     scale: tuple[float, float], seed: int,
 ) -> float:  # fmt: skip
     """Expected regret of the best k per funded area, once those who know have answered.
@@ -27,13 +26,12 @@ def after(
     means are drawn from what is believed now.
     """
     rng = np.random.default_rng(seed)
-    x = np.vstack([belief.areas(0), belief.areas(1)])
-    later = belief
+    later = look
     for c in chosen:
         if rng.random() < answering[c.area]:
             later = updated(later, c.rater, c.area, own[c.rater])
-    mean, now = x @ belief.mean, x @ belief.covariance @ x.T
-    rest = x @ later.covariance @ x.T
+    part = slice(0, 2 * look.areas)
+    mean, now, rest = look.mean[part], look.covariance[part, part], later.covariance[part, part]
     size = len(mean) // 2
     z = rng.standard_normal((2, _DRAWS, 2 * size))
     moved = mean + z[0] @ _root(now - rest).T

@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.priorities.asking.choose import Rules, choose
-from calibrant.priorities.asking.worth import promise
+from calibrant.priorities.asking.worth import outlook, promise
 from calibrant.priorities.linear import Belief, Heard, believe
 from calibrant.priorities.ranks.places import regrets
 from calibrant.priorities.ranks.simulate import QUESTIONS, Panel
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+
+ROUNDS = 6
+"""Rounds of EM; a survey is looked at many times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,7 @@ def belief_of(panel: Panel, asked: Bools) -> Belief:
     )
     known = ~np.isnan(value).all(axis=1)
     heard = Heard(r[known], a[known], value[known], panel.own[r, a][known])
-    return believe(heard, panel.category, len(panel.own))
+    return believe(heard, panel.category, len(panel.own), rounds=ROUNDS)
 
 
 def run(panel: Panel, rules: Rules, *, batch: int = 9, seed: int = 0) -> Run:
@@ -53,18 +57,18 @@ def run(panel: Panel, rules: Rules, *, batch: int = 9, seed: int = 0) -> Run:
     raters, areas = panel.own.shape
     asked = np.zeros((raters, areas), dtype=bool)
     order = np.random.default_rng(seed).permutation(raters)
-    belief = belief_of(panel, asked)
+    look = outlook(belief_of(panel, asked))
     truth = panel.promise[None]
     answers, lost = [], []
     for at in range(0, raters, batch):
         chosen = choose(
-            belief, asked, panel.may, panel.own, rules, raters=order[at : at + batch],
+            look, asked, panel.may, panel.own, rules, raters=order[at : at + batch],
             seed=seed + at,
         )  # fmt: skip
         for c in chosen:
             asked[c.rater, c.area] = True
-        belief = belief_of(panel, asked)
-        best = np.argsort(-promise(belief)[0], kind="stable")[: rules.top]
+        look = outlook(belief_of(panel, asked))
+        best = np.argsort(-promise(look), kind="stable")[: rules.top]
         answers.append(int(asked.sum()))
         lost.append(float(regrets(truth, best)[0]))
     return Run(np.array(answers), np.array(lost), asked)

@@ -147,7 +147,10 @@ def _peaks(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str,
     for counts in rng.multinomial(regime["n"], shares, size=draws):
         ours.append(spread(counts).bimodal <= 0.05)
         sarle.append(_sarle(counts))
-    return {"two peaks claimed": float(np.mean(ours)), "sarle two peaks claimed": np.mean(sarle)}
+    return {
+        "two peaks claimed": float(np.mean(ours)),
+        "sarle two peaks claimed": float(np.mean(sarle)),
+    }
 
 
 def _sarle(counts: Ints) -> float:
@@ -193,7 +196,7 @@ def _at_large(regime: Regime) -> float:
     key = tuple(sorted(regime.items()))
     if key not in _KNOWN:
         rng = np.random.default_rng(20261122)
-        many = dict(regime) | {"people": 6_000}
+        many = dict(regime) | {"people": 3_000}
         who, area, value = _rated(many, rng, regime["effect"])
         _KNOWN[key] = concordance(who, area, value, draws=1).beyond_chance
     return _KNOWN[key]
@@ -256,7 +259,7 @@ CERTIFICATES = (
         _snapshots,
         {"alone": Bound(0, 0)},
         {"every k": "a new snapshot after every k changes, as is usual"},
-        batch_draws=50,
+        batch_draws=25,
     ),
     Certificate(
         "delphi-spread", "spread",
@@ -269,7 +272,7 @@ CERTIFICATES = (
         {"median covered": Bound(0.95, 1), "iqr covered": Bound(0.95, 1),
          "dispersion covered": Bound(0.95, 1), "wrong verdict": Bound(0, 0.05)},
         {"rule": "an interquartile range of at most 1 in the sample, as in most Delphi papers"},
-        batch_draws=50,
+        batch_draws=25,
     ),
     Certificate(
         "delphi-one-peak", "spread",
@@ -282,7 +285,7 @@ CERTIFICATES = (
         {"two peaks claimed": Bound(0, 0.05)},
         {"sarle": "Sarle's bimodality coefficient above 5/9"},
         beyond=regimes("shares n", ("two camps", 15), ("two camps", 40)),
-        batch_draws=50,
+        batch_draws=25,
     ),
     Certificate(
         "delphi-concordance", "concordance",
@@ -294,7 +297,7 @@ CERTIFICATES = (
         {"covered": Bound(0.95, 1, slack=0.03)},
         {"friedman": "the chi-square of Friedman's test with as many respondents as there are"},
         beyond=regimes("people areas chosen effect", (10, 5, True, 0.5)),
-        batch_draws=50,
+        batch_draws=25,
     ),
     Certificate(
         "delphi-convergence", "movement",
@@ -305,6 +308,6 @@ CERTIFICATES = (
         {"convergence claimed": Bound(0, 0.05)},
         {"sign test": "more answers moved towards the median than away (sign test)"},
         beyond=regimes("people areas chosen how", (20, 8, True, "towards the median")),
-        batch_draws=50,
+        batch_draws=25,
     ),
 )  # fmt: skip

@@ -34,7 +34,7 @@ class Concordance:
             rate the same areas, far more where areas have few answers.
         beyond_chance: (w − by_chance) / (1 − by_chance): 0 at random, 1 one order; the mean rank
             correlation of two respondents where all rate the same areas.
-        interval: of beyond_chance, over respondents; None for fewer than 8.
+        interval: of beyond_chance, over respondents; None for fewer than 8, or if all rank alike.
         p: of ranking at random.
         exact: whether all arrangements were gone through.
         respondents, areas: with something to rank: two areas rated unequally, two respondents.
@@ -65,7 +65,7 @@ def concordance(
     of all squares; with everybody rating all areas that is Kendall and Babington Smith (Ann. Math.
     Stat. 10 (1939) 275) with the correction for ties. The p-value rearranges each respondent's
     ranks among the areas rated: exact where nobody prefers any area, whoever rated what. The
-    interval is by Student's t on the jackknife over respondents.
+    interval is by Student's t on the jackknife over respondents, of the inverse hyperbolic tangent.
 
     Args:
         respondent, area: shape (n,), places; one row an answer.
@@ -159,10 +159,14 @@ def _interval(
             return None
         left.append(_beyond(w, chance))
     whole = _beyond(*parts.w())
-    pseudo = m * whole - (m - 1) * np.array(left)
-    middle, error = float(pseudo.mean()), float(pseudo.std(ddof=1)) / math.sqrt(m)
+    if max(whole, *left) > 1 - 1e-9 or np.ptp(left) < 1e-12:
+        # Everybody ranks alike: how much others might differ cannot be told from that.
+        return None
+    pseudo = m * math.atanh(whole) - (m - 1) * np.arctanh(left)
+    error = float(pseudo.std(ddof=1)) / math.sqrt(m)
     reach = -float(stdtrit(m - 1, (1 - level) / 2)) * error
-    return max(middle - reach, -1.0), min(middle + reach, 1.0)
+    middle = float(pseudo.mean())
+    return math.tanh(middle - reach), math.tanh(middle + reach)
 
 
 def _p(

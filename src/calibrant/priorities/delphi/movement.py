@@ -33,7 +33,8 @@ class Movement:
         first, second: the rounds.
         respondents, pairs: who answered in both, and how many areas of theirs.
         revised: pairs whose answers differ.
-        towards, away: revised pairs that end nearer to, or farther from, the area's first median.
+        towards, away: of pairs that began off the area's first median, those that end nearer to
+            it, or farther from it.
         towards_by_chance: the share towards (of those nearer or farther) if each respondent's two
             answers are exchanged at random; None if nothing is nearer or farther.
         shift: mean change of an answer, with its interval and p-value (`sign_flip` over
@@ -141,7 +142,7 @@ def _apart(
 def _towards(
     respondent: Ints, area: Ints, before: Ints, after: Ints, levels: int, swaps: Floats
 ) -> tuple[int, int, float | None]:
-    """Pairs that moved nearer to the first median, farther, and the share nearer by chance."""
+    """Pairs that began off the first median and moved nearer, farther, and the share by chance."""
     counts, _ = _tables(respondent, area, before, after, levels, swaps)
     below = np.cumsum(counts, axis=2)
     total = below[..., -1:]
@@ -150,9 +151,9 @@ def _towards(
     for i in range(before.size):
         a, b = abs(before[i] - middle[:, area[i]]), abs(after[i] - middle[:, area[i]])
         swapped = swaps[:, respondent[i]] > 0
-        nearer = np.where(swapped, a - b, b - a)
-        near += nearer < 0
-        far += nearer > 0
+        nearer, off = np.where(swapped, a - b, b - a), np.where(swapped, b, a) > 0
+        near += off & (nearer < 0)
+        far += off & (nearer > 0)
     both = near + far
     share = float((near[both > 0] / both[both > 0]).mean()) if (both > 0).any() else None
     return int(near[0]), int(far[0]), share

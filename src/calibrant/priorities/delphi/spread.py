@@ -24,7 +24,8 @@ Ints = NDArray[np.int64]
 LISTED = 12_000
 """Outcomes that are gone through one by one; more are drawn."""
 DRAWN = 1_999
-PEAKS = (0.4, 0.7)
+PEAKS = (0.25, 0.5, 0.75)
+"""How much more than the others one value has, in the hard cases of one peak."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def bimodal(counts: Ints) -> float:
     """The p-value of one peak: the likelihood ratio against the best shares with a single peak.
 
     Its distribution depends on the shares; the largest p-value is taken over shares that are flat
-    but for one value with 0, 40 or 70 % more, wherever that stands: of one-peaked shapes, flat
+    but for one value with 0, 25, 50 or 75 % more, wherever that stands: of one-peaked shapes, flat
     stretches beside a peak are the hardest (for a known peak: Robertson, Wright and Dykstra,
     *Order Restricted Statistical Inference*, 1988, chapter 2). Over all outcomes where they are
     few, else over draws, seeded by n and the scale, so that equal counts have equal p. The

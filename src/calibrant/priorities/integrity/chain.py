@@ -85,11 +85,15 @@ def trade(
     kind = low * levels + high if keep == "answers" else high - low
     group = trades.group * (levels * levels) + kind
     order = np.argsort((group << 24) + rng.integers(0, 1 << 24, group.shape), axis=1)
-    start = int(rng.integers(2))
-    ones, twos = order[:, start:-1:2], order[:, start + 1 :: 2]
-    up = a > b
+    # Neighbours in this order go together, from the first or the second on: drawn table by table,
+    # as tables that shared a draw would be more alike than the one at hand is to them.
     rows = np.arange(len(flat))[:, None]
-    swap = (group[rows, ones] == group[rows, twos]) & (up[rows, ones] != up[rows, twos])
+    start = rng.integers(0, 2, (len(flat), 1)) + 2 * np.arange(order.shape[1] // 2)
+    inside = start + 1 < order.shape[1]
+    start = np.where(inside, start, 0)
+    ones, twos = order[rows, start], order[rows, np.where(inside, start + 1, 0)]
+    up = a > b
+    swap = inside & (group[rows, ones] == group[rows, twos]) & (up[rows, ones] != up[rows, twos])
     table, at = np.nonzero(swap)
     for side in (ones, twos):
         entry = side[table, at]

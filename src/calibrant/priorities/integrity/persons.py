@@ -124,11 +124,16 @@ def test_persons(answers: Answers, kept: Block, even: Block) -> dict[str, Tested
     questions = range(len(answers.questions))
     return {
         "run": _test(answers, [longest_runs(answers)], kept),
-        "spread": _test(answers, [evenness(answers)], even),
+        "spread": test_spread(answers, even),
         # Question by question: what one thinks of an area shows in both, so that the two deviate
         # together even among honest respondents.
         "odd": _test(answers, [against(answers, q) for q in questions], kept),
     }
+
+
+def test_spread(answers: Answers, even: Block) -> Tested:
+    """Test every respondent for too little spread; see `test_persons`."""
+    return _test(answers, [evenness(answers)], even)
 
 
 def _test(answers: Answers, statistics: list[Statistic], drawn: Block) -> Tested:

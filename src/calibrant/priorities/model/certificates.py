@@ -1,28 +1,48 @@
 """How often do intervals for areas' mean ratings miss? Certificates of the survey's model.
 
 Simulated experts choose their own categories, differ in severity, do not know some areas, and are
-kinder to their own. A survey has dozens of areas, so one survey is made for every five draws.
+kinder to their own. A survey has dozens of areas, so one survey is made for every ten draws.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from calibrant.priorities.model.fit import ModelFit, fit_layout
+from calibrant.priorities.model.field import Field
+from calibrant.priorities.model.fit import ModelFit, finish
+from calibrant.priorities.model.hyper import explore
 from calibrant.priorities.model.layout import Answers, Layout
 from calibrant.priorities.model.measurand import mean_rating
+from calibrant.priorities.model.priors import EXTRA, OWN, WIDTH, Spreads, spreads
+from calibrant.priorities.model.sample import draw
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 
 Floats = NDArray[np.float64]
 
 _LEVEL = 0.9
-_PER = 5
+_PER = 10
 _STEPS = np.array([[-2.2, -1.3, -0.4, 0.7], [-1.9, -0.9, 0.0, 1.1]])
-_AREA, _CATEGORY, _RHO = 0.45, 0.35, 0.4
+_RHO = np.array([[1.0, 0.4], [0.4, 1.0]])
+
+
+def _truth(regime: Regime, rng: np.random.Generator) -> tuple[Spreads, Floats, Floats]:
+    """Spreads, thresholds and own-area effects: typical ones, or drawn from the model's prior."""
+    if regime["severity"] != "drawn":
+        typical = Spreads(_RHO * regime["severity"] ** 2, _RHO * 0.45**2, _RHO * 0.35**2)
+        return typical, _STEPS, np.full(2, 0.4)
+    shares = rng.dirichlet(np.full(5, 1 + EXTRA), 2).cumsum(axis=1)[:, :-1]
+    own = OWN * rng.standard_normal(2)
+    return spreads(rng.standard_normal(9), 2, pooled=True), WIDTH * ndtri(shares), own
+
+
+def _normals(covariance: Floats, n: int, rng: np.random.Generator) -> Floats:
+    value, vector = np.linalg.eigh(covariance)
+    return np.asarray(rng.standard_normal((n, 2)) * np.sqrt(np.maximum(value, 0)) @ vector.T)
 
 
 def simulate(regime: Regime, rng: np.random.Generator) -> tuple[Layout, Floats, Floats]:
@@ -30,18 +50,20 @@ def simulate(regime: Regime, rng: np.random.Generator) -> tuple[Layout, Floats, 
 
     Args:
         regime: raters, categories, each (areas per category), chosen (categories per rater),
-            severity (standard deviation), unknown (share of don't-knows); and at will own
-            (effect of an own area), together (correlation of the two answers of a rater on an
-            area), flattery (how much of a rater's severity draws him to the first categories),
-            silence (how much likelier those are not to know who would score low).
+            severity (standard deviation, or "drawn": all that the model has priors of is drawn from
+            them), unknown (share of don't-knows); and at will together (correlation of the two
+            answers of a rater on an area), flattery (how much of a rater's severity draws him to
+            the first categories), silence (how much likelier those are not to know who would
+            score low).
     """
     raters, categories = int(regime["raters"]), int(regime["categories"])
-    root = np.linalg.cholesky(np.array([[1.0, _RHO], [_RHO, 1.0]]))
+    spread, steps, kinder = _truth(regime, rng)
+    assert spread.category is not None
     category = np.repeat(np.arange(categories), int(regime["each"]))
     areas = category.size
-    score = (rng.standard_normal((categories, 2)) * _CATEGORY @ root.T)[category]
-    score = score + rng.standard_normal((areas, 2)) * _AREA @ root.T
-    severity = rng.standard_normal((raters, 2)) @ root.T * regime["severity"]
+    score = _normals(spread.category, categories, rng)[category]
+    score = score + _normals(spread.area, areas, rng)
+    severity = _normals(spread.rater, raters, rng)
     taste = rng.gumbel(size=(raters, categories))
     pull = np.where(np.arange(categories) < categories / 2, 1.0, -1.0)
     taste += 3 * float(regime.get("flattery", 0.0)) * severity[:, :1] * pull
@@ -51,14 +73,14 @@ def simulate(regime: Regime, rng: np.random.Generator) -> tuple[Layout, Floats, 
     tie = float(regime.get("together", 0.0))
     noise = rng.standard_normal((raters, areas, 2)) * np.sqrt(1 - tie)
     noise += np.sqrt(tie) * rng.standard_normal((raters, areas, 1))
-    latent = score + severity[:, None] + noise + float(regime.get("own", 0.4)) * own[:, :, None]
+    latent = score + severity[:, None] + noise + kinder * own[:, :, None]
     answers, unknown = [], []
     for q in range(2):
         odds = float(regime.get("silence", 0.0)) * -latent[:, :, q]
         chance = regime["unknown"] * np.exp(odds)
         silent = picks & (rng.random((raters, areas)) < chance)
         rater, area = np.nonzero(picks & ~silent)
-        value = np.searchsorted(_STEPS[q], latent[rater, area, q]).astype(np.int64)
+        value = np.searchsorted(steps[q], latent[rater, area, q]).astype(np.int64)
         answers.append(Answers(rater, area, value, own[rater, area].astype(float), 5))
         unknown.append(silent.sum(axis=0))
     layout = Layout(
@@ -66,8 +88,9 @@ def simulate(regime: Regime, rng: np.random.Generator) -> tuple[Layout, Floats, 
         ("importance", "tractability"), category, tuple(map(str, range(categories))),
         tuple(answers), tuple(unknown), bool(own.any()),
     )  # fmt: skip
-    variance = regime["severity"] ** 2
-    truth = np.stack([mean_rating(score[:, q], _STEPS[q], variance) for q in range(2)], axis=1)
+    truth = np.stack(
+        [mean_rating(score[:, q], steps[q], spread.rater[q, q]) for q in range(2)], axis=1
+    )
     return layout, truth, score
 
 
@@ -109,13 +132,26 @@ def _normal(layout: Layout, truth: Floats) -> dict[str, float]:
     return {"normal covered": float(np.mean(covered)), "normal width": float(np.mean(width)) / 4}
 
 
+def _fits(layout: Layout, seed: int) -> tuple[ModelFit, ModelFit]:
+    """As `fit_layout` with 32 points, and with the spreads' mode alone, from one search."""
+    field = Field(layout)
+    hyper = explore(field, pooled=True, points=32, seed=seed)
+    fits = []
+    for h in (hyper, replace(hyper, points=(hyper.centre,))):
+        drawn = draw(field, h, 800, np.random.default_rng((seed, 1)))
+        fits.append(
+            finish(layout, drawn, "laplace", dont_know=0.0, seed=seed, k_hat=h.k_hat,
+                   effective=h.effective)
+        )  # fmt: skip
+    return fits[0], fits[1]
+
+
 def _batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
     found = []
     for _ in range(max(1, draws // _PER)):
         layout, truth, score = simulate(regime, rng)
-        seed = int(rng.integers(1 << 31))
-        row = _report(fit_layout(layout, draws=800, points=32, seed=seed), truth, score)
-        plug = fit_layout(layout, draws=800, points=1, seed=seed)
+        ours, plug = _fits(layout, int(rng.integers(1 << 31)))
+        row = _report(ours, truth, score)
         row |= {f"plug-in {k}": v for k, v in _report(plug, truth, score).items() if k != "width"}
         row |= _normal(layout, truth)
         n = np.concatenate([np.bincount(a.area, minlength=truth.shape[0]) for a in layout.answers])
@@ -129,12 +165,14 @@ CERTIFICATES = (
         name="priorities-areas",
         method="priorities.fit_ratings",
         statement=(
-            "90 % intervals for the mean rating of each area over the population of raters, for "
-            "promise, and for severity-adjusted contrasts between areas cover, with 53 or fewer "
-            "raters who choose their own categories; one survey in five draws."
+            "In surveys of 53 or fewer raters who choose their own categories, nominal 90 % "
+            "intervals for the mean rating of each area over the population of raters cover 87 % "
+            "or more, and those for promise and for severity-adjusted contrasts between areas 85 % "
+            "or more; one survey in ten draws."
         ),
         regimes=regimes(
             "raters categories each chosen severity unknown",
+            (53, 12, 4, 3, "drawn", 0.1),
             (53, 20, 5, 3, 0.5, 0.1),
             (53, 20, 3, 2, 1.0, 0.1),
             (53, 12, 4, 4, 0.0, 0.1),
@@ -143,9 +181,9 @@ CERTIFICATES = (
         ),
         batch=_batch,
         bounds={
-            "covered": Bound(0.9, 1.0, slack=0.02),
-            "contrast covered": Bound(0.9, 1.0, slack=0.02),
-            "promise covered": Bound(0.9, 1.0, slack=0.02),
+            "covered": Bound(0.87, 1.0),
+            "contrast covered": Bound(0.85, 1.0),
+            "promise covered": Bound(0.85, 1.0),
         },
         peers={
             "normal": "raw means with a normal interval, as survey tables are read",

@@ -27,6 +27,7 @@ from calibrant.priorities.model.layout import Layout, lay_out
 from calibrant.priorities.model.measurand import mixed
 from calibrant.priorities.model.sample import Sample, draw
 from calibrant.priorities.posterior import AreaPosterior
+from calibrant.priorities.taxonomy.taxonomy import Taxonomy
 from calibrant.records.ratings import as_ratings
 
 Floats = NDArray[np.float64]
@@ -124,7 +125,7 @@ def area_posterior(ratings: Any, **options: Any) -> AreaPosterior:
 def fit_ratings(
     ratings: Any,
     *,
-    taxonomy: Mapping[str, str] | None = None,
+    taxonomy: Mapping[str, str] | Taxonomy | None = None,
     own: Any = None,
     levels: int | Mapping[str, int] = 5,
     questions: Sequence[str] | None = None,
@@ -138,8 +139,8 @@ def fit_ratings(
 
     Args:
         ratings: a ratings table or what `as_ratings` reads; each respondent's last word counts.
-        taxonomy: category of each area's id, to pool areas in; by default read off ids such as
-            `4d`, and no pooling where ids have another form.
+        taxonomy: a taxonomy, or the category of each area's id, to pool areas in; by default read
+            off ids such as `4d`, and no pooling where ids have another form.
         own: own areas: pairs (respondent, area), or a mapping of respondents to areas.
         levels: labels on the scale, 2 to 11, for all questions or by question.
         questions: which, in which order; by default all that were answered, sorted.

@@ -54,12 +54,14 @@ class Hyper:
     Attributes:
         mode: standard normal numbers, as of `priors.spreads`.
         points: weights sum to 1.
+        centre: the mode, as a point of weight 1.
         k_hat: shape of the tail of the raw weights; above 0.7 they must not be trusted.
         effective: 1 / sum of squared weights.
     """
 
     mode: Floats
     points: tuple[Point, ...]
+    centre: Point
     k_hat: float
     effective: float
 
@@ -174,8 +176,9 @@ def explore(field: Field, *, pooled: bool, points: int, seed: int) -> Hyper:
         if np.abs(x - last).max() < 0.02:
             break
     e, found = settle(field, e, spreads(x, field.questions, pooled=pooled))
+    centre = Point(x, e, found, 1.0)
     if points <= 1:
-        return Hyper(x, (Point(x, e, found, 1.0),), -math.inf, 1.0)
+        return Hyper(x, (centre,), centre, -math.inf, 1.0)
     frozen = Frozen(field, e, pooled=pooled)
     z, log_density = _cloud(x.size, points, seed)
     root = np.linalg.cholesky(np.linalg.inv(frozen.curvature(x))) * WIDER
@@ -188,7 +191,7 @@ def explore(field: Field, *, pooled: bool, points: int, seed: int) -> Hyper:
         logs[i] = mine[1].evidence - 0.5 * float(at @ at) - log_density[i]
     weights, k_hat = smooth(logs)
     made = tuple(Point(*k, weight=float(w)) for k, w in zip(kept, weights, strict=True))
-    return Hyper(x, made, k_hat, float(1 / (weights**2).sum()))
+    return Hyper(x, made, centre, k_hat, float(1 / (weights**2).sum()))
 
 
 def _cloud(dimensions: int, points: int, seed: int) -> tuple[Floats, Floats]:

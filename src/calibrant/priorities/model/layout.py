@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.priorities.taxonomy.taxonomy import Taxonomy
 from calibrant.records.ratings import Ratings
 
 Floats = NDArray[np.float64]
@@ -78,7 +79,7 @@ def category_of(area: str) -> str | None:
 def lay_out(
     ratings: Ratings,
     *,
-    taxonomy: Mapping[str, str] | None = None,
+    taxonomy: Mapping[str, str] | Taxonomy | None = None,
     own: Any = None,
     levels: int | Mapping[str, int] = 5,
     questions: Sequence[str] | None = None,
@@ -86,8 +87,8 @@ def lay_out(
     """The latest answers as arrays.
 
     Args:
-        taxonomy: category of each area's id; by default read off ids such as `4d`, and no pooling
-            where an area has another form.
+        taxonomy: a taxonomy, or the category of each area's id; by default read off ids such as
+            `4d`, and no pooling where an area has another form.
         own: own areas: pairs (respondent, area), or a mapping of respondents to areas.
         levels: labels on the scale, for all questions or by question; answers are 1 to it.
         questions: which, in which order; by default all, sorted.
@@ -102,6 +103,8 @@ def lay_out(
     answered = frame.filter(pl.col("state") == "answered")
     areas = tuple(sorted(answered["area"].unique().to_list(), key=_natural))
     respondents = tuple(sorted(answered["respondent"].unique().to_list()))
+    if isinstance(taxonomy, Taxonomy):
+        taxonomy = {a.id: a.category for a in taxonomy.areas}
     category, categories = _categories(areas, taxonomy)
     owned = own_pairs(own)
     answers = []

@@ -54,7 +54,7 @@ def sampler() -> ModuleType:
 
 
 def sample(
-    field: Field, *, seed: int = 0, chains: int = 4, draws: int = 1000, warmup: int = 500
+    field: Field, *, seed: int = 0, chains: int = 4, draws: int = 1000, warmup: int = 400
 ) -> tuple[Sample, float]:
     """Draws of the model's posterior, and the least bulk effective size of any area's score.
 
@@ -79,15 +79,16 @@ def sample(
     import jax
 
     shape, data = _prepare(module, field)
-    run = module.compiled(shape, warmup, draws)
+    with jax.enable_x64(True):
+        keys = list(jax.random.split(jax.random.key(seed), chains))
+        # Compiled once, before the threads would each do it.
+        run = module.compiled(shape, warmup, draws).lower(keys[0], 0.9, data).compile()
 
     def one(key: Any) -> Any:
         # Double precision is a setting of a thread, and must not leak into the caller's JAX.
         with jax.enable_x64(True):
             return jax.tree.map(np.asarray, run(key, 0.9, data))
 
-    with jax.enable_x64(True):
-        keys = list(jax.random.split(jax.random.key(seed), chains))
     # Threads, as JAX lets go of the interpreter and must not be forked.
     with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
         found = list(pool.map(one, keys))

@@ -5,13 +5,13 @@ Importing this module imports JAX and NumPyro; `nuts` does so inside a function.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.special import log_ndtr
 from numpyro.infer.hmc import hmc
 from numpyro.infer.util import ParamInfo
 
@@ -72,18 +72,19 @@ def root(x: Any, questions: int) -> Any:
 
 
 def log_chance(upper: Any, lower: Any) -> Any:
-    """As `stats.ordinal.likelihood.log_chance`, with gradients at infinite limits."""
+    """As `stats.ordinal.likelihood.log_chance`, flat beyond 37 standard deviations."""
+    # In the upper tail both are turned round, so that small numbers are subtracted.
     swap = upper + lower > 0
-    high = jnp.where(swap, -lower, upper)
-    low = jnp.where(swap, -upper, lower)
-    low = jnp.where(jnp.isinf(low), high - 40.0, low)
-    top = log_ndtr(high)
-    gap = jnp.minimum(log_ndtr(low) - top, -1e-14)
-    return top + jnp.log(-jnp.expm1(gap))
+    high = jnp.where(swap, lower, -upper) / math.sqrt(2)
+    low = jnp.where(swap, upper, -lower) / math.sqrt(2)
+    return jnp.log(jnp.maximum((lax.erfc(high) - lax.erfc(low)) / 2, 1e-300))
 
 
 def constrain(shape: Shape, data: Data, u: Any) -> Parameters:
-    """The parameters at a position, and the log of their prior density up to a constant."""
+    """The parameters at a position, and the log of their prior density up to a constant.
+
+    What the prior says of thresholds as chances of labels is left to `potential`.
+    """
     w = data.centre + data.axes @ u
     q = shape.questions
     kinds = 2 + shape.pooled
@@ -95,9 +96,7 @@ def constrain(shape: Shape, data: Data, u: Any) -> Parameters:
     for k in shape.steps:
         free = w[at : at + k]
         steps = jnp.cumsum(jnp.concatenate([free[:1], jnp.exp(free[1:])]))
-        edges = jnp.concatenate([-jnp.inf * jnp.ones(1), steps / WIDTH, jnp.inf * jnp.ones(1)])
         lp += jnp.sum(free[1:]) - 0.5 * jnp.sum((steps / WIDTH) ** 2)
-        lp += EXTRA * jnp.sum(log_chance(edges[1:], edges[:-1]))
         thresholds.append(steps)
         at += k
     own = jnp.zeros(q)
@@ -118,16 +117,17 @@ def constrain(shape: Shape, data: Data, u: Any) -> Parameters:
 def potential(shape: Shape, data: Data, u: Any) -> Any:
     """Minus the log posterior density, up to a constant."""
     p = constrain(shape, data, u)
-    total = p.log_prior
+    upper, lower, weights = [], [], []
+    ends = -jnp.inf * jnp.ones(1), jnp.inf * jnp.ones(1)
     for q in range(shape.questions):
-        steps = p.thresholds[q]
-        edges = jnp.concatenate([-jnp.inf * jnp.ones(1), steps, jnp.inf * jnp.ones(1)])
+        edges = jnp.concatenate([ends[0], p.thresholds[q], ends[1]])
         centre = p.scores[data.area[q], q] + p.severity[data.respondent[q], q]
         centre += p.own[q] * data.owned[q]
-        total += jnp.sum(
-            log_chance(edges[data.value[q] + 1] - centre, edges[data.value[q]] - centre)
-        )
-    return -total
+        upper += [edges[data.value[q] + 1] - centre, edges[1:] / WIDTH]
+        lower += [edges[data.value[q]] - centre, edges[:-1] / WIDTH]
+        weights += [jnp.ones(centre.size), EXTRA * jnp.ones(edges.size - 1)]
+    log = log_chance(jnp.concatenate(upper), jnp.concatenate(lower))
+    return -p.log_prior - jnp.sum(jnp.concatenate(weights) * log)
 
 
 class Chain(NamedTuple):

@@ -120,14 +120,14 @@ class Survey(Strict):
     """Shown first, as Markdown."""
     consent: str = Field(default="", max_length=20_000)
     """What respondents agree to; Markdown."""
-    taxonomy: str = "ai-safety-2025"
+    taxonomy: Line = "ai-safety-2025"
     """A taxonomy that calibrant ships, or the path of a file beside the survey's."""
     questions: tuple[Question, ...] = Field(min_length=1, max_length=10)
     comments: tuple[Comment, ...] = ()
     demographics: tuple[Demographic, ...] = ()
     own_areas: bool = True
     """Whether respondents are asked which areas they work in themselves (conflict of interest)."""
-    timezone: str = "UTC"
+    timezone: Line = "UTC"
     """Of times without an offset, such as Europe/London."""
     windows: tuple[Window, ...] = Field(default=(Window(round=1),), min_length=1)
     live: Live = Live()

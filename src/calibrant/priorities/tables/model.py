@@ -12,16 +12,15 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr
+from scipy.special import gammaln, logsumexp, ndtr
 
 from calibrant.priorities.tables.fits import Fits
 from calibrant.priorities.tables.printed import Integers
 
 Floats = NDArray[np.float64]
 
-NODES = np.linspace(-4.0, 4.0, 33)
-"""Levels of areas in standard deviations from the mean of all areas."""
-STEP = float(NODES[1] - NODES[0])
+REACH = 4.0
+"""Levels of areas are at most so many of their standard deviations from the mean of all areas."""
 
 PARAMETERS = 8
 """Per question: mean level of areas, log SD of their levels, log SD of respondents about a level;
@@ -111,6 +110,16 @@ class Problem:
         return (self.scale[0] + self.scale[1]) / 2
 
     @cached_property
+    def nodes(self) -> Floats:
+        """Levels of areas, in standard deviations from their mean: closer for more respondents.
+
+        Sums over nodes are as good as integrals while their distance is below two standard errors
+        of a mean.
+        """
+        step = min(0.25, 1.2 / float(self.n.max()) ** 0.5)
+        return np.linspace(-REACH, REACH, 2 * int(np.ceil(REACH / step)) + 1)
+
+    @cached_property
     def cases(self) -> tuple[tuple[Integers, Integers, Integers], ...]:
         """Per question the different (answers, sum), and which of them each solution is."""
         found = []
@@ -129,7 +138,7 @@ class Problem:
         """Probability of each case's sum at each node, shape (batch, cases, nodes)."""
         m, t, s = (points[:, 3 * question + k] for k in range(3))
         within = np.exp(s)[:, None]
-        p = answers(m[:, None] + np.exp(t)[:, None] * NODES, within, self.scale)
+        p = answers(m[:, None] + np.exp(t)[:, None] * self.nodes, within, self.scale)
         number, total, _ = self.cases[question]
         return sums(p, number, total - number * self.scale[0])
 
@@ -152,16 +161,19 @@ class Problem:
     def _norm(self, n: int, fewest: int, kept: Floats, lost: Floats) -> Floats:
         """Log probability that numbers of answers are possible at all, shape (batch,)."""
         a = np.arange(min(fewest, n), n + 1)
-        p = np.exp(_binomial(np.full(a.size, n), a, kept, lost))
-        total = p.sum(axis=1) ** 2
-        if self.larger:
-            total = total - p[:, :-1].sum(axis=1) ** 2
-        return np.asarray(np.log(np.maximum(total, 1e-300)))
+        log_p = _binomial(np.full(a.size, n), a, kept, lost)
+        if not self.larger:
+            return np.asarray(2 * logsumexp(log_p, axis=1))
+        # Both n, or one n and the other fewer: no difference of near numbers where n is rare.
+        full, fewer = log_p[:, -1], log_p[:, :-1]
+        if not fewer.shape[1]:
+            return np.asarray(2 * full)
+        return np.asarray(full + np.logaddexp(full, np.log(2) + logsumexp(fewer, axis=1)))
 
     def log_likelihood(self, points: Floats) -> Floats:
         """Log probability of the printed table at points, shape (batch,)."""
         first, second = self.chances(points, 0), self.chances(points, 1)
-        joint = first @ (grid(points) @ second.transpose(0, 2, 1))
+        joint = first @ (grid(points, self.nodes) @ second.transpose(0, 2, 1))
         at = self.cases[0][2], self.cases[1][2]
         each = joint[:, at[0], at[1]] * self.weights(points)
         rows = np.add.reduceat(each, self.starts, axis=1)
@@ -197,10 +209,10 @@ def sums(p: Floats, number: Integers, total: Integers) -> Floats:
     return np.ascontiguousarray(out.reshape(-1, *p.shape[:2]).transpose(1, 0, 2))
 
 
-def grid(points: Floats) -> Floats:
+def grid(points: Floats, nodes: Floats) -> Floats:
     """Probability of each pair of nodes, shape (batch, nodes, nodes)."""
     r = correlation(points[:, 6])[:, None, None]
-    x, y = NODES[:, None], NODES
+    x, y = nodes[:, None], nodes
     w = np.exp(-(x * x - 2 * r * x * y + y * y) / (2 * (1 - r * r)))
     return np.asarray(w / w.sum(axis=(1, 2), keepdims=True))
 

@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.priorities.posterior import AreaPosterior
-from calibrant.priorities.tables.fits import MOST_N, READINGS, Fits, Reading, fits
+from calibrant.priorities.tables.fits import READINGS, Fits, Reading, fits
 from calibrant.priorities.tables.model import (
-    NODES,
     PARAMETERS,
-    STEP,
     WITHIN,
     Problem,
     correlation,
@@ -35,6 +33,10 @@ from calibrant.priorities.tables.sample import Sample, sample
 Floats = NDArray[np.float64]
 
 _BATCH = 32
+MOST_WIDTH = 20
+"""Steps of a scale up to which every composition is summed."""
+MOST = 60
+"""Respondents of a row up to which every composition is summed; a mean of more is nearly known."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -106,12 +108,7 @@ def table_posterior(
     read = read_published(table, questions=questions, n=n, scale=scale, digits=digits)
     if len(read.means) != 2:
         raise InputError(f"table: wanted the means of two questions, got {', '.join(read.means)}")
-    if int(read.n.max()) > MOST_N:
-        row = int(read.n.argmax())
-        raise InputError(
-            f"table: row {row + 1}: wanted at most {MOST_N} respondents to enumerate, got "
-            f"{read.n[row]}"
-        )
+    _affordable(read)
     rng = np.random.default_rng(seed)
     least = min(3, int(read.n.min())) if fewest is None else fewest
     found, floor, notes = _solve(read, least, reading, rule)
@@ -147,6 +144,22 @@ def table_posterior(
         got.effective / got.weights.size,
         left_out,
     )
+
+
+def _affordable(read: PublishedTable) -> None:
+    """Refuses what would take too long to sum over."""
+    width = read.scale[1] - read.scale[0]
+    if width > MOST_WIDTH:
+        raise InputError(
+            f"scale: wanted at most {MOST_WIDTH + 1} ratings to choose from, got {width + 1}"
+        )
+    most = 4 * MOST // max(width, 4)
+    if int(read.n.max()) > most:
+        row = int(read.n.argmax())
+        raise InputError(
+            f"table: row {row + 1}: wanted at most {most} respondents, whose compositions can be "
+            f"summed over, got {read.n[row]}"
+        )
 
 
 def _solve(
@@ -220,7 +233,7 @@ def _levels(
 ) -> tuple[list[Floats], Integers]:
     """One joint draw of levels and solution of every row at each point, shape (batch, rows)."""
     first, second = problem.chances(points, 0), problem.chances(points, 1)
-    pairs = grid(points)
+    pairs = grid(points, problem.nodes)
     at = problem.cases[0][2], problem.cases[1][2]
     ahead = pairs @ second.transpose(0, 2, 1)
     each = (first @ ahead)[:, at[0], at[1]] * problem.weights(points)
@@ -233,7 +246,9 @@ def _levels(
     one, two = at[0][solution], at[1][solution]
     x = _pick(first[b, one] * ahead.transpose(0, 2, 1)[b, two], rng)
     y = _pick(pairs[b, x] * second[b, two], rng)
-    z = [NODES[i] + STEP * (rng.random(i.shape) - 0.5) for i in (x, y)]
+    nodes = problem.nodes
+    step = nodes[1] - nodes[0]
+    z = [nodes[i] + step * (rng.random(i.shape) - 0.5) for i in (x, y)]
     levels = [points[:, [3 * i]] + np.exp(points[:, [3 * i + 1]]) * z[i] for i in range(2)]
     return levels, solution
 

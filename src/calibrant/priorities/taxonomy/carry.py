@@ -188,13 +188,10 @@ def _notes(
     merged = {now: old for now, old in origins.items() if old != (now,)}
     notes += [f"{now}: ratings of {' and '.join(old)}" for now, old in merged.items()]
     if pooled:
-        notes.append(
-            f"{pooled:,} cells had several ratings of one respondent and count once"
-            + (
-                f"; in {unlike:,} the numbers differed: "
-                + ("their mean is taken" if differing == "mean" else "these were dropped")
-                if unlike
-                else ""
-            )
-        )
+        said = f"{pooled:,} cell{'s' * (pooled != 1)} had several ratings of one respondent, who "
+        said += "counts once"
+        if unlike:
+            done = "their mean is taken" if differing == "mean" else "these were dropped"
+            said += f"; in {unlike:,} the numbers differed: {done}"
+        notes.append(said)
     return tuple(notes)

@@ -65,7 +65,7 @@ class _File(Strict):
     source: Text = ""
     categories: tuple[_Category, ...] = ()
     history: tuple[_Version, ...] = ()
-    extends: str | None = None
+    extends: Name | None = None
     changes: tuple[_Change, ...] = ()
 
 
@@ -97,7 +97,11 @@ def _load(source: str | Path, within: tuple[Path, ...]) -> Taxonomy:
     if str(source) in shipped():
         return _shipped(str(source))
     path = Path(source)
-    if not path.suffix and not path.exists():
+    try:
+        there = path.exists() and "\0" not in str(path)
+    except OSError:  # no name that a file could have
+        there = False
+    if not there and (not path.suffix or len(path.name) > 200 or "\0" in str(path)):
         raise InputError(
             f"taxonomy {one_line(str(source), 80)!r}: calibrant ships {', '.join(shipped())}; "
             "wanted one of these or the path of a file"
@@ -110,7 +114,7 @@ def _load(source: str | Path, within: tuple[Path, ...]) -> Taxonomy:
         case ".yaml" | ".yml":
             keys, _ = read_settings(path, "a taxonomy", "categories")
             return _parsed(keys, str(path), path.parent, (*within, path))
-    if path.exists():
+    if there:
         raise InputError(f"{path}: wanted a taxonomy as .yaml, .json or .csv")
     raise InputError(f"{path}: no such file")
 

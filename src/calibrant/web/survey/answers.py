@@ -252,6 +252,17 @@ def _write_comments(
     )  # fmt: skip
 
 
+def reasons(store: Store, respondent: str) -> list[Cell]:
+    """Cells for which a respondent gave a reason, in any round."""
+    with store.answers.read() as con:
+        rows = con.execute(
+            select(ANSWER.c.area, ANSWER.c.question)
+            .where(ANSWER.c.respondent == respondent, ANSWER.c.reason != "")
+            .distinct()
+        )
+        return [(r.area, r.question) for r in rows]
+
+
 # -- what is rated, and own areas ------------------------------------------------
 
 

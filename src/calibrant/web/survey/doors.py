@@ -9,8 +9,9 @@ from starlette.responses import Response
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
 from calibrant.web.security import cookie
-from calibrant.web.survey import people, sessions
+from calibrant.web.survey import answers, people, sessions
 from calibrant.web.survey.forms import Problem
+from calibrant.web.survey.releases import take_back
 from calibrant.web.survey.site import Site
 
 DAYS = 180
@@ -71,6 +72,7 @@ def _welcome(
         "survey/welcome.html.j2", 422 if problems else 200, survey=site.store.survey,
         intro=site.intro, consent=site.consent, path=path, problems=problems or [],
         window=site.store.window(), personal=path.startswith("/enter/"),
+        known=site.visitor(request) is not None,
     )  # fmt: skip
     name = site.cookie("answers")
     # The name under which the browser will begin is given out now, so that a form whose answer
@@ -206,6 +208,9 @@ def _leaving(app: FastAPI, site: Site) -> None:
         visitor = site.respondent(request)
         site.own(visitor, form)
         if form.get("delete") == "yes":
+            for area, question in answers.reasons(site.store, visitor.respondent):
+                # Others see reasons, in snapshots of their own.
+                take_back(site.store, visitor.respondent, area, question)
             sessions.forget(site.store, visitor)
             return gone("Deleted", "Everything that you said was deleted. Thank you for your time.")
         sessions.leave(site.store, visitor)

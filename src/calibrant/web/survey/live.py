@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +26,10 @@ EVERY = 20
 """Seconds between two looks of an open page."""
 
 
+FRESH = 5
+"""Seconds for which a page of all areas is not made anew."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """One question of an area as a page shows it.
@@ -40,6 +47,10 @@ class Panel:
     strip: Strip | None
     words: str
     reasons: tuple[str, ...]
+
+
+Everything = list[tuple[Category, list[tuple[Area, list[Panel]]]]]
+"""Areas with what is shown of them, by category."""
 
 
 def add(app: FastAPI, site: Site) -> None:
@@ -69,19 +80,19 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
         visitor = site.respondent(request)
         mark, panels = _panels(site, visitor, area)
         closed = not site.store.window().is_open
-        if mark == seen:
-            # 286: the page need not ask again.
-            return Response(status_code=286 if closed else 204)
+        if mark == seen and not closed:
+            return Response(status_code=204)
+        # Once it is closed, what takes the section's place asks no more.
         return page("survey/live_now.html.j2", area=site.store.areas.area[area], panels=panels,
-                    mark=mark, polls=not closed, k=site.store.survey.live.least,
-                    every=EVERY)  # fmt: skip
+                    mark=mark, news=mark != seen, polls=not closed,
+                    k=site.store.survey.live.least, every=EVERY)  # fmt: skip
 
     @app.post("/results/{area}")
     def revise(request: Request, area: str, form: Form) -> Response:
         _shows(site)
         visitor = site.respondent(request)
         site.own(visitor, form)
-        _panels(site, visitor, area)
+        _, panels = _panels(site, visitor, area)
         site.taking()
         outcome = save_sheet(
             site.store, visitor.respondent, site.store.areas.category_of[area],
@@ -95,6 +106,10 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
                 "you sent just now was not saved: please look again."
             )
             raise Stopped(409, "Not saved", text, back=f"/results/{area}")
+        for panel in panels:
+            ident = panel.question.id
+            if panel.own and panel.own.reason and form.get(f"reason:{ident}", "x").strip() == "":
+                take_back(site.store, visitor.respondent, area, ident)
         return see(f"/results/{area}?saved=1")
 
     @app.post("/results/{area}/reason")
@@ -110,15 +125,21 @@ def _add_respondents(app: FastAPI, site: Site) -> None:
 
 
 def _add_readers(app: FastAPI, site: Site) -> None:
+    kept: list[tuple[float, Everything]] = []
+    lock = threading.Lock()
+
+    def drawn() -> Everything:
+        # Anybody may ask for the public page, and it looks at every area.
+        with lock:
+            if not kept or time.monotonic() - kept[0][0] > FRESH:
+                kept[:] = [(time.monotonic(), _everything(site))]
+            return kept[0][1]
+
     def everything(title: str) -> Response:
-        found = [
-            (c, [(a, _drawn(site, a.id)) for a in c.areas]) for c in site.store.areas.categories
-        ]
-        some = [(c, [(a, p) for a, p in rows if any(x.shown.snapshot for x in p)])
-                for c, rows in found]  # fmt: skip
+        some = drawn()
         return page("survey/live_all.html.j2", survey=site.store.survey, title=title,
                     window=site.store.window(), k=site.store.survey.live.least,
-                    categories=[(c, rows) for c, rows in some if rows])  # fmt: skip
+                    categories=some)  # fmt: skip
 
     @app.get("/organise/results")
     def organisers(request: Request) -> Response:
@@ -130,6 +151,13 @@ def _add_readers(app: FastAPI, site: Site) -> None:
         if not site.store.survey.live.public:
             raise Stopped(404, "Nothing here", "There is no such page.", back="/")
         return everything("Results")
+
+
+def _everything(site: Site) -> Everything:
+    """The areas that have a snapshot, by category."""
+    found = [(c, [(a, _drawn(site, a.id)) for a in c.areas]) for c in site.store.areas.categories]
+    some = [(c, [(a, p) for a, p in rows if any(x.shown.snapshot for x in p)]) for c, rows in found]
+    return [(c, rows) for c, rows in some if rows]
 
 
 def _shows(site: Site) -> None:
@@ -155,11 +183,10 @@ def _has_said(site: Site, said: dict[tuple[str, str], Said], area: str) -> bool:
     return all(s is not None and s.state in ("answered", "don't know") for s in states)
 
 
-def _mine(
-    site: Site, visitor: Visitor
-) -> tuple[list[tuple[Category, list[tuple[Area, list[Panel]]]]], int]:
+def _mine(site: Site, visitor: Visitor) -> tuple[Everything, int]:
     """The areas that the respondent rated, by category, and how many chosen ones are left."""
-    found, left = [], 0
+    found: Everything = []
+    left = 0
     for ident in chosen(site.store, visitor.respondent):
         category = site.store.areas.category[ident]
         said = sheet(site.store, visitor.respondent, ident).said
@@ -188,10 +215,11 @@ def _panels(site: Site, visitor: Visitor, area: str) -> tuple[str, list[Panel]]:
         raise Stopped(403, "Answer first", text,
                       back=f"/rate/{category.id}" if rates else "/results")  # fmt: skip
     panels = _drawn(site, area, said)
-    # Own answers are drawn too: a page in another window must follow them.
-    marks = [(p.shown.snapshot.number if p.shown.snapshot else 0, len(p.reasons),
-              p.own.value if p.own else None) for p in panels]  # fmt: skip
-    return "-".join(f"{n}.{r}.{v or 0}" for n, r, v in marks), panels
+    # It stands in addresses, which servers log: it must not hold an answer.
+    numbers = [p.shown.snapshot.number if p.shown.snapshot else 0 for p in panels]
+    saved = sheet(site.store, visitor.respondent, category.id).revision
+    facts = (saved, numbers, [p.reasons for p in panels])
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12], panels
 
 
 def _drawn(site: Site, area: str, said: dict[tuple[str, str], Said] | None = None) -> list[Panel]:
@@ -204,7 +232,7 @@ def _drawn(site: Site, area: str, said: dict[tuple[str, str], Said] | None = Non
         mine = own.reason if own is not None else ""
         found.append(Panel(
             question, own, now, drawing, _words(now, own),
-            tuple(r for r in now.reasons if r != mine),
+            tuple(r for r in now.reasons if r != mine and site.store.survey.live.reasons),
         ))  # fmt: skip
     return found
 

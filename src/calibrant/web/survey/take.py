@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibrant.priorities.survey import Answers, qualtrics_csv
+from calibrant.priorities.exchange import Answers, qualtrics_csv
 from calibrant.priorities.taxonomy import parse_taxonomy
 from calibrant.records.cells import to_bytes
 from calibrant.web.survey.results import TABLES, respondents

@@ -12,7 +12,7 @@ from typing import Any
 
 from calibrant._text import one_line, reason
 from calibrant.errors import InputError
-from calibrant.priorities.survey.columns import Head
+from calibrant.priorities.exchange.columns import Head
 
 LARGEST = 2_000_000_000
 """Bytes of a file of answers; a larger one is something else."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.priorities.survey.model import Survey
-from calibrant.priorities.taxonomy import Taxonomy
+from calibrant.priorities.taxonomy import Area, Category, Taxonomy
 
 Kind = Literal[
     "rating", "comment", "demographic", "other", "chosen", "category", "own", "respondent", "round"
@@ -210,3 +210,20 @@ def _only(found: Iterable[str]) -> str | None:
     """The one there is; none of several."""
     different = set(found)
     return different.pop() if len(different) == 1 else None
+
+
+def ids_in(text: str, known: Sequence[Area | Category]) -> tuple[list[str], str]:
+    """Which ids, or names, a cell lists with commas between them, and what else is in it.
+
+    Names may hold commas themselves: the longest are looked for first.
+    """
+    ids = {k.id: k for k in known}
+    parts = [p.strip() for p in text.split(",") if p.strip()]
+    if all(p in ids for p in parts):
+        return [i for i in ids if i in parts], ""
+    rest, found = folded(text), set()
+    for k in sorted(known, key=lambda k: -len(k.name)):
+        if folded(k.name) in rest:
+            found.add(k.id)
+            rest = rest.replace(folded(k.name), "")
+    return [i for i in ids if i in found], rest.strip(" ,;")

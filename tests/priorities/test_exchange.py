@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,15 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.errors import InputError
-from calibrant.priorities.survey import (
-    Answers,
-    example_survey,
-    qualtrics_csv,
-    read_answers,
-    read_survey,
-    taxonomy_of,
-)
-from calibrant.priorities.survey.answers import COMMENTS, DEMOGRAPHICS, OWN_AREAS, RESPONDENTS
+from calibrant.priorities.exchange import Answers, qualtrics_csv, read_answers
+from calibrant.priorities.exchange.answers import COMMENTS, DEMOGRAPHICS, OWN_AREAS, RESPONDENTS
+from calibrant.priorities.survey import example_survey, read_survey, taxonomy_of
 from calibrant.priorities.taxonomy import parse_taxonomy
 from calibrant.records.ratings import RATINGS, STATES, as_ratings
 
@@ -174,6 +169,28 @@ def test_a_rule_or_a_map_tells_the_rest(tmp_path):
     rows = [{"QID4": "2"}]
     found = read_answers(export(path, columns, rows), SURVEY, TAXONOMY, map=table)
     assert cells(found) == {("R_0", "4d", "tractability"): 2}
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_categories_may_stand_in_one_column(tmp_path, numbers):
+    columns = [("Q1", "Which fields do you know?", "QID1"), *COLUMNS[2:6]]
+    rows = [{"QID1": "5,10" if numbers else f"{FIVE},{TEN}", "QID2_1": "Agree"},
+            {"QID1": "10" if numbers else TEN}]  # fmt: skip
+    map = None
+    if numbers:
+        map = tmp_path / "map.yaml"
+        map.write_text("columns: {Q1: categories}")
+    path = export(tmp_path / "q.csv", columns, rows)
+    found = read_answers(path, SURVEY, TAXONOMY, map=map)
+    assert found.answers.respondents["chosen"].to_list() == ["5,10", "10"]
+    said = cells(found)
+    assert said["R_0", "10e", "importance"] == "skipped"
+    assert said["R_1", "5f", "importance"] == "not shown"
+    assert said["R_1", "10e", "importance"] == "skipped"
+    if numbers:
+        rows = [{"QID1": "5,99"}]
+        with pytest.raises(InputError, match="chosen: wanted ids or names"):
+            read_answers(export(path, columns, rows), SURVEY, TAXONOMY, map=map)
 
 
 def test_minus_99_is_seen_and_unanswered(tmp_path):
@@ -374,6 +391,19 @@ def test_a_scale_of_other_length_is_read_by_its_labels(tmp_path):
     assert list(cells(read_answers(path, survey, TAXONOMY)).values()) == [2, 1]
     with pytest.raises(InputError, match="wanted 1 to 2 or one of low, high, got '3'"):
         read_answers(export(path, [("risk_4d", "", "Z")], [{"Z": "3"}]), survey, TAXONOMY)
+
+
+def test_the_example_of_the_documentation_is_read():
+    path = Path(__file__).parents[2] / "examples" / "survey-export.csv"
+    found = read_answers(path, SURVEY, TAXONOMY)
+    assert found.to_dict()["states"] == {
+        "answered": 32, "don't know": 1, "not shown": 24, "skipped": 7
+    }  # fmt: skip
+    assert found.left_out == {"preview": 1, "spam": 1}
+    assert found.answers.comments["text"].unique().to_list() == [
+        "=No shared infrastructure,\nand nobody pays for it"
+    ]
+    assert ("R_3kLm9", "affiliation", "a museum", True) in found.answers.demographics.rows()
 
 
 RATING = {"respondent": ["r"], "area": ["4d"], "question": ["importance"], "value": [4]}

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from calibrant._settings import read_settings
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.priorities.fields import Id, Strict, keys_of, problem
-from calibrant.priorities.survey.columns import (
+from calibrant.priorities.exchange.columns import (
     Head,
     Meaning,
     by_name,
@@ -21,10 +20,12 @@ from calibrant.priorities.survey.columns import (
     by_text,
     compile_rule,
     folded,
+    ids_in,
     names_of,
 )  # fmt: skip
+from calibrant.priorities.exchange.sheet import Sheet
+from calibrant.priorities.fields import Id, Strict, keys_of, problem
 from calibrant.priorities.survey.model import Survey
-from calibrant.priorities.survey.sheet import Sheet
 from calibrant.priorities.taxonomy import Taxonomy
 from calibrant.records.cells import uncell
 from calibrant.records.ratings import STATES
@@ -39,7 +40,9 @@ class _Column(Strict):
 
 
 class _Map(Strict):
-    columns: dict[str, _Column | None] = Field(default_factory=dict)
+    columns: dict[str, _Column | Literal["categories", "own_areas"] | None] = Field(
+        default_factory=dict
+    )
     rule: tuple[str, ...] | str = ()
     questions: dict[str, Id] = Field(default_factory=dict)
     values: dict[str, int | str] = Field(default_factory=dict)
@@ -117,7 +120,11 @@ def read_map(path: str | Path, survey: Survey, taxonomy: Taxonomy) -> ColumnMap:
     return ColumnMap(columns, rules, found.questions, found.values, found.respondent, found.round)
 
 
-def _meaning(c: _Column, survey: Survey, taxonomy: Taxonomy, where: str) -> Meaning:
+def _meaning(
+    c: _Column | Literal["categories", "own_areas"], survey: Survey, taxonomy: Taxonomy, where: str
+) -> Meaning:
+    if isinstance(c, str):
+        return Meaning("chosen" if c == "categories" else "own")
     given = {k for k in ("area", "question", "comment", "demographic", "category")
              if getattr(c, k)}  # fmt: skip
     for key, known in (
@@ -177,6 +184,10 @@ def meanings(
         # A text that merely ends in a category's name may be about something else.
         if m is not None and m.kind == "category" and not _ticked(sheet, i, m, taxonomy):
             found[i] = None
+    if not any(m is not None and m.kind in ("category", "chosen") for m in found):
+        lists = [i for i, m in enumerate(found) if m is None and _listed(sheet, i, taxonomy)]
+        if len(lists) == 1 and sheet.heads[lists[0]].name not in said.columns:
+            found[lists[0]] = Meaning("chosen")
     _once(sheet.heads, found, where)
     if not any(m is not None and m.kind == "rating" for m in found):
         first = survey.questions[0].id
@@ -193,6 +204,15 @@ def _ticked(sheet: Sheet, at: int, m: Meaning, taxonomy: Taxonomy) -> bool:
     name = folded(taxonomy.category(m.category).name)
     said = {folded(uncell(row[at])) for row in sheet.rows}
     return all(s in ("", name, "-99") or s.isdigit() for s in said)
+
+
+def _listed(sheet: Sheet, at: int, taxonomy: Taxonomy) -> bool:
+    """Whether a column's cells are names of categories with commas between them."""
+    said = {row[at].strip() for row in sheet.rows} - {"", "-99"}
+    return bool(said) and all(
+        not text.replace(",", "").isdigit() and ids_in(text, taxonomy.categories)[1] == ""
+        for text in said
+    )
 
 
 def _agreed(head: Head, name: Meaning | None, text: Meaning | None, where: str) -> Meaning | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.priorities.survey.columns import folded
+from calibrant.priorities.exchange.columns import folded
 from calibrant.priorities.survey.model import Question, Survey
 
 _BOTH = (

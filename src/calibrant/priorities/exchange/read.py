@@ -14,18 +14,18 @@ import polars as pl
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.priorities.survey.answers import (
+from calibrant.priorities.exchange.answers import (
     COMMENTS,
     DEMOGRAPHICS,
     OWN_AREAS,
     RESPONDENTS,
     Answers,
 )  # fmt: skip
-from calibrant.priorities.survey.cells import Cells
-from calibrant.priorities.survey.columns import Meaning, folded
-from calibrant.priorities.survey.mapping import ColumnMap, meanings, read_map
+from calibrant.priorities.exchange.cells import Cells
+from calibrant.priorities.exchange.columns import Meaning, folded, ids_in
+from calibrant.priorities.exchange.mapping import ColumnMap, meanings, read_map
+from calibrant.priorities.exchange.sheet import Sheet, read_sheet
 from calibrant.priorities.survey.model import Survey
-from calibrant.priorities.survey.sheet import Sheet, read_sheet
 from calibrant.priorities.taxonomy import Taxonomy
 from calibrant.records.cells import uncell
 from calibrant.records.ratings import RATINGS, as_ratings
@@ -280,21 +280,13 @@ class _Import:
         rest = "" if at is None else self._text(row[at].strip())
         if not rest or rest == "-99":
             return []
-        ids = {k.id: k for k in known}
-        parts = [p.strip() for p in rest.split(",") if p.strip()]
-        if all(p in ids for p in parts):
-            return [i for i in ids if i in parts]
-        rest, found = folded(rest), set()
-        for k in sorted(known, key=lambda k: -len(k.name)):
-            if folded(k.name) in rest:
-                found.add(k.id)
-                rest = rest.replace(folded(k.name), "")
-        if rest.strip(" ,;"):
+        found, odd = ids_in(rest, known)
+        if odd:
             raise InputError(
                 f"{self.where}{f' record {number}' if number else ''}: {kind}: wanted ids or names "
-                f"with commas between, got {one_line(rest.strip(' ,;'), 80)!r}"
+                f"with commas between, got {one_line(odd, 80)!r}"
             )
-        return [i for i in ids if i in found]
+        return found
 
     def _ratings(
         self, row: list[str], number: int, who: str, round: int, person: tuple[Any, ...]

@@ -10,8 +10,8 @@ import polars as pl
 
 from calibrant._text import dumps, one_line
 from calibrant.errors import InputError
-from calibrant.priorities.survey.answers import Answers
-from calibrant.priorities.survey.columns import Meaning
+from calibrant.priorities.exchange.answers import Answers
+from calibrant.priorities.exchange.columns import Meaning
 from calibrant.priorities.survey.model import Question, Survey
 from calibrant.priorities.taxonomy import Taxonomy
 from calibrant.records.cells import cell
