@@ -149,7 +149,7 @@ def test_forms_are_checked(desk):
     value = {"r:1a:importance": "1"}
     for wrong in ({"form": "x"}, {"form": ""}):
         assert ana.send("/results/1a", {**fields, **wrong}, **value).status_code == 403
-    for wrong in ("6", "0", "-1", "\u0665", "1e9", "9" * 400, "x"):
+    for wrong in ("6", "0", "-1", "\u0665", "1e9", "9" * 400, "00011", "skip", "x"):
         assert ana.send("/results/1a", fields, **{"r:1a:importance": wrong}).status_code == 400
     assert ana.send("/results/1a", {"form": fields["form"]}, **value).status_code == 400
     # Another tab saved meanwhile.
