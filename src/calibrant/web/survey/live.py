@@ -135,16 +135,16 @@ def _add_readers(app: FastAPI, site: Site) -> None:
                 kept[:] = [(time.monotonic(), _everything(site))]
             return kept[0][1]
 
-    def everything(title: str) -> Response:
+    def everything(title: str, *, organiser: bool = False) -> Response:
         some = drawn()
         return page("survey/live_all.html.j2", survey=site.store.survey, title=title,
                     window=site.store.window(), k=site.store.survey.live.least,
-                    categories=some)  # fmt: skip
+                    categories=some, organiser=organiser)  # fmt: skip
 
     @app.get("/organise/results")
     def organisers(request: Request) -> Response:
         site.organiser(request)
-        return everything("Results so far")
+        return everything("Results so far", organiser=True)
 
     @app.get("/public")
     def public() -> Response:
