@@ -134,6 +134,10 @@ def test_a_reason_taken_back_is_gone_at_once_and_so_is_who_deletes_all(desk):
     with desk.store.answers.read() as con:
         rows = [r for r in con.execute(select(RELEASE)) if r.question == "importance"]
     assert [people[0] in r.behind for r in rows] == [True]
+    # What is kept of who deleted all bears a name that leads nowhere.
+    assert not any(people[1] in r.behind for r in rows)
+    parts = [set(json.loads(r.behind)["parts"]) for r in rows]
+    assert all({people[0], people[2]} < names and len(names) == 3 for names in parts)
     assert not any(f"Reason of {who}" in r.behind + r.shown for r in rows for who in people[:2])
     # The snapshot stays: without this answer alone, the difference would be the answer.
     assert seen(desk.store).n == 3

@@ -214,8 +214,8 @@ def _same(con: Connection, side: Database, said: dict[str, str]) -> None:
     kept, now = (
         json.loads(t or "{}") for t in (setting(con, SETTING, "taxonomy"), said["taxonomy"])
     )
-    # Databases of before versions were kept name none: their areas decide.
-    if any(kept.get(k, now[k]) != now[k] for k in now) or kept.get("categories") is None:
+    # A database that names no version goes on with one that has the same areas.
+    if any((kept.get(k) or now[k]) != now[k] for k in now):
         differ.append("taxonomy")
     if differ:
         raise InputError(
