@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from calibrant.web.survey.database import find, put
+from calibrant.web.survey.releases import unname
 from calibrant.web.survey.store import Store, today
 from calibrant.web.survey.tables import DOOR, RESPONDENT, TALLY
 from calibrant.web.tokens import name_of, new_name, sign
@@ -169,8 +170,9 @@ def finish(store: Store, visitor: Visitor) -> None:
 
 
 def forget(store: Store, visitor: Visitor) -> None:
-    """Delete everything that a respondent said, and every door to it."""
+    """Delete everything that a respondent said, every door to it, and the name it was under."""
     with store.answers.write() as con:
+        unname(con, visitor.respondent)
         con.execute(delete(RESPONDENT).where(RESPONDENT.c.id == visitor.respondent))
         tally(con, "deleted")
 
