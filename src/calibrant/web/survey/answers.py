@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, select, update
 
 from calibrant._text import storable
 from calibrant.web.survey.database import find, put
@@ -23,7 +23,7 @@ from calibrant.web.survey.tables import (
     RESPONDENT,
     SETTING,
 )
-from calibrant.web.survey.windows import window
+from calibrant.web.survey.windows import Window, window
 
 AnswerState = Literal["answered", "don't know", "skipped"]
 Outcome = Literal["saved", "same", "closed", "stale"]
@@ -93,9 +93,12 @@ def _page(con: Connection, respondent: str, page: str) -> tuple[int, str]:
     return (0, "") if row is None else (row.revision, row.tab)
 
 
+def _window(con: Connection, store: Store) -> Window:
+    return window(store.survey, setting(con, SETTING, "door") or "", time_now())
+
+
 def _closed(con: Connection, store: Store) -> bool:
-    said = setting(con, SETTING, "door") or ""
-    return not window(store.survey, said, time_now()).is_open
+    return not _window(con, store).is_open
 
 
 def _is_stale(now: tuple[int, str], copy: Copy, *, strict: bool) -> bool:
@@ -148,7 +151,7 @@ def _answers_in(areas: tuple[str, ...]) -> Select[Any]:
     return (
         select(ANSWER)
         .where(
-            ANSWER.c.respondent == bindparam("respondent"), ANSWER.c.area.in_(areas),
+            ANSWER.c.respondent == bindparam("respondent"), ANSWER.c.area.in_(map(literal, areas)),
             ANSWER.c.round <= bindparam("round"),
         )
         .order_by(ANSWER.c.round)
@@ -192,9 +195,10 @@ def save_sheet(
     comments = {k: storable(v).strip() for k, v in comments.items()}
     with store.answers.write() as con:
         _hold(con, respondent)
-        if _closed(con, store):
+        now = _window(con, store)
+        if not now.is_open:
             return "closed"
-        at = window(store.survey, setting(con, SETTING, "door") or "", time_now()).round
+        at = now.round
         before = _said(con, store, respondent, category, at)
         had = _comments(con, respondent, category)
         rows = [

@@ -8,8 +8,10 @@ committed is on the disk (WAL, synchronous FULL). PostgreSQL is reached by URL.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -47,6 +49,14 @@ REVISIONS: dict[Side, tuple[str, ...]] = {"answers": ("a1",), "people": ("p1",)}
 """The versions of each side that this calibrant knows, in order; the last is written."""
 
 
+@dataclass
+class _View:
+    """What one thread sees, once it has looked."""
+
+    stack: ExitStack
+    con: Connection | None = None
+
+
 class Database:
     """One side's database.
 
@@ -60,10 +70,13 @@ class Database:
         self.name = _name(engine.url)
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._together = Together(engine)
+        # Each thread's view, where it asked for one; None: not looked at yet.
+        self._views = threading.local()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One change, all or nothing; it is on disk when the block has ended."""
+        self._look_anew()
         if self.is_sqlite:
             with self._together.write() as con:
                 yield con
@@ -74,11 +87,41 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One view of the database, which does not change while the block runs."""
+        held = getattr(self._views, "held", None)
+        if held is None:
+            with self._view() as con:
+                yield con
+            return
+        if held.con is None:
+            held.con = held.stack.enter_context(self._view())
+        yield held.con
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Let all `read`s of this thread share one view until it writes, and then another."""
+        if getattr(self._views, "held", None) is not None:
+            yield
+            return
+        with ExitStack() as stack:
+            self._views.held = _View(stack)
+            try:
+                yield
+            finally:
+                self._views.held = None
+
+    @contextmanager
+    def _view(self) -> Iterator[Connection]:
         with self.engine.connect() as con:
             if not self.is_sqlite:
                 con = con.execution_options(isolation_level="REPEATABLE READ")
             with con.begin():
                 yield con
+
+    def _look_anew(self) -> None:
+        held = getattr(self._views, "held", None)
+        if held is not None and held.con is not None:
+            held.con = None
+            held.stack.close()
 
     def shuffle(self) -> None:
         """Write every table anew in the order of its random keys, so that neither the places of

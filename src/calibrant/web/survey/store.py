@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -68,6 +69,12 @@ class Store:
         """Let go of both databases."""
         self.answers.close()
         self.people.close()
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Answer one request from one view of each side; see `Database.steady`."""
+        with self.answers.steady(), self.people.steady():
+            yield
 
     def shuffle(self) -> None:
         """Write both databases anew in the order of their random keys; see `Database.shuffle`.

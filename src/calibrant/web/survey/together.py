@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
+from calibrant.web.routes import CAME
+
 MOST = 64
 """Changes in one transaction."""
 
@@ -48,7 +50,7 @@ class Together:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One change; it is on disk when the block has ended without an exception."""
-        came = time.monotonic()
+        came = CAME.get() or time.monotonic()
         with self._count:
             self._waiting += 1
         with self._turn:
