@@ -1,4 +1,4 @@
-"""Who answers a request, and on which thread? Endpoints called directly, submits never behind pages.
+"""Who answers a request, on which thread? Endpoints are called directly, submits wait for no page.
 
 An endpoint of ours is a plain function of the request, its form, and texts from the path or the
 query; finding that out once spares every request a search for dependencies. Pages and submits have

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, select, update
 
 from calibrant._text import storable
-from calibrant.web.survey.database import find, put
+from calibrant.web.survey.statements import put, rows, run
 from calibrant.web.survey.store import Store, setting
 from calibrant.web.survey.store import now as time_now
 from calibrant.web.survey.tables import (
@@ -86,11 +86,8 @@ def revision(store: Store, respondent: str, page: str) -> int:
 
 
 def _page(con: Connection, respondent: str, page: str) -> tuple[int, str]:
-    row = con.execute(
-        find(PAGE, ("revision", "tab"), "respondent", "page"),
-        {"respondent": respondent, "page": page},
-    ).one_or_none()
-    return (0, "") if row is None else (row.revision, row.tab)
+    found = rows(con, PAGE, ("revision", "tab"), respondent=respondent, page=page)
+    return (found[0].revision, found[0].tab) if found else (0, "")
 
 
 def _window(con: Connection, store: Store) -> Window:
@@ -139,10 +136,10 @@ def _said(
 ) -> dict[Cell, tuple[Said, int, int]]:
     """Each cell's latest word with its revision and its round."""
     areas = tuple(a.id for a in store.areas.category[category].areas)
-    rows = con.execute(_answers_in(areas), {"respondent": respondent, "round": round})
+    found = run(con, _answers_in(areas), {"respondent": respondent, "round": round})
     return {
         (r.area, r.question): (Said(r.state, r.value, r.reason), r.revision, r.round)
-        for r in rows
+        for r in found
     }  # fmt: skip
 
 
@@ -159,11 +156,8 @@ def _answers_in(areas: tuple[str, ...]) -> Select[Any]:
 
 
 def _comments(con: Connection, respondent: str, category: str) -> dict[str, str]:
-    rows = con.execute(
-        find(COMMENT, ("question", "text"), "respondent", "category"),
-        {"respondent": respondent, "category": category},
-    )
-    return {r.question: r.text for r in rows}
+    found = rows(con, COMMENT, ("question", "text"), respondent=respondent, category=category)
+    return {r.question: r.text for r in found}
 
 
 def save_sheet(
@@ -201,18 +195,18 @@ def save_sheet(
         at = now.round
         before = _said(con, store, respondent, category, at)
         had = _comments(con, respondent, category)
-        rows = [
+        new_rows = [
             _row(respondent, cell, new, before.get(cell), at, seconds)
             for cell, new in said.items()
             if cell not in before or before[cell][2] != at or _differ(before[cell][0], new)
         ]
         written = {k: v for k, v in comments.items() if v != had.get(k, "")}
         was = _page(con, respondent, page)
-        if not rows and not written and was[0]:
+        if not new_rows and not written and was[0]:
             return "same"
         if _is_stale(was, copy, strict=strict):
             return "stale"
-        put(con, ANSWER, rows)
+        put(con, ANSWER, new_rows)
         _write_comments(con, respondent, category, written)
         _turn(con, respondent, page, was, copy)
         return "saved"
@@ -259,12 +253,12 @@ def _write_comments(
 def reasons(store: Store, respondent: str) -> list[Cell]:
     """Cells for which a respondent gave a reason, in any round."""
     with store.answers.read() as con:
-        rows = con.execute(
+        found = con.execute(
             select(ANSWER.c.area, ANSWER.c.question)
             .where(ANSWER.c.respondent == respondent, ANSWER.c.reason != "")
             .distinct()
         )
-        return [(r.area, r.question) for r in rows]
+        return [(r.area, r.question) for r in found]
 
 
 # -- what is rated, and own areas ------------------------------------------------
@@ -278,10 +272,8 @@ def chosen(store: Store, respondent: str) -> tuple[str, ...]:
 
 
 def _chosen(con: Connection, respondent: str) -> set[str]:
-    rows = con.execute(
-        find(CHOSEN, ("category", "active"), "respondent"), {"respondent": respondent}
-    )
-    return {r.category for r in rows if r.active}
+    found = rows(con, CHOSEN, ("category", "active"), respondent=respondent)
+    return {r.category for r in found if r.active}
 
 
 def choose(store: Store, respondent: str, categories: Collection[str], copy: Copy) -> Outcome:
@@ -310,9 +302,7 @@ def choose(store: Store, respondent: str, categories: Collection[str], copy: Cop
 def own(store: Store, respondent: str) -> frozenset[str]:
     """Ids of the areas that a respondent works in."""
     with store.answers.read() as con:
-        return frozenset(
-            con.execute(find(OWN, ("area",), "respondent"), {"respondent": respondent}).scalars()
-        )
+        return frozenset(r.area for r in rows(con, OWN, ("area",), respondent=respondent))
 
 
 def save_own(store: Store, respondent: str, areas: Collection[str], copy: Copy) -> Outcome:
@@ -362,8 +352,8 @@ def about(store: Store, respondent: str) -> About:
 
 
 def _demographics(con: Connection, respondent: str) -> dict[str, tuple[str, bool]]:
-    rows = con.execute(select(DEMOGRAPHIC).where(DEMOGRAPHIC.c.respondent == respondent))
-    return {r.question: (r.value, r.other) for r in rows}
+    found = rows(con, DEMOGRAPHIC, ("question", "value", "other"), respondent=respondent)
+    return {r.question: (r.value, r.other) for r in found}
 
 
 def save_about(

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +20,9 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
-    Select,
-    Table,
-    bindparam,
     create_engine,
     event,
     inspect,
-    select,
     text,
 )
 from sqlalchemy.engine import URL, make_url
@@ -36,6 +31,7 @@ from sqlalchemy.pool import QueuePool
 
 from calibrant._text import one_line
 from calibrant.errors import InputError, RunFolderError
+from calibrant.web.survey.statements import plainly
 from calibrant.web.survey.tables import METADATA, Side
 from calibrant.web.survey.together import Together
 
@@ -190,57 +186,6 @@ def open_database(url: str | Path, side: Side = "answers") -> Database:
     return database
 
 
-@cache
-def find(table: Table, columns: tuple[str, ...], *keys: str) -> Select[Any]:
-    """The statement that finds rows whose keys have the values of its parameters of the same names.
-
-    Built once for each use: building a statement costs more than running it.
-    """
-    same = (table.c[k] == bindparam(k) for k in keys)
-    return select(*(table.c[n] for n in columns)).where(*same)
-
-
-def put(
-    con: Connection,
-    table: Table,
-    rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    **instead: Any,
-) -> None:
-    """Insert rows, or replace what is there under their keys, in one statement.
-
-    Args:
-        instead: columns that get another value where a row was there, such as n=table.c.n + 1;
-            none: all of the row's columns get the row's values.
-    """
-    if not rows:
-        return
-    columns = tuple(rows if isinstance(rows, Mapping) else rows[0])
-    if instead:
-        con.execute(_putting(con.dialect.name, table, columns, instead), rows)
-    else:
-        con.execute(_replacing(con.dialect.name, table, columns), rows)
-
-
-@cache
-def _replacing(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
-    return _putting(dialect, table, columns, {})
-
-
-def _putting(
-    dialect: str, table: Table, columns: tuple[str, ...], instead: Mapping[str, Any]
-) -> Any:
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    keys = [c.name for c in table.primary_key]
-    # Named one by one: a column's default would else replace what is there.
-    made: Any = insert(table)
-    new = instead or {name: made.excluded[name] for name in columns if name not in keys}
-    if new:
-        return made.on_conflict_do_update(index_elements=keys, set_=new)
-    return made.on_conflict_do_nothing(index_elements=keys)
-
-
 def _why(e: SQLAlchemyError) -> str:
     """The driver's own first words, without SQL or advice."""
     said = str(e.orig) if isinstance(e, DBAPIError) and e.orig is not None else str(e)
@@ -304,7 +249,7 @@ def _engine(url: URL) -> Engine:
     def begun(con: Connection) -> None:
         writes = con.get_execution_options().get("calibrant_write", False)
         # What a change decides by must not change under it.
-        con.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        plainly(con, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
