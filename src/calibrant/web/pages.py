@@ -25,8 +25,12 @@ _TYPES = {
 
 def page(template: str, code: int = 200, **values: Any) -> HTMLResponse:
     """A page made of a template, such as "labelling/item.html.j2"."""
-    html = _environment().get_template(template).render(**values)
-    return HTMLResponse(html, code)
+    return HTMLResponse(render(template, **values), code)
+
+
+def render(template: str, **values: Any) -> str:
+    """The HTML of a page made of a template."""
+    return _environment().get_template(template).render(**values)
 
 
 @cache
@@ -40,6 +44,8 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Our own files, which change with the version.
+        auto_reload=False,
     )
     environment.globals["static"] = static_url
     environment.filters["line"] = one_line

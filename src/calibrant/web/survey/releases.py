@@ -23,7 +23,7 @@ from calibrant.priorities.delphi.release import (
     release,
     snapshot,
 )
-from calibrant.web.survey.database import put
+from calibrant.web.survey.statements import put
 from calibrant.web.survey.store import Store
 from calibrant.web.survey.tables import ANSWER, CHOSEN, RELEASE, RESPONDENT
 from calibrant.web.tokens import new_name

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from calibrant.web.survey.database import find, put
 from calibrant.web.survey.releases import unname
+from calibrant.web.survey.statements import put, run
 from calibrant.web.survey.store import Store, today
 from calibrant.web.survey.tables import DOOR, RESPONDENT, TALLY
 from calibrant.web.tokens import name_of, new_name, sign
@@ -84,19 +85,21 @@ def visitor(store: Store, session: str | None) -> Visitor | None:
     if name is None:
         return None
     with store.answers.read() as con:
-        row = con.execute(_whose(), {"hash": _hash(name)}).one_or_none()
-        if row is None:
-            return None
-        kept = con.execute(
-            find(DOOR, ("hash",), "respondent", "kind"), {"respondent": row.id, "kind": "return"}
-        ).first()
-    return Visitor(name, row.id, row.state, kept is not None)
+        found = run(con, _whose(), {"hash": _hash(name)})
+    if not found:
+        return None
+    (row,) = found
+    return Visitor(name, row.id, row.state, row.kept is not None)
 
 
 @cache
 def _whose() -> Select[Any]:
+    doors = DOOR.alias()
+    kept = select(func.max(doors.c.kind)).where(
+        doors.c.respondent == RESPONDENT.c.id, doors.c.kind == "return"
+    )
     return (
-        select(RESPONDENT.c.id, RESPONDENT.c.state)
+        select(RESPONDENT.c.id, RESPONDENT.c.state, kept.scalar_subquery().label("kept"))
         .join(DOOR, DOOR.c.respondent == RESPONDENT.c.id)
         .where(DOOR.c.hash == bindparam("hash"), DOOR.c.kind == "browser")
     )
