@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from calibrant.web.survey.database import find, put
 from calibrant.web.survey.releases import unname
 from calibrant.web.survey.statements import put, run
 from calibrant.web.survey.store import Store, today
