@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+from calibrant.judges.labels import as_labels
 from calibrant.stats.agreement.estimate import bootstrapped, estimate
 from calibrant.stats.agreement.ratios import alpha
-from calibrant.judges.labels import as_labels
 
 DRAWS = 2000
 

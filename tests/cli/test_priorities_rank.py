@@ -85,9 +85,7 @@ def test_wrong_options_end_in_one_line(files, capsys, options, said):
     if options[0] == "--taxonomy":
         table = pl.read_csv(ratings, infer_schema_length=0)
         ratings = files / "other.csv"
-        table.with_columns(("zz" + pl.col("area")).alias("area")).write_csv(
-            ratings
-        )
+        table.with_columns(("zz" + pl.col("area")).alias("area")).write_csv(ratings)
     assert call("rank", ratings, *options) == 2
     err = capsys.readouterr().err
     assert said in err

@@ -60,7 +60,7 @@ def plain(layout: Layout, f: np.ndarray, b: np.ndarray, field: Field) -> float:
     return total
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 10_000))
 def test_derivatives_are_those_of_the_plain_likelihood(seed):
     layout, _, _ = survey(seed)
@@ -186,7 +186,7 @@ def test_from_a_table_as_from_arrays(fitted):
         for x in layout.answers
         for r, a in zip(x.respondent[x.own > 0], x.area[x.own > 0], strict=True)
     ]
-    again = fit_ratings(rows, own=own, seed=1)
+    again = fit_ratings(rows, own=own, seed=1, points=32)
     np.testing.assert_allclose(
         again.posterior.draws["importance"].mean(axis=0),
         fit.posterior.draws["importance"].mean(axis=0), atol=0.05,
@@ -195,9 +195,8 @@ def test_from_a_table_as_from_arrays(fitted):
     first = again.to_dict()["areas"][0]
     assert first["id"] == "1a" and first["importance"]["low"] < first["importance"]["high"]
     assert set(again.to_dict()["own_area"]) == {"importance", "tractability"}
-    same = area_posterior(rows, own=own, seed=1, draws=100)
-    assert (same.draws["importance"] == area_posterior(rows, own=own, seed=1, draws=100).draws[
-        "importance"]).all()  # fmt: skip
+    same = [area_posterior(rows, own=own, draws=100, points=16).draws["importance"] for _ in "ab"]
+    assert (same[0] == same[1]).all()
 
 
 def test_the_sampler_agrees(fitted):
@@ -302,8 +301,8 @@ def test_own_areas_and_generous_raters_are_taken_out():
                 continue
             rows.append((f"r{i}", a, "i", 5.0 if a == mine else 3.0 + (i + ord(a[1])) % 2))
             own += [(f"r{i}", a)] if a == mine else []
-    fit = fit_ratings(table(rows), own=own, draws=500)
-    plain_fit = fit_ratings(table(rows), draws=500)
+    fit = fit_ratings(table(rows), own=own, draws=500, points=16)
+    plain_fit = fit_ratings(table(rows), draws=500, points=16)
     assert fit.own["i"].mean() > 0.8
     assert fit.posterior.draws["i"].mean(axis=0)[0] < plain_fit.posterior.draws["i"].mean(axis=0)[0]
 
@@ -316,8 +315,8 @@ def test_dont_knows_shift_the_areas_that_have_them():
     ).with_columns(
         pl.when(pl.col("state") == "answered").then("value").alias("value")
     )  # fmt: skip
-    low = area_posterior(rows, dont_know=-1.0, draws=400)
-    same = area_posterior(rows, draws=400)
+    low = area_posterior(rows, dont_know=-1.0, draws=400, points=16)
+    same = area_posterior(rows, draws=400, points=16)
     gap = (same.draws["i"] - low.draws["i"]).mean(axis=0)
     assert gap[0] > 2 * gap[1] > 0
     assert any("-1 residual" in n for n in low.notes)
@@ -355,7 +354,7 @@ def test_categories_are_read_off_ids_or_given():
 
 
 def test_one_expansion_serves_all_points_of_a_large_survey(monkeypatch):
-    layout, _, _ = survey(2, raters=300, chosen=3)
+    layout, _, _ = survey(2, raters=150, chosen=3)
     each = fit_layout(layout, draws=2000, points=16)
     monkeypatch.setattr("calibrant.priorities.model.hyper.MANY", 100)
     once = fit_layout(layout, draws=2000, points=16)
@@ -375,7 +374,7 @@ def test_certificate_in_short():
     from dataclasses import replace
 
     c = certificates.CERTIFICATES[0]
-    short = replace(c, regimes=c.regimes[5:6], beyond=())
-    for measured in measure_certificate(short, draws=50, seed=2):
+    short = replace(c, regimes=c.regimes[5:6], beyond=(), batch_draws=20)
+    for measured in measure_certificate(short, draws=20, seed=2):
         assert not measured.broken, measured.statistics
         assert measured.statistics["normal covered"] < measured.statistics["covered"]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-import calibrant.report.page as page
+from calibrant import _files
 from calibrant.assurance.assessment import Assessment, ClaimResult
 from calibrant.report import html, svg, write_html
 from calibrant.report.words import line, percent
@@ -318,7 +318,7 @@ def test_failure_leaves_the_old_report(
     def broken(_: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(page.os, "fsync", broken)
+    monkeypatch.setattr(_files.os, "fsync", broken)
     with pytest.raises(OSError, match="disk full"):
         write_html(five, target)
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]

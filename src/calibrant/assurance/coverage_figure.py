@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calibrant._figure import Figure
 from calibrant.assurance.coverage import Coverage, CoveredArea
-from calibrant.priorities.portfolio.bars import BarRow, bars
+from calibrant.priorities.portfolio.bars import BarRow, bars, titled
 
 _MOST = 18
 
@@ -27,7 +27,7 @@ def _row(area: CoveredArea) -> BarRow:
     chance = 0.0 if area.p_top is None else area.p_top
     words = "unrated" if area.p_top is None else f"{chance:.0%}"
     return BarRow(
-        f"{area.id}  {area.name}",
+        titled(area.id, area.name),
         (chance, area.coverage),
         (words, f"{area.coverage:.0%}"),
         ("support", "futile"),

@@ -13,6 +13,7 @@ from calibrant.assurance.coverage_of import coverage_of
 from calibrant.priorities.delphi.consensus import Cell, consensus
 from calibrant.priorities.integrity.check import check_integrity
 from calibrant.priorities.integrity.result import MEANING
+from calibrant.priorities.portfolio.bars import titled
 from calibrant.priorities.portfolio.figures import portfolio_figure
 from calibrant.priorities.portfolio.gaps import gap_figure, gaps
 from calibrant.priorities.portfolio.map_figure import map_figure
@@ -218,7 +219,7 @@ def comparison(found: Ranked, table: Any) -> Part:
                     missing="fewer than two areas stand in both")  # fmt: skip
     inside = sum(a.rank_interval[0] <= at[a.id] <= a.rank_interval[1] for a in shared)
     rows = [
-        Row(f"{a.id}  {a.name}", a.expected_rank, *a.rank_interval, f"printed {at[a.id]}",
+        Row(titled(a.id, a.name), a.expected_rank, *a.rank_interval, f"printed {at[a.id]}",
             alert=not a.rank_interval[0] <= at[a.id] <= a.rank_interval[1])
         for a in sorted(shared, key=lambda a: at[a.id])[:_DRAWN]
     ]  # fmt: skip

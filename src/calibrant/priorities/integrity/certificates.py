@@ -117,7 +117,7 @@ def plant(
         seed = int(rng.choice(np.argsort(-answers.together.sum(axis=1))[:5]))
         near = np.argsort(-answers.together[seed], kind="stable")[: size - 1]
         who = (seed, *(int(i) for i in near))
-        line: Ints = rng.integers(0, levels, codes.shape[1])
+        line: Ints = rng.integers(0, levels, size=(codes.shape[1],))
         for member in who:
             obeys = answers.there[member] & (rng.random(codes.shape[1]) < 0.9)
             codes[member, obeys] = line[obeys]

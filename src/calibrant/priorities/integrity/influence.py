@@ -97,7 +97,7 @@ def _each_by_promise(ratings: Ratings, k: int) -> list[Influence]:
     coded = ratings.coded()
     shape = len(coded.areas), len(coded.questions)
     cell = coded.area * shape[1] + coded.question
-    sums = np.bincount(cell, coded.value, shape[0] * shape[1]).reshape(shape)
+    sums = np.asarray(np.bincount(cell, coded.value, shape[0] * shape[1]), float).reshape(shape)
     counts = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
 
     def first(total: Floats, n: Ints) -> tuple[str, ...]:

@@ -170,6 +170,20 @@ def _prepare(module: ModuleType, field: Field) -> tuple[Any, Any]:
     return shape, data
 
 
+def _curvature(field: Field, e: Expansion) -> Floats:
+    """Minus the second derivatives of the log likelihood, field and severities, whole."""
+    q = field.questions
+    wide = field.size + field.raters * q
+    n = np.zeros((wide, wide))
+    n[: field.size, : field.size] = e.matrix
+    for k, block in enumerate(field.blocks):
+        spot = field.size + np.arange(field.raters) * q + k
+        n[block, spot] = e.cross[k].T
+        n[spot, block] = e.cross[k]
+        n[spot, spot] = e.weight[:, k]
+    return n
+
+
 def _latent(field: Field, e: Expansion, x: Floats, pooled: bool) -> tuple[Floats, Floats]:
     """Mode and precision of what the sampler calls latent, given the spreads.
 
@@ -179,14 +193,8 @@ def _latent(field: Field, e: Expansion, x: Floats, pooled: bool) -> tuple[Floats
     q = field.questions
     s = spreads(x, q, pooled=pooled)
     roots = [np.linalg.cholesky(m) for m in (s.rater, s.area, s.category) if m is not None]
-    wide = field.size + field.raters * q
-    n = np.zeros((wide, wide))
-    n[: field.size, : field.size] = e.matrix
-    for k, block in enumerate(field.blocks):
-        spot = field.size + np.arange(field.raters) * q + k
-        n[block, spot] = e.cross[k].T
-        n[spot, block] = e.cross[k]
-        n[spot, spot] = e.weight[:, k]
+    n = _curvature(field, e)
+    wide = len(n)
     groups = len(field.layout.categories) if pooled else 0
     ends = sum(field.steps) + field.own * q
     size = ends + (field.raters + field.areas + groups) * q

@@ -22,6 +22,11 @@ _GAP = 64
 _NAME = 46
 
 
+def titled(id: str, name: str) -> str:
+    """An area's id and name, once where they are the same."""
+    return id if name == id else f"{id}  {name}"
+
+
 @dataclass(frozen=True)
 class BarRow:
     """One row.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calibrant._figure import Figure
-from calibrant.priorities.portfolio.bars import BarRow, bars
+from calibrant.priorities.portfolio.bars import BarRow, bars, titled
 from calibrant.priorities.portfolio.result import Portfolio
 from calibrant.priorities.portfolio.terms import short_money
 
@@ -14,14 +14,14 @@ def portfolio_figure(found: Portfolio) -> Figure:
     """The funded areas, and those next to them."""
     rows = [
         BarRow(
-            f"{f.id}  {f.name}",
+            titled(f.id, f.name),
             (f.p_best,),
             (f"{f.p_best:.0%}, {short_money(f.amount)}" + (" long" * (f.strategy == "long term")),),
             ("support" if f.strategy == "near term" else "futile",),
         )
         for f in found.funded[:_MOST]
     ]
-    rows += [BarRow(f"{i}  {n}", (p,), (f"{p:.0%}, none",), ("line",)) for i, n, p in found.close]
+    rows += [BarRow(titled(i, n), (p,), (f"{p:.0%}, none",), ("line",)) for i, n, p in found.close]
     return bars(
         rows, ["chance to belong in the best"],
         title=f"{short_money(found.spent)} to {len(found.funded)} areas, and those next in line",

@@ -10,6 +10,7 @@ import numpy as np
 from calibrant._figure import Figure
 from calibrant._forest import Row, forest
 from calibrant.errors import InputError
+from calibrant.priorities.portfolio.bars import titled
 from calibrant.priorities.portfolio.worth import HARD, IMPORTANT
 from calibrant.priorities.posterior import AreaPosterior
 
@@ -61,7 +62,7 @@ def gap_figure(found: tuple[Gap, ...], most: int = 14) -> Figure:
     if not found:
         raise InputError("gaps: no area is rated enough")
     rows = [
-        Row(f"{g.id}  {g.name}", g.gap, g.low, g.high, f"{g.chance:.0%} · n {g.n}")
+        Row(titled(g.id, g.name), g.gap, g.low, g.high, f"{g.chance:.0%} · n {g.n}")
         for g in found[:most]
     ]
     return forest(

@@ -91,13 +91,13 @@ def map_figure(
         role = "futile" if _hard(mean_i[a], mean_t[a]) else "support"
         layers.append(dot(xs[a], ys[a], INK[role], 62))
     layers += _labels(chosen, {a: shorten(ids[a], 10) for a in chosen}, xs, ys)
-    known = [(shorten(ids[a], 8), shorten((names or {}).get(ids[a], ""), 34)) for a in chosen]
+    known = [(shorten(ids[a], 8), shorten(_name(ids[a], names), 34)) for a in chosen]
     layers += _key(known, [_hard(mean_i[a], mean_t[a]) for a in chosen])
     layers += [
         label(title, -44, "left", -44, "text", bold=True),
         label(said, -44, "left", -23, "soft"),
     ]
-    spec = base(_WIDE, _HIGH, {"left": 52, "right": 280, "top": 62, "bottom": 50})
+    spec = base(_WIDE, _HIGH, {"left": 52, "right": 300, "top": 62, "bottom": 50})
     spec["layer"] = layers
     spec["encoding"] = {
         "x": _axis("x", ends[0], "importance: mean rating"),
@@ -171,6 +171,12 @@ def _path(x: Sequence[float], y: Sequence[float], mark: Spec) -> Spec:
         "encoding": {"x": {"field": "x", **pixel}, "y": {"field": "y", **pixel},
                      "order": {"field": "o", "type": "quantitative"}},
     }  # fmt: skip
+
+
+def _name(id: str, names: Mapping[str, str] | None) -> str:
+    """The area's name, or nothing where it has none but its id."""
+    name = (names or {}).get(id, "")
+    return "" if name == id else name
 
 
 def _key(named: Sequence[tuple[str, str]], hard: Sequence[bool]) -> list[Spec]:

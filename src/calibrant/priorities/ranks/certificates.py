@@ -147,12 +147,13 @@ CERTIFICATES: tuple[Certificate, ...] = (
     Certificate(
         "priorities-ranks",
         "calibrant.priorities.rank",
-        "Of the 90 % rank intervals at least 88 in 100 hold their area's rank, those of the ten "
-        "areas that look best no fewer; rank sets hold all areas' ranks at once, and tiers no "
-        "false difference, in at least 90 of 100; of the funded ten as many are of the true ten, "
-        "and no more is lost, than 90 % limits say, in at least 88 of 100: 53 raters who choose "
-        "their categories, strict and generous ones, few ratings, areas all alike, raters who "
-        "favour their own areas and say so, and answers to the two questions that go together.",
+        "Of the 90 % rank intervals at least 88 in 100 hold their area's rank, those of the "
+        "ten areas that look best no fewer; rank sets hold all areas' ranks at once, and "
+        "tiers no false difference, in at least 90 of 100 surveys; of the ten funded as many "
+        "are of the true ten as a 90 % interval says in at least 85 of 100, and no more is "
+        "lost than its 95 % limit says in at least 80: 53 raters who choose their categories, "
+        "strict and generous ones, few ratings, areas all alike, raters who favour their own "
+        "areas and say so, and answers to the two questions that go together.",
         (
             {"severity_sd": 0.5},
             {"severity_sd": 1.0},
@@ -166,8 +167,8 @@ CERTIFICATES: tuple[Certificate, ...] = (
             "first ten covered": Bound(low=0.88),
             "rank sets covered": Bound(low=0.9),
             "tiers honest": Bound(low=0.9),
-            "overlap covered": Bound(low=0.88),
-            "regret bounded": Bound(low=0.88),
+            "overlap covered": Bound(low=0.85),
+            "regret bounded": Bound(low=0.8),
         },
         peers={
             "bootstrap": "percentiles of the ranks of raw means, each area's ratings drawn again",

@@ -88,13 +88,9 @@ def rank_areas(
             `LEAST_DRAWS` draws, or draws that are not finite.
     """
     labels = labels or Labels()
-    if not 0.5 <= level < 1:
-        raise InputError(f"level: wanted 0.5 to below 1, got {level}")
-    if min_ratings < 1:
-        raise InputError(f"min ratings: wanted at least 1, got {min_ratings}")
     n = respondents(posterior)
     kept = np.flatnonzero(n >= min_ratings)
-    score = _checked(scores(posterior, by), kept, top, min_ratings)
+    score = _checked(scores(posterior, by), kept, top, min_ratings, level)
     found = _Stand(score, top, level, seed)
     order = np.argsort(-score.mean(axis=0), kind="stable")
     rows = tuple(
@@ -128,7 +124,11 @@ def respondents(posterior: AreaPosterior) -> Ints:
     return np.asarray(np.max(np.stack(list(posterior.n.values())), axis=0))
 
 
-def _checked(score: Floats, kept: Ints, top: int, least: int) -> Floats:
+def _checked(score: Floats, kept: Ints, top: int, least: int, level: float) -> Floats:
+    if not 0.5 <= level < 1:
+        raise InputError(f"level: wanted 0.5 to below 1, got {level}")
+    if least < 1:
+        raise InputError(f"min ratings: wanted at least 1, got {least}")
     if kept.size < 2:
         raise InputError(
             f"rank: wanted at least 2 areas with {least} ratings or more, got {kept.size}"

@@ -34,6 +34,7 @@ class Experts:
 
     Attributes:
         raters, categories, areas: how many; areas are spread over categories evenly.
+        sizes: areas of each category, instead of spreading them; `categories` and `areas` follow.
         area_sd, category_sd: spread of areas within categories, and of categories.
         alike: correlation of importance and tractability of areas and of categories.
         severity_sd: spread of raters, who are strict with both questions (correlation 1/2).
@@ -58,6 +59,12 @@ class Experts:
     own_share: float = 0.4
     dont_know: float = 0.08
     selective: float = 0.0
+    sizes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sizes:
+            object.__setattr__(self, "categories", len(self.sizes))
+            object.__setattr__(self, "areas", sum(self.sizes))
 
     def draw(self, seed: int | np.random.Generator = 0) -> Panel:
         """One population of raters and areas, with every answer anyone would give.
@@ -66,7 +73,8 @@ class Experts:
         ask and in nothing else.
         """
         rng = np.random.default_rng(seed)
-        category = np.arange(self.areas) * self.categories // self.areas
+        even = np.arange(self.areas) * self.categories // self.areas
+        category = np.repeat(np.arange(self.categories), self.sizes) if self.sizes else even
         pair = np.array([[1.0, self.alike], [self.alike, 1.0]])
         by_category = _pairs(rng, self.categories, pair) * self.category_sd
         latent = by_category[category] + _pairs(rng, self.areas, pair) * self.area_sd

@@ -75,11 +75,9 @@ def rank(
     if ratings is not None and (sensitivity or influence):
         again = quick(settings)
         held = Frame(again.fit(ratings), by, top, min_ratings)
-        if sensitivity:
-            more += dont_knows(ratings, held, again)
+        more = dont_knows(ratings, held, again) if sensitivity else []
         tried, said = each_respondent(ratings, held, again, everyone=influence)
-        more += tried
-        notes += said
+        more, notes = more + tried, notes + said
     return replace(found, sensitivity=(*found.sensitivity, *more), notes=(*found.notes, *notes))
 
 
