@@ -134,7 +134,10 @@ def _checked(score: Floats, kept: Ints, top: int, least: int, level: float) -> F
             f"rank: wanted at least 2 areas with {least} ratings or more, got {kept.size}"
         )
     if not 1 <= top < kept.size:
-        raise InputError(f"top: wanted 1 to {kept.size - 1} of {kept.size} areas, got {top}")
+        raise InputError(
+            f"top: wanted 1 to {kept.size - 1} of the {kept.size} areas that are rated enough, got "
+            f"{top} (--top)"
+        )
     if score.shape[0] < LEAST_DRAWS:
         raise InputError(f"draws: wanted at least {LEAST_DRAWS}, got {score.shape[0]}")
     score = score[:, kept]
@@ -314,9 +317,9 @@ def _notes(posterior: AreaPosterior, found: _Stand, kept: Ints) -> list[str]:
     uneven = [
         posterior.areas[a] for a in kept if len({int(v[a]) for v in posterior.n.values()}) > 1
     ]
-    if uneven:
+    if uneven and posterior.method != "table":
         out.append(
             f"{len(uneven)} areas have different numbers of answers to the questions; n is the "
-            "larger"
+            "larger, which decides what is ranked"
         )
     return out
