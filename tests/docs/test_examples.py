@@ -1,5 +1,6 @@
 """The examples run as they stand (the one on the embedded model is what `calibrant demo` runs)."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -35,3 +36,17 @@ def test_the_story_of_a_leaked_test_ends_undetermined(tmp_path, capsys):
     assert found.interval[0] <= 0.75 * 0.6 <= found.interval[1]
     assert found.without_interval[0] <= 0.4 <= found.without_interval[1]
     assert found.interval[0] > 0.1 and found.p < 0.001
+
+
+def test_the_story_of_a_survey_is_honest_about_its_ranks(tmp_path, capsys):
+    if not EXAMPLES.is_dir():
+        pytest.skip("the examples are not beside an installed package")
+    script = runpy.run_path(str(EXAMPLES / "priorities" / "whole_story.py"))
+    script["story"](tmp_path, page=False)
+    told = capsys.readouterr().out
+    assert "0 contradictions" in told
+    lost = [float(x) for x in re.findall(r"([\d.]+) lost per area", told)]
+    # Pooling beats means of few ratings, and asking where it helps beats both.
+    assert lost[0] > lost[1] > lost[2]
+    (inside,) = re.findall(r"(\d+)% of the 90% rank intervals hold the true rank", told)
+    assert int(inside) >= 80

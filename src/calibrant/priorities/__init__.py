@@ -32,6 +32,7 @@ _HOMES: dict[str, str] = {
     "rank_areas": "calibrant.priorities.ranks.rank",
     "Ranked": "calibrant.priorities.ranks.result",
     "ask": "calibrant.priorities.asking.ask",
+    "Person": "calibrant.priorities.asking.ask",
     "AskPlan": "calibrant.priorities.asking.ask",
     "posterior_of_table": "calibrant.priorities.tables.posterior",
     "Snapshot": "calibrant.priorities.delphi.release",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from calibrant._text import one_line
 from calibrant.web.pages import page, static
+from calibrant.web.routes import Around, Threads, direct
 from calibrant.web.security import fields
 
 
@@ -57,15 +59,18 @@ def see(url: str) -> RedirectResponse:
 
 
 def application(
-    *, most_fields: int = 50, failures: tuple[type[Exception], ...] = (sqlite3.Error,)
-) -> FastAPI:
+    *, most_fields: int = 50, failures: tuple[type[Exception], ...] = (sqlite3.Error,),
+    around: Around = nullcontext,
+) -> FastAPI:  # fmt: skip
     """An application without pages of its own yet.
 
     Args:
         most_fields: how many fields a form may have.
         failures: what the store raises where it cannot read or write.
+        around: what every endpoint runs in.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.route_class = direct(Threads(around), form_of, Form)
     app.state.most_fields = most_fields
 
     def stopped(_: Request, e: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,12 @@ _TYPES = {
 
 def page(template: str, code: int = 200, **values: Any) -> HTMLResponse:
     """A page made of a template, such as "labelling/item.html.j2"."""
-    html = _environment().get_template(template).render(**values)
-    return HTMLResponse(html, code)
+    return HTMLResponse(render(template, **values), code)
+
+
+def render(template: str, **values: Any) -> str:
+    """The HTML of a page made of a template."""
+    return _environment().get_template(template).render(**values)
 
 
 @cache
@@ -39,13 +44,23 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Our own files, which change with the version.
+        auto_reload=False,
     )
     environment.globals["static"] = static_url
     environment.filters["line"] = one_line
     environment.filters["block"] = lambda text: shown(text, len(text))
+    environment.filters["end"] = _end
     environment.filters["count"] = lambda n: f"{n:,}"
     environment.filters["percent"] = lambda x: f"{x:.0%}"
     return environment
+
+
+def _end(time: datetime) -> str:
+    """When something ends, as people say it: midnight is the end of the day before."""
+    if (time.hour, time.minute) == (0, 0):
+        return f"the end of {time - timedelta(days=1):%-d %B %Y} ({time:%Z})"
+    return f"{time:%-d %B %Y, %H:%M %Z}"
 
 
 @cache

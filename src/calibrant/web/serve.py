@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -133,6 +134,9 @@ def run(app: ASGIApp, place: Place, started: Callable[[], None] = lambda: None) 
         backlog=BACKLOG, limit_concurrency=MOST_AT_ONCE,
     )  # fmt: skip
     server = uvicorn.Server(config)
+    # What is there now stays: looking through all of it would stop every request for a while.
+    gc.collect()
+    gc.freeze()
     try:
         started()
         server.run(sockets=[place.socket])
@@ -140,6 +144,7 @@ def run(app: ASGIApp, place: Place, started: Callable[[], None] = lambda: None) 
         # uvicorn has shut down in order, and passes the signal on.
         return
     finally:
+        gc.unfreeze()
         place.socket.close()
     if not server.started:
         raise RunError(f"{place.url}: the server did not start")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, select, update
 
 from calibrant._text import storable
-from calibrant.web.survey.database import find, put
+from calibrant.web.survey.statements import put, rows, run
 from calibrant.web.survey.store import Store, setting
 from calibrant.web.survey.store import now as time_now
 from calibrant.web.survey.tables import (
@@ -23,7 +23,7 @@ from calibrant.web.survey.tables import (
     RESPONDENT,
     SETTING,
 )
-from calibrant.web.survey.windows import window
+from calibrant.web.survey.windows import Window, window
 
 AnswerState = Literal["answered", "don't know", "skipped"]
 Outcome = Literal["saved", "same", "closed", "stale"]
@@ -86,16 +86,16 @@ def revision(store: Store, respondent: str, page: str) -> int:
 
 
 def _page(con: Connection, respondent: str, page: str) -> tuple[int, str]:
-    row = con.execute(
-        find(PAGE, ("revision", "tab"), "respondent", "page"),
-        {"respondent": respondent, "page": page},
-    ).one_or_none()
-    return (0, "") if row is None else (row.revision, row.tab)
+    found = rows(con, PAGE, ("revision", "tab"), respondent=respondent, page=page)
+    return (found[0].revision, found[0].tab) if found else (0, "")
+
+
+def _window(con: Connection, store: Store) -> Window:
+    return window(store.survey, setting(con, SETTING, "door") or "", time_now())
 
 
 def _closed(con: Connection, store: Store) -> bool:
-    said = setting(con, SETTING, "door") or ""
-    return not window(store.survey, said, time_now()).is_open
+    return not _window(con, store).is_open
 
 
 def _is_stale(now: tuple[int, str], copy: Copy, *, strict: bool) -> bool:
@@ -136,10 +136,10 @@ def _said(
 ) -> dict[Cell, tuple[Said, int, int]]:
     """Each cell's latest word with its revision and its round."""
     areas = tuple(a.id for a in store.areas.category[category].areas)
-    rows = con.execute(_answers_in(areas), {"respondent": respondent, "round": round})
+    found = run(con, _answers_in(areas), {"respondent": respondent, "round": round})
     return {
         (r.area, r.question): (Said(r.state, r.value, r.reason), r.revision, r.round)
-        for r in rows
+        for r in found
     }  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def _answers_in(areas: tuple[str, ...]) -> Select[Any]:
     return (
         select(ANSWER)
         .where(
-            ANSWER.c.respondent == bindparam("respondent"), ANSWER.c.area.in_(areas),
+            ANSWER.c.respondent == bindparam("respondent"), ANSWER.c.area.in_(map(literal, areas)),
             ANSWER.c.round <= bindparam("round"),
         )
         .order_by(ANSWER.c.round)
@@ -156,11 +156,8 @@ def _answers_in(areas: tuple[str, ...]) -> Select[Any]:
 
 
 def _comments(con: Connection, respondent: str, category: str) -> dict[str, str]:
-    rows = con.execute(
-        find(COMMENT, ("question", "text"), "respondent", "category"),
-        {"respondent": respondent, "category": category},
-    )
-    return {r.question: r.text for r in rows}
+    found = rows(con, COMMENT, ("question", "text"), respondent=respondent, category=category)
+    return {r.question: r.text for r in found}
 
 
 def save_sheet(
@@ -192,23 +189,24 @@ def save_sheet(
     comments = {k: storable(v).strip() for k, v in comments.items()}
     with store.answers.write() as con:
         _hold(con, respondent)
-        if _closed(con, store):
+        now = _window(con, store)
+        if not now.is_open:
             return "closed"
-        at = window(store.survey, setting(con, SETTING, "door") or "", time_now()).round
+        at = now.round
         before = _said(con, store, respondent, category, at)
         had = _comments(con, respondent, category)
-        rows = [
+        new_rows = [
             _row(respondent, cell, new, before.get(cell), at, seconds)
             for cell, new in said.items()
             if cell not in before or before[cell][2] != at or _differ(before[cell][0], new)
         ]
         written = {k: v for k, v in comments.items() if v != had.get(k, "")}
         was = _page(con, respondent, page)
-        if not rows and not written and was[0]:
+        if not new_rows and not written and was[0]:
             return "same"
         if _is_stale(was, copy, strict=strict):
             return "stale"
-        put(con, ANSWER, rows)
+        put(con, ANSWER, new_rows)
         _write_comments(con, respondent, category, written)
         _turn(con, respondent, page, was, copy)
         return "saved"
@@ -255,12 +253,12 @@ def _write_comments(
 def reasons(store: Store, respondent: str) -> list[Cell]:
     """Cells for which a respondent gave a reason, in any round."""
     with store.answers.read() as con:
-        rows = con.execute(
+        found = con.execute(
             select(ANSWER.c.area, ANSWER.c.question)
             .where(ANSWER.c.respondent == respondent, ANSWER.c.reason != "")
             .distinct()
         )
-        return [(r.area, r.question) for r in rows]
+        return [(r.area, r.question) for r in found]
 
 
 # -- what is rated, and own areas ------------------------------------------------
@@ -274,10 +272,8 @@ def chosen(store: Store, respondent: str) -> tuple[str, ...]:
 
 
 def _chosen(con: Connection, respondent: str) -> set[str]:
-    rows = con.execute(
-        find(CHOSEN, ("category", "active"), "respondent"), {"respondent": respondent}
-    )
-    return {r.category for r in rows if r.active}
+    found = rows(con, CHOSEN, ("category", "active"), respondent=respondent)
+    return {r.category for r in found if r.active}
 
 
 def choose(store: Store, respondent: str, categories: Collection[str], copy: Copy) -> Outcome:
@@ -306,9 +302,7 @@ def choose(store: Store, respondent: str, categories: Collection[str], copy: Cop
 def own(store: Store, respondent: str) -> frozenset[str]:
     """Ids of the areas that a respondent works in."""
     with store.answers.read() as con:
-        return frozenset(
-            con.execute(find(OWN, ("area",), "respondent"), {"respondent": respondent}).scalars()
-        )
+        return frozenset(r.area for r in rows(con, OWN, ("area",), respondent=respondent))
 
 
 def save_own(store: Store, respondent: str, areas: Collection[str], copy: Copy) -> Outcome:
@@ -358,8 +352,8 @@ def about(store: Store, respondent: str) -> About:
 
 
 def _demographics(con: Connection, respondent: str) -> dict[str, tuple[str, bool]]:
-    rows = con.execute(select(DEMOGRAPHIC).where(DEMOGRAPHIC.c.respondent == respondent))
-    return {r.question: (r.value, r.other) for r in rows}
+    found = rows(con, DEMOGRAPHIC, ("question", "value", "other"), respondent=respondent)
+    return {r.question: (r.value, r.other) for r in found}
 
 
 def save_about(

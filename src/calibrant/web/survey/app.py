@@ -34,7 +34,10 @@ def build(
         proxies: whose X-Forwarded-For is believed.
         per_address, per_token: how often one address, and one link or session, may ask.
     """
-    app = application(most_fields=MOST_FIELDS, failures=(SQLAlchemyError, sqlite3.Error))
+    app = application(
+        most_fields=MOST_FIELDS, failures=(SQLAlchemyError, sqlite3.Error),
+        around=site.store.steady,
+    )  # fmt: skip
     doors.add(app, site)
     choosing.add(app, site)
     rating.add(app, site)

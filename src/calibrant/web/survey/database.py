@@ -8,9 +8,10 @@ committed is on the disk (WAL, synchronous FULL). PostgreSQL is reached by URL.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,9 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
-    Select,
-    Table,
-    bindparam,
     create_engine,
     event,
     inspect,
-    select,
     text,
 )
 from sqlalchemy.engine import URL, make_url
@@ -34,6 +31,7 @@ from sqlalchemy.pool import QueuePool
 
 from calibrant._text import one_line
 from calibrant.errors import InputError, RunFolderError
+from calibrant.web.survey.statements import plainly
 from calibrant.web.survey.tables import METADATA, Side
 from calibrant.web.survey.together import Together
 
@@ -45,6 +43,14 @@ CONNECTIONS = 48
 
 REVISIONS: dict[Side, tuple[str, ...]] = {"answers": ("a1",), "people": ("p1",)}
 """The versions of each side that this calibrant knows, in order; the last is written."""
+
+
+@dataclass
+class _View:
+    """What one thread sees, once it has looked."""
+
+    stack: ExitStack
+    con: Connection | None = None
 
 
 class Database:
@@ -60,10 +66,13 @@ class Database:
         self.name = _name(engine.url)
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._together = Together(engine)
+        # Each thread's view, where it asked for one; None: not looked at yet.
+        self._views = threading.local()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One change, all or nothing; it is on disk when the block has ended."""
+        self._look_anew()
         if self.is_sqlite:
             with self._together.write() as con:
                 yield con
@@ -74,11 +83,41 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One view of the database, which does not change while the block runs."""
+        held = getattr(self._views, "held", None)
+        if held is None:
+            with self._view() as con:
+                yield con
+            return
+        if held.con is None:
+            held.con = held.stack.enter_context(self._view())
+        yield held.con
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Let all `read`s of this thread share one view until it writes, and then another."""
+        if getattr(self._views, "held", None) is not None:
+            yield
+            return
+        with ExitStack() as stack:
+            self._views.held = _View(stack)
+            try:
+                yield
+            finally:
+                self._views.held = None
+
+    @contextmanager
+    def _view(self) -> Iterator[Connection]:
         with self.engine.connect() as con:
             if not self.is_sqlite:
                 con = con.execution_options(isolation_level="REPEATABLE READ")
             with con.begin():
                 yield con
+
+    def _look_anew(self) -> None:
+        held = getattr(self._views, "held", None)
+        if held is not None and held.con is not None:
+            held.con = None
+            held.stack.close()
 
     def shuffle(self) -> None:
         """Write every table anew in the order of its random keys, so that neither the places of
@@ -147,57 +186,6 @@ def open_database(url: str | Path, side: Side = "answers") -> Database:
     return database
 
 
-@cache
-def find(table: Table, columns: tuple[str, ...], *keys: str) -> Select[Any]:
-    """The statement that finds rows whose keys have the values of its parameters of the same names.
-
-    Built once for each use: building a statement costs more than running it.
-    """
-    same = (table.c[k] == bindparam(k) for k in keys)
-    return select(*(table.c[n] for n in columns)).where(*same)
-
-
-def put(
-    con: Connection,
-    table: Table,
-    rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    **instead: Any,
-) -> None:
-    """Insert rows, or replace what is there under their keys, in one statement.
-
-    Args:
-        instead: columns that get another value where a row was there, such as n=table.c.n + 1;
-            none: all of the row's columns get the row's values.
-    """
-    if not rows:
-        return
-    columns = tuple(rows if isinstance(rows, Mapping) else rows[0])
-    if instead:
-        con.execute(_putting(con.dialect.name, table, columns, instead), rows)
-    else:
-        con.execute(_replacing(con.dialect.name, table, columns), rows)
-
-
-@cache
-def _replacing(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
-    return _putting(dialect, table, columns, {})
-
-
-def _putting(
-    dialect: str, table: Table, columns: tuple[str, ...], instead: Mapping[str, Any]
-) -> Any:
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    keys = [c.name for c in table.primary_key]
-    # Named one by one: a column's default would else replace what is there.
-    made: Any = insert(table)
-    new = instead or {name: made.excluded[name] for name in columns if name not in keys}
-    if new:
-        return made.on_conflict_do_update(index_elements=keys, set_=new)
-    return made.on_conflict_do_nothing(index_elements=keys)
-
-
 def _why(e: SQLAlchemyError) -> str:
     """The driver's own first words, without SQL or advice."""
     said = str(e.orig) if isinstance(e, DBAPIError) and e.orig is not None else str(e)
@@ -261,7 +249,7 @@ def _engine(url: URL) -> Engine:
     def begun(con: Connection) -> None:
         writes = con.get_execution_options().get("calibrant_write", False)
         # What a change decides by must not change under it.
-        con.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        plainly(con, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from calibrant.records.ratings import RATINGS
 from calibrant.web.survey.answers import chosen
-from calibrant.web.survey.database import find
+from calibrant.web.survey.statements import rows
 from calibrant.web.survey.store import Store
 from calibrant.web.survey.tables import ANSWER, CHOSEN, PAGE, RESPONDENT, TALLY
 
@@ -49,9 +49,7 @@ def steps(store: Store, respondent: str) -> list[Step]:
     mine = chosen(store, respondent)
     latest = _latest(store, respondent)
     with store.answers.read() as con:
-        saved = set(
-            con.execute(find(PAGE, ("page",), "respondent"), {"respondent": respondent}).scalars()
-        )
+        saved = {r.page for r in rows(con, PAGE, ("page",), respondent=respondent)}
     counts: Counter[tuple[str, str]] = Counter()
     for (area, question), state in latest.items():
         if any(q.id == question for q in store.survey.questions):
@@ -68,11 +66,8 @@ def steps(store: Store, respondent: str) -> list[Step]:
 
 def _latest(store: Store, respondent: str) -> dict[tuple[str, str], str]:
     with store.answers.read() as con:
-        rows = con.execute(
-            find(ANSWER, ("area", "question", "state", "round"), "respondent"),
-            {"respondent": respondent},
-        )
-        return {(r.area, r.question): r.state for r in sorted(rows, key=lambda r: r.round)}
+        found = rows(con, ANSWER, ("area", "question", "state", "round"), respondent=respondent)
+        return {(r.area, r.question): r.state for r in sorted(found, key=lambda r: r.round)}
 
 
 @dataclass(frozen=True)
@@ -100,10 +95,10 @@ def counts(store: Store) -> Counts:
     """How many respondents are where."""
     closed = store.window().state == "closed"
     with store.answers.read() as con:
-        rows = con.execute(
+        all_states = con.execute(
             select(RESPONDENT.c.state, func.count().label("n")).group_by(RESPONDENT.c.state)
         )
-        n = Counter({r.state: r.n for r in rows})
+        n = Counter({r.state: r.n for r in all_states})
         days = con.execute(
             select(TALLY.c.day, TALLY.c.what, TALLY.c.n).order_by(TALLY.c.day, TALLY.c.what)
         )
@@ -122,7 +117,7 @@ def ratings(store: Store) -> pl.DataFrame:
     with store.answers.read() as con:
         active = con.execute(select(CHOSEN.c.respondent, CHOSEN.c.category).where(CHOSEN.c.active))
         counted = {(r.respondent, r.category) for r in active}
-        rows = con.execute(
+        given = con.execute(
             select(ANSWER).order_by(
                 ANSWER.c.respondent, ANSWER.c.area, ANSWER.c.question, ANSWER.c.round
             )
@@ -130,7 +125,7 @@ def ratings(store: Store) -> pl.DataFrame:
         found = [
             (r.respondent, r.area, r.question, r.value, r.state, r.round, None, r.revision,
              r.seconds, r.reason)
-            for r in rows if (r.respondent, store.areas.category_of.get(r.area)) in counted
+            for r in given if (r.respondent, store.areas.category_of.get(r.area)) in counted
         ]  # fmt: skip
     more = {"revision": pl.Int64(), "seconds": pl.Float64(), "reason": pl.String()}
     return pl.DataFrame(found, schema={**RATINGS, **more}, orient="row")

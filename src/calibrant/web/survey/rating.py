@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 from fastapi import FastAPI, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from calibrant.priorities.survey.model import Comment
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
+from calibrant.web.pages import render as rendered
 from calibrant.web.survey import answers, progress
 from calibrant.web.survey.answers import Cell, Said, Sheet
 from calibrant.web.survey.areas import Category
@@ -26,6 +30,7 @@ from calibrant.web.survey.forms import (
 )
 from calibrant.web.survey.sessions import Visitor
 from calibrant.web.survey.site import Site
+from calibrant.web.survey.skeleton import Kept, Skeleton, mark, skeleton
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Rating:
 
     def __init__(self, site: Site) -> None:
         self.site, self.store = site, site.store
+        self.kept = Kept()
 
     def category(self, visitor: Visitor, id: str) -> Category:
         """The category that a respondent asks for.
@@ -82,7 +88,8 @@ class Rating:
             saved: the category whose page was saved just before.
         """
         sheet = answers.sheet(self.store, visitor.respondent, category.id)
-        sent = sent or Sent(sheet.said, sheet.comments)
+        if sent is None:
+            return HTMLResponse(self._saved(visitor, category, sheet, saved))
         return page(
             "survey/rate.html.j2", 409 if sent.stale else 422 if sent.problems else 200,
             category=category, sent=sent, problems=sent.problems, asked=self.comments,
@@ -92,11 +99,70 @@ class Rating:
                 k: v for k, v in sheet.comments.items() if sent.comments.get(k, "") != v
             } if sent.stale else {},
             own=answers.own(self.store, visitor.respondent),
-            steps=progress.steps(self.store, visitor.respondent),
-            saved=self.store.areas.category[saved].name
-            if saved in self.store.areas.category else "",
+            steps=progress.steps(self.store, visitor.respondent), saved="",
             hidden=copy_fields(self.store, sheet.revision), **self.site.common(visitor),
         )  # fmt: skip
+
+    def _saved(self, visitor: Visitor, category: Category, sheet: Sheet, before: str) -> str:
+        """The page with what is saved: filled in, or rendered where it cannot be."""
+        common = self.site.common(visitor)
+        hidden = copy_fields(self.store, sheet.revision)
+        own = answers.own(self.store, visitor.respondent)
+        ids = answers.chosen(self.store, visitor.respondent)
+        name = self.store.areas.category[before].name if before in self.store.areas.category else ""
+        values = {cell_field(*k): value_of(v) for k, v in sheet.said.items()}
+        comments = {c.id: sheet.comments.get(c.id, "") for c in self.comments}
+        mine = own.intersection(a.id for a in category.areas)
+
+        def render(now: Mapping[str, str], **values: Any) -> str:
+            return rendered(
+                "survey/rate.html.j2", category=category, problems=(), asked=self.comments,
+                values=now, meanwhile={}, comments_meanwhile={}, **values,
+            )  # fmt: skip
+
+        texts = {"form": common["form"], "saved": name, **hidden}
+        texts |= {f"comment {k}": v for k, v in comments.items()}
+
+        def make() -> Skeleton | None:
+            anybody = {
+                "visitor": SimpleNamespace(
+                    state=visitor.state, has_return_link=visitor.has_return_link
+                ),
+                "form": mark("form"), "saved": mark("saved") if name else "", "own": mine,
+                "hidden": {k: mark(k) for k in hidden},
+                # Where this category stands counts, and not which the others are.
+                "steps": [
+                    SimpleNamespace(category=i if i == category.id else mark("another"))
+                    for i in ids
+                ],
+                "sent": Sent(comments={k: mark(f"comment {k}") for k in comments}),
+            }  # fmt: skip
+            everything = {**common, **anybody}
+            choices = self._choices(category)
+            return skeleton(lambda now: render(now, **everything), choices, set(texts))
+
+        window = common["window"]
+        place = (category.id, ids.index(category.id), len(ids))
+        key = (*place, mine, bool(name), window, visitor.state, visitor.has_return_link)
+        found = self.kept.get(key, make)
+        if found is not None:
+            return found.fill(values, texts)
+        return render(
+            values, **common, hidden=hidden, own=own, saved=name,
+            steps=progress.steps(self.store, visitor.respondent), sent=Sent(comments=comments),
+        )  # fmt: skip
+
+    def _choices(self, category: Category) -> dict[tuple[str, str], None]:
+        """Every field and value of a category's page, in order."""
+        return {
+            (cell_field(area.id, q.id), value): None
+            for area in category.areas
+            for q in self.store.survey.questions
+            for value in (
+                *(str(v) for v in range(1, len(q.labels) + 1)),
+                *([DONT_KNOW] if q.dont_know else []), SKIP,
+            )
+        }  # fmt: skip
 
     def _meanwhile(self, sheet: Sheet, sent: Sent) -> dict[str, str]:
         """What was saved elsewhere of each cell that differs, in words."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from calibrant.web.survey.database import find, put
+from calibrant.web.survey.releases import unname
+from calibrant.web.survey.statements import put, run
 from calibrant.web.survey.store import Store, today
 from calibrant.web.survey.tables import DOOR, RESPONDENT, TALLY
 from calibrant.web.tokens import name_of, new_name, sign
@@ -83,19 +84,21 @@ def visitor(store: Store, session: str | None) -> Visitor | None:
     if name is None:
         return None
     with store.answers.read() as con:
-        row = con.execute(_whose(), {"hash": _hash(name)}).one_or_none()
-        if row is None:
-            return None
-        kept = con.execute(
-            find(DOOR, ("hash",), "respondent", "kind"), {"respondent": row.id, "kind": "return"}
-        ).first()
-    return Visitor(name, row.id, row.state, kept is not None)
+        found = run(con, _whose(), {"hash": _hash(name)})
+    if not found:
+        return None
+    (row,) = found
+    return Visitor(name, row.id, row.state, row.kept is not None)
 
 
 @cache
 def _whose() -> Select[Any]:
+    doors = DOOR.alias()
+    kept = select(func.max(doors.c.kind)).where(
+        doors.c.respondent == RESPONDENT.c.id, doors.c.kind == "return"
+    )
     return (
-        select(RESPONDENT.c.id, RESPONDENT.c.state)
+        select(RESPONDENT.c.id, RESPONDENT.c.state, kept.scalar_subquery().label("kept"))
         .join(DOOR, DOOR.c.respondent == RESPONDENT.c.id)
         .where(DOOR.c.hash == bindparam("hash"), DOOR.c.kind == "browser")
     )
@@ -169,8 +172,9 @@ def finish(store: Store, visitor: Visitor) -> None:
 
 
 def forget(store: Store, visitor: Visitor) -> None:
-    """Delete everything that a respondent said, and every door to it."""
+    """Delete everything that a respondent said, every door to it, and the name it was under."""
     with store.answers.write() as con:
+        unname(con, visitor.respondent)
         con.execute(delete(RESPONDENT).where(RESPONDENT.c.id == visitor.respondent))
         tally(con, "deleted")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ from calibrant._text import dumps, one_line
 from calibrant.errors import InputError, RunFolderError
 from calibrant.priorities.survey.model import Survey
 from calibrant.web.survey.areas import Areas
-from calibrant.web.survey.database import Database, find, open_database, put
+from calibrant.web.survey.database import Database, open_database
+from calibrant.web.survey.statements import put, rows
 from calibrant.web.survey.tables import PEOPLE_SETTING, SETTING
 from calibrant.web.survey.windows import Window, window
 from calibrant.web.tokens import new_name, new_secret
@@ -69,6 +71,12 @@ class Store:
         self.answers.close()
         self.people.close()
 
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Answer one request from one view of each side; see `Database.steady`."""
+        with self.answers.steady(), self.people.steady():
+            yield
+
     def shuffle(self) -> None:
         """Write both databases anew in the order of their random keys; see `Database.shuffle`.
 
@@ -106,8 +114,8 @@ class Store:
 
 def setting(con: Connection, table: Table, key: str) -> str | None:
     """A setting's value, or None."""
-    found = con.execute(find(table, ("value",), "key"), {"key": key}).scalar_one_or_none()
-    return None if found is None else str(found)
+    found = rows(con, table, ("value",), key=key)
+    return str(found[0].value) if found else None
 
 
 def put_setting(con: Connection, table: Table, key: str, value: str) -> None:
@@ -211,14 +219,19 @@ def _same(con: Connection, side: Database, said: dict[str, str]) -> None:
     given = json.loads(said["survey"])
     may_change = ("windows", "invitations", "live")
     differ = [k for k in given if k not in may_change and given[k] != before.get(k)]
-    if setting(con, SETTING, "taxonomy") != said["taxonomy"]:
+    kept, now = (
+        json.loads(t or "{}") for t in (setting(con, SETTING, "taxonomy"), said["taxonomy"])
+    )
+    # A database that names no version goes on with one that has the same areas.
+    if any((kept.get(k) or now[k]) != now[k] for k in now):
         differ.append("taxonomy")
     if differ:
         raise InputError(
             f"{side.name}: holds another survey, or another version of it ({', '.join(differ)} "
             "differ); another --db begins a new one"
         )
-    put_setting(con, SETTING, "survey", said["survey"])
+    for key in ("survey", "taxonomy"):
+        put_setting(con, SETTING, key, said[key])
 
 
 def _opened(answers_side: Database, people_side: Database) -> Store:

@@ -16,6 +16,9 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
+from calibrant.web.routes import CAME
+from calibrant.web.survey.statements import driver, plainly
+
 MOST = 64
 """Changes in one transaction."""
 
@@ -48,7 +51,7 @@ class Together:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One change; it is on disk when the block has ended without an exception."""
-        came = time.monotonic()
+        came = CAME.get() or time.monotonic()
         with self._count:
             self._waiting += 1
         with self._turn:
@@ -85,16 +88,17 @@ class Together:
 
     def _change(self, batch: _Batch) -> Iterator[Connection]:
         """One thread's part of a transaction."""
-        savepoint = batch.con.begin_nested()
+        plainly(batch.con, "SAVEPOINT change")
         try:
             yield batch.con
-            savepoint.commit()
+            plainly(batch.con, "RELEASE change")
         except BaseException as e:
             try:
                 # SQLite ends the whole transaction where a write fails for want of room.
-                if not getattr(batch.con.connection.dbapi_connection, "in_transaction", True):
+                if not driver(batch.con).in_transaction:
                     raise
-                savepoint.rollback()
+                plainly(batch.con, "ROLLBACK TO change")
+                plainly(batch.con, "RELEASE change")
             except BaseException:
                 batch.problem = e
             raise
