@@ -118,3 +118,32 @@ def test_ask_in_both_forms(files, capsys, monkeypatch):
 def test_ask_refuses_a_missing_file(files, capsys):
     assert call("ask", files / "ratings.csv", "--respondents", files / "none.csv") == 2
     assert "none.csv: no such file" in capsys.readouterr().err
+
+
+def seven(tmp_path):
+    """A published table on a scale of 1 to 7."""
+    table = tmp_path / "seven.csv"
+    table.write_text(
+        "area,importance,tractability,n\na,6.50,5.25,4\nb,5.75,6.75,4\nc,3.20,4.40,5\nd,6.00,3.00,6\n"
+    )
+    return table
+
+
+def test_a_table_on_another_scale_is_ranked_and_priced_on_it(tmp_path, capsys):
+    table = seven(tmp_path)
+    assert call("rank", table, "--top", 2) == 2
+    assert "--scale" in capsys.readouterr().err
+    assert call("rank", table, "--top", 2, "--scale", "1-7", "--json") == 0
+    areas = {a["id"]: a for a in json.loads(capsys.readouterr().out)["areas"]}
+    assert areas["b"]["tractability"] > 5
+    assert call("portfolio", table, "--budget", "20M", "--scale", "1-7", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "importance is at least 5.5 and tractability at most 4.75" in found["utility"]
+    assert {f["id"] for f in found["funded"]} == {"a", "b"}
+    assert call("coverage", table, "--top", 2, "--scale", "1-7") == 0
+
+
+@pytest.mark.parametrize("scale", ["0-7", "1-12", "x"])
+def test_a_wrong_scale_is_refused_in_one_line(scale, tmp_path, capsys):
+    assert call("rank", seven(tmp_path), "--scale", scale) == 2
+    assert "scale: wanted 1-2 to 1-11, such as 1-7" in capsys.readouterr().err

@@ -218,7 +218,7 @@ def test_a_value_off_the_scale_is_refused(panel):
         .frame.with_columns(pl.lit(9.0).alias("value"))
         .with_columns(pl.lit("answered").alias("state"))
     )
-    with pytest.raises(InputError, match="value 9; wanted 1 to 5"):
+    with pytest.raises(InputError, match="value 9; wanted a whole number from 1 to 5"):
         ask(frame, [Person("r001")], top=4)
 
 

@@ -170,7 +170,7 @@ def test_exclusion_and_the_unrated_are_said():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"top": 13}, "top: wanted 1 to 12 of 13 areas, got 13"),
+        ({"top": 13}, "top: wanted 1 to 12 of the 13 areas"),
         ({"min_ratings": 9}, "wanted at least 2 areas with 9 ratings or more, got 0"),
         ({"min_ratings": 0}, "min ratings: wanted at least 1, got 0"),
         ({"level": 1.0}, "level: wanted 0.5 to below 1, got 1.0"),

@@ -147,7 +147,9 @@ def cover(
     rated = np.max(np.stack([np.asarray(v) for v in posterior.n.values()]), axis=0)
     keep = np.flatnonzero(rated >= min_ratings)
     if not 1 <= top < keep.size:
-        raise InputError(f"top: wanted 1 to {keep.size - 1} of {keep.size} areas, got {top}")
+        raise InputError(
+            f"top: wanted fewer than the {keep.size} areas that are rated enough, got {top} (--top)"
+        )
     score = scores(posterior, "promise")[:, keep]
     ranks = places(score, seed)
     p_top = top_chance(ranks, top)

@@ -14,7 +14,7 @@ from calibrant.assurance.coverage import (
     read_declared,
 )
 from calibrant.instruments.areas import Declared, shipped
-from calibrant.priorities.portfolio.source import Believed, believed
+from calibrant.priorities.ranks.believed import Believed, believed
 from calibrant.priorities.taxonomy import load_taxonomy
 
 
@@ -26,7 +26,10 @@ def coverage_of(
     assessments: Iterable[str | Path] = (),
     top: int = 10,
     min_ratings: int = 3,
+    survey: Any = None,
     taxonomy: str | Path | None = None,
+    scale: str | int | None = None,
+    own: Any = None,
     seed: int = 0,
 ) -> Coverage:
     """What is important and untested, from files.
@@ -36,14 +39,14 @@ def coverage_of(
         instruments: users' own declarations; see `read_declared`.
         only_mine: whether calibrant's own instruments are left out.
         assessments: files or folders; the verdicts of their claims count.
-        taxonomy: of the areas. Calibrant's own declarations count only in the one they are
-            written for.
+        survey, taxonomy, scale, own: of the ratings; see `believed`. Calibrant's own declarations
+            count only in the taxonomy they are written for.
 
     Raises:
         InputError: for wrong input.
     """
     known = source if isinstance(source, Believed) else believed(
-        source, taxonomy=taxonomy, seed=seed
+        source, survey=survey, taxonomy=taxonomy, scale=scale, own=own, seed=seed
     )  # fmt: skip
     labels = known.labels
     ours = all(a in load_taxonomy(TAXONOMY) for a in labels.names or known.posterior.areas)

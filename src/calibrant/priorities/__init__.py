@@ -23,7 +23,7 @@ _HOMES: dict[str, str] = {
     "check_integrity": "calibrant.priorities.integrity.check",
     "Terms": "calibrant.priorities.portfolio.terms",
     "plan_portfolio": "calibrant.priorities.portfolio.portfolio",
-    "believed": "calibrant.priorities.portfolio.source",
+    "believed": "calibrant.priorities.ranks.believed",
     "PublishedTable": "calibrant.priorities.tables.read",
     "read_published": "calibrant.priorities.tables.read",
     "TablePosterior": "calibrant.priorities.tables.posterior",

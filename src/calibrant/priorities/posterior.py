@@ -23,6 +23,7 @@ class AreaPosterior:
         n: for each question, shape (areas,): ratings behind it.
         method: what made the draws, such as "laplace" or "nuts".
         notes: what a reader must know, one sentence each.
+        most: the highest rating of the scale, whose lowest is 1.
     """
 
     areas: tuple[str, ...]
@@ -30,6 +31,7 @@ class AreaPosterior:
     n: Mapping[str, NDArray[np.int64]]
     method: str
     notes: tuple[str, ...] = field(default=())
+    most: int = 5
 
     def __repr__(self) -> str:
         size = len(next(iter(self.draws.values())))

@@ -90,7 +90,9 @@ def priority_page(
     instruments: Any = None,
     assessments: Sequence[str | Path] = (),
     published: Any = None,
+    survey: Any = None,
     taxonomy: str | Path | None = None,
+    scale: str | int | None = None,
     seed: int = 0,
     command: str = "",
 ) -> PriorityPage:
@@ -102,15 +104,18 @@ def priority_page(
         top: areas to be funded, and watched.
         own: pairs of a respondent and an area they work in.
         instruments, assessments: see `coverage_of`.
+        survey, taxonomy, scale: of the ratings; see `believed`.
         published: a table to compare the ranking with; the source itself if it is one.
 
     Raises:
         InputError: for wrong input.
     """
-    from calibrant.priorities.portfolio.source import believed
+    from calibrant.priorities.ranks.believed import believed
     from calibrant.report import priorities_parts as parts
 
-    known = believed(source, taxonomy=taxonomy, own=own, seed=seed)
+    known = believed(
+        source, survey=survey, taxonomy=taxonomy, scale=scale, own=own, seed=seed
+    )  # fmt: skip
     ranked = parts.ranked(known, top, seed)
     made: list[Part] = [parts.ranking(ranked), *parts.strategies(known)]
     if known.ratings is not None:
@@ -120,8 +125,8 @@ def priority_page(
         made.append(parts.portfolio(known, budget, grant, long_term, seed))
     table = source if known.ratings is None and published is None else published
     if table is not None:
-        made.append(parts.comparison(ranked, table))
-        made.append(parts.audit(table))
+        made.append(parts.comparison(ranked, table, known.settings.most))
+        made.append(parts.audit(table, known.settings.most))
     findings = tuple(p.said[0] for p in made if p.said)
     made.append(parts.every_area(ranked))
     files = [x for x in (source, instruments, published) if isinstance(x, str | Path)]

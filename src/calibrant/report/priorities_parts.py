@@ -18,8 +18,9 @@ from calibrant.priorities.portfolio.figures import portfolio_figure
 from calibrant.priorities.portfolio.gaps import gap_figure, gaps
 from calibrant.priorities.portfolio.map_figure import map_figure
 from calibrant.priorities.portfolio.portfolio import plan_portfolio
-from calibrant.priorities.portfolio.source import Believed
 from calibrant.priorities.portfolio.terms import Terms, short_money
+from calibrant.priorities.portfolio.worth import limits
+from calibrant.priorities.ranks.believed import Believed
 from calibrant.priorities.ranks.figures import rank_figure
 from calibrant.priorities.ranks.rank import rank_areas
 from calibrant.priorities.ranks.result import Ranked
@@ -93,24 +94,26 @@ def strategies(known: Believed) -> list[Part]:
                 ("id", "area", "I", "T", "gap", "90 %", "chance", "n"), rows,
                 tuple(range(2, 8)))  # fmt: skip
     hopeful = sum(g.chance >= 0.5 for g in every)
+    important, hard = limits(posterior.most)
+    who = f"{hopeful} areas are" if hopeful > 1 else "1 area is" if hopeful else "no area is"
     said = (
-        f"{hopeful} areas are more likely than not both important (at least 4) and hard "
-        "(tractability at most 3.5)" if hopeful else
-        "no area is more likely than not both important (at least 4) and hard (tractability at "
-        "most 3.5): such gaps in printed means are mostly noise"
-    )  # fmt: skip
+        f"{who} more likely than not both important (at least {important:g}) and hard "
+        f"(tractability at most {hard:g})"
+        + ("" if hopeful else ": such gaps in printed means are mostly noise")
+    )
     chart = map_figure(posterior, names=names)
     return [
         Part("map", "Where does each area stand?", figures=(chart,)),
         Part("gaps", "What is important, but hard?", (said,), (grid,) if rows else (),
-             (gap_figure(every),)),
+             (gap_figure(every, scale=posterior.most),)),
     ]  # fmt: skip
 
 
 def agreement(known: Believed, seed: int) -> Part:
     """Consensus and camps."""
     assert known.ratings is not None
-    found = consensus(known.ratings, seed=seed)
+    levels = known.settings.levels
+    found = consensus(known.ratings, levels=levels, seed=seed)
     last = max((c.round for c in found.cells), default=1)
     seen = [c for c in found.cells if c.spread is not None and c.round == last]
     apart = sorted(seen, key=_apart)[:_ROWS]
@@ -204,9 +207,9 @@ def portfolio(known: Believed, budget: float, grant: float, long_term: float, se
     return Part("portfolio", "What to fund?", said, grids, (portfolio_figure(found),))
 
 
-def comparison(found: Ranked, table: Any) -> Part:
+def comparison(found: Ranked, table: Any, most: int = 5) -> Part:
     """The published ranking beside this one."""
-    printed = read_published(table)
+    printed = read_published(table, scale=(1, most))
     means = list(printed.means.values())
     products = {
         a: float(means[0].units[i] * means[1].units[i]) for i, a in enumerate(printed.areas)
@@ -235,11 +238,11 @@ def comparison(found: Ranked, table: Any) -> Part:
     return Part("published", "What does the published ranking say?", (said,), (), (chart,))
 
 
-def audit(table: Any) -> Part:
+def audit(table: Any, most: int = 5) -> Part:
     """Whether the printed numbers can be true."""
     from calibrant.priorities.audit.audit import audit_table
 
-    found = audit_table(table)
+    found = audit_table(table, scale=(1, most))
     rows = tuple((f.weight, f.text) for f in found.findings)
     return Part("audit", "Can the published numbers be true?", (repr(found),),
                 (Grid("Findings", ("weight", "finding"), rows),))  # fmt: skip

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.priorities._options import of_areas
+
 if TYPE_CHECKING:
     from calibrant.priorities.asking.ask import AskPlan
 
@@ -27,11 +29,7 @@ STRATEGIES = ("regret", "boundary", "uncertainty", "fewest", "random")
               help="Areas that each respondent shares with others, for severity.")  # fmt: skip
 @click.option("--explore", type=int, default=1, show_default=True,
               help="Areas of each respondent that go to the least asked.")  # fmt: skip
-@click.option("--survey", type=click.Path(path_type=Path), metavar="FILE",
-              help="The survey's file: its taxonomy and scale.")  # fmt: skip
-@click.option("--taxonomy", metavar="NAME|FILE",
-              help="Areas and categories; by default the survey's, or the shipped one if it has "
-              "all areas.")  # fmt: skip
+@of_areas
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(ratings: Path, people: Path, *, as_json: bool, **options: Any) -> None:

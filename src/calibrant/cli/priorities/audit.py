@@ -30,7 +30,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]
 @click.option("--rows", type=click.IntRange(1), help="How many rows the text states.")
 @click.option("--areas", type=click.IntRange(1), help="How many areas there are.")
 @click.option("--excluded", type=click.IntRange(0), help="How many areas the text excludes.")
-@click.option("--fewest", type=click.IntRange(1),
+@click.option("--fewest", "--min-ratings", type=click.IntRange(1),
               help="The fewest ratings of a question, as the text says.")  # fmt: skip
 @click.option("--scale", default="1-5", show_default=True, callback=_scale,
               help="Lowest and highest rating.")  # fmt: skip

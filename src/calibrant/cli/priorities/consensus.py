@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 @click.command("consensus")
 @click.argument("ratings", type=click.Path(path_type=Path))
-@click.option("--survey", "survey_file", type=click.Path(path_type=Path), metavar="YAML",
+@click.option("--survey", "survey_file", type=click.Path(path_type=Path), metavar="FILE",
               help="The survey: gives the scale and the order of questions.")  # fmt: skip
-@click.option("--levels", type=click.IntRange(2, 11),
-              help="Values of the scale, from 1; 5 without a survey.")  # fmt: skip
+@click.option("--scale", "--levels", metavar="1-K",
+              help="Lowest and highest rating, as 1-7; by default the survey's, or 1-5."
+              )  # fmt: skip
 @click.option("--rule", type=click.FloatRange(0), metavar="WIDTH",
               help="The widest interquartile range that is consensus; a quarter of the scale by "
               "default.")  # fmt: skip
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 @figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
-    ratings: Path, *, survey_file: Path | None, figure: Path | None, as_json: bool, **options: Any
-) -> None:
+    ratings: Path, *, survey_file: Path | None, scale: str | None, figure: Path | None,
+    as_json: bool, **options: Any,
+) -> None:  # fmt: skip
     """Consensus and polarisation by area and round, from a ratings table.
 
     RATINGS has the columns respondent, area, question and value, and may have state and round
@@ -39,8 +41,10 @@ def cli(
     from calibrant._text import dumps, one_line
     from calibrant.priorities.delphi.consensus import consensus
     from calibrant.priorities.delphi.figure import spreads
+    from calibrant.priorities.ranks.believed import levels_of
 
-    found = consensus(ratings, survey=_survey(survey_file), **options)
+    levels = None if scale is None else levels_of(scale)
+    found = consensus(ratings, survey=_survey(survey_file), levels=levels, **options)
     if figure is not None:
         save_figure(spreads(found), figure)
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.priorities._options import of_areas, own_areas, owned
 
 if TYPE_CHECKING:
     from calibrant.assurance.coverage import Coverage, CoveredArea
@@ -26,14 +27,15 @@ _MOST = 15
               help="Important: among the first so many by promise.")  # fmt: skip
 @click.option("--min-ratings", type=click.IntRange(1), default=3, show_default=True,
               help="Areas rated by fewer are unrated.")  # fmt: skip
-@click.option("--taxonomy", metavar="NAME|FILE", help="Areas and categories.")
+@of_areas
+@owned
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
     source: Path, *, instruments: Path | None, only_mine: bool, assessments: tuple[Path, ...],
-    top: int, min_ratings: int, taxonomy: str | None, seed: int, figure: Path | None,
-    as_json: bool,
+    top: int, min_ratings: int, survey: Path | None, taxonomy: str | None, scale: str | None,
+    own: Path | None, seed: int, figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Set what instruments test against what experts hold promising, with its uncertainty.
 
@@ -44,7 +46,8 @@ def cli(
 
     found = coverage_of(
         source, instruments=instruments, only_mine=only_mine, assessments=assessments, top=top,
-        min_ratings=min_ratings, taxonomy=taxonomy, seed=seed,
+        min_ratings=min_ratings, survey=survey, taxonomy=taxonomy, scale=scale,
+        own=own_areas(own), seed=seed,
     )  # fmt: skip
     if figure is not None:
         from calibrant.assurance.coverage_figure import coverage_figure

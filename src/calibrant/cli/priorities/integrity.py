@@ -16,7 +16,7 @@ _MOST = 15
 @click.command("integrity")
 @click.argument("ratings", type=click.Path(path_type=Path))
 @click.option("--own", type=click.Path(path_type=Path), metavar="FILE",
-              help="Who works on what: columns respondent, area.")  # fmt: skip
+              help="Who works in which area: columns respondent, area.")  # fmt: skip
 @click.option("--seconds", type=click.Path(path_type=Path), metavar="FILE",
               help="How long each took for all (columns respondent, seconds).")  # fmt: skip
 @click.option("--alpha", type=float, default=0.01, show_default=True,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.priorities._options import of_areas, own_areas, owned
 
 if TYPE_CHECKING:
     from calibrant.priorities.portfolio.result import Other, Portfolio
@@ -36,15 +37,16 @@ if TYPE_CHECKING:
               help="Areas rated by fewer are not funded.")  # fmt: skip
 @click.option("--robust/--no-robust", default=True, show_default=True,
               help="Also find the portfolio whose worst tenth is best.")  # fmt: skip
-@click.option("--taxonomy", metavar="NAME|FILE", help="Areas and categories.")
+@of_areas
+@owned
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
     source: Path, *, budget: str, grant: str, long_term: float, costs: Path | None, most: int,
     returns: float, category_share: float | None, categories: int, utility: str,
-    min_ratings: int, robust: bool, taxonomy: str | None, seed: int, figure: Path | None,
-    as_json: bool,
+    min_ratings: int, robust: bool, survey: Path | None, taxonomy: str | None, scale: str | None,
+    own: Path | None, seed: int, figure: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """What to fund with a budget, from ratings or a published table of means, and at what risk.
 
@@ -53,14 +55,16 @@ def cli(
     """
     from calibrant._text import dumps
     from calibrant.priorities.portfolio.portfolio import plan_portfolio
-    from calibrant.priorities.portfolio.source import believed
     from calibrant.priorities.portfolio.terms import Terms, money, read_costs
+    from calibrant.priorities.ranks.believed import believed
 
     terms = Terms(
         money(budget), money(grant), long_term, most, returns, category_share, categories,
         {} if costs is None else read_costs(costs, most),
     )  # fmt: skip
-    known = believed(source, taxonomy=taxonomy, seed=seed)
+    known = believed(
+        source, survey=survey, taxonomy=taxonomy, scale=scale, own=own_areas(own), seed=seed
+    )  # fmt: skip
     found = plan_portfolio(
         known.posterior, terms, utility=utility, min_ratings=min_ratings, robust=robust,
         names=known.labels.names, categories=known.labels.categories, seed=seed,

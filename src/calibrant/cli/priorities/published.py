@@ -21,7 +21,7 @@ if TYPE_CHECKING:
               help="A table with a column respondent and one a question.")  # fmt: skip
 @click.option("--question", "questions", multiple=True, metavar="ID",
               help="The two questions, importance first.")  # fmt: skip
-@click.option("--fewest", type=click.IntRange(1), default=3, show_default=True,
+@click.option("--fewest", "--min-ratings", type=click.IntRange(1), default=3, show_default=True,
               help="Ratings that an area needs.")  # fmt: skip
 @click.option("--exclude", type=click.Choice(["answers", "respondents"]), default="answers",
               show_default=True, help="What there must be so many of: answers to each question, "

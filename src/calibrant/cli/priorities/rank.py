@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import drawable, figure_option, save_figure
+from calibrant.cli.priorities._options import of_areas, own_areas, owned
 
 if TYPE_CHECKING:
     from calibrant.priorities.ranks.result import Ranked, RankedArea
@@ -15,13 +16,8 @@ if TYPE_CHECKING:
 
 @click.command("rank")
 @click.argument("source", metavar="TABLE_OR_RATINGS", type=click.Path(path_type=Path))
-@click.option("--survey", type=click.Path(path_type=Path), metavar="FILE",
-              help="The survey's file: its taxonomy and scales.")  # fmt: skip
-@click.option("--taxonomy", metavar="NAME|FILE",
-              help="Areas and categories; by default the survey's, or the shipped one if it has "
-              "all areas.")  # fmt: skip
-@click.option("--own", type=click.Path(path_type=Path), metavar="FILE",
-              help="Who works in which area: columns respondent, area.")  # fmt: skip
+@of_areas
+@owned
 @click.option("--by", default="promise", show_default=True, metavar="SCORE",
               help="promise, sum, minimum, gap (importance less tractability) or a question."
               )  # fmt: skip
@@ -55,10 +51,9 @@ def cli(
     told apart. Areas that nobody rated are unrated, never low.
     """
     from calibrant._text import dumps
-    from calibrant.priorities.ranks.source import read_own
     from calibrant.priorities.ranks.verb import rank
 
-    found = rank(source, own=None if own is None else read_own(own), **options)
+    found = rank(source, own=own_areas(own), **options)
     if figure is not None or chances is not None:
         from calibrant.priorities.ranks.figures import chance_figure, rank_figure
 

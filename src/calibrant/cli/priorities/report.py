@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from calibrant.cli.priorities._options import of_areas, own_areas, owned
+
 
 @click.command("report")
 @click.argument("source", metavar="TABLE_OR_RATINGS", type=click.Path(path_type=Path))
@@ -19,22 +21,21 @@ import click
               metavar="SHARE", help="Share of the budget for the long term.")  # fmt: skip
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True,
               help="Areas to be funded.")  # fmt: skip
-@click.option("--own", type=click.Path(path_type=Path), metavar="FILE",
-              help="Who works on what: columns respondent, area.")  # fmt: skip
+@owned
 @click.option("--instruments", type=click.Path(path_type=Path), metavar="FILE",
               help="Your own: a table (instrument, area, weight) or YAML.")  # fmt: skip
 @click.option("--assessments", type=click.Path(path_type=Path), multiple=True, metavar="PATH",
               help="Assessments or folders of them: their verdicts count.")  # fmt: skip
 @click.option("--published", type=click.Path(path_type=Path), metavar="TABLE",
               help="A published table to compare the ranking with.")  # fmt: skip
-@click.option("--taxonomy", metavar="NAME|FILE", help="Areas and categories.")
+@of_areas
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Also print one JSON document on stdout.")
 def cli(
     source: Path, *, out: Path, title: str | None, budget: str | None, grant: str,
     long_term: float, top: int, own: Path | None, instruments: Path | None,
-    assessments: tuple[Path, ...], published: Path | None, taxonomy: str | None, seed: int,
-    as_json: bool,
+    assessments: tuple[Path, ...], published: Path | None, survey: Path | None,
+    taxonomy: str | None, scale: str | None, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Write one HTML page: ranks, map, gaps, consensus, integrity, coverage, portfolio, audit.
 
@@ -46,7 +47,6 @@ def cli(
     from calibrant._text import dumps, one_line
     from calibrant.errors import InputError
     from calibrant.priorities.portfolio.terms import money
-    from calibrant.priorities.ranks.source import read_own
     from calibrant.report.priorities import priority_page, write_priorities
 
     if not out.parent.is_dir():
@@ -54,8 +54,9 @@ def cli(
     page = priority_page(
         source, title=title, budget=None if budget is None else money(budget),
         grant=money(grant), long_term=long_term, top=top,
-        own=None if own is None else read_own(own), instruments=instruments,
-        assessments=assessments, published=published, taxonomy=taxonomy, seed=seed,
+        own=own_areas(own), instruments=instruments,
+        assessments=assessments, published=published, survey=survey, taxonomy=taxonomy,
+        scale=scale, seed=seed,
         command=shlex.join(["calibrant", *sys.argv[1:]]),
     )  # fmt: skip
     path = write_priorities(page, out)

@@ -19,12 +19,12 @@ from calibrant.priorities.asking.design import pieces
 from calibrant.priorities.asking.forecast import after
 from calibrant.priorities.asking.worth import Strategy, outlook
 from calibrant.priorities.linear import Belief, Heard, believe
+from calibrant.priorities.ranks.believed import levels_of, surveyed
 from calibrant.priorities.ranks.halo import coded
 from calibrant.priorities.ranks.places import best, places, regrets, top_chance
 from calibrant.priorities.ranks.rank import Labels, natural
 from calibrant.priorities.ranks.source import labels_of
 from calibrant.priorities.survey.model import Survey
-from calibrant.priorities.survey.read import read_survey, taxonomy_of
 from calibrant.priorities.taxonomy import Taxonomy
 from calibrant.records.frames import table_of
 from calibrant.records.ratings import Ratings, as_ratings
@@ -143,6 +143,7 @@ def ask(
     *,
     survey: Survey | str | Path | None = None,
     taxonomy: Taxonomy | str | Path | None = None,
+    scale: str | int | None = None,
     per: int = 6,
     top: int = 10,
     strategy: Strategy = "regret",
@@ -159,6 +160,7 @@ def ask(
         survey: its file, for its taxonomy and the labels of its scales.
         taxonomy: areas and their categories; by default the survey's, or the shipped one if it has
             every area, else an area's category is the digits it begins with.
+        scale: such as "1-7", or 7; by default the survey's, or 1 to 5.
         per, top, strategy, link, explore: see `Rules`.
         questions: the two whose product decides.
         seed: of equals.
@@ -169,14 +171,14 @@ def ask(
     rules = Rules(per, top, strategy, link, explore)
     table = as_ratings(ratings).latest
     persons = people if _are_people(people) else people_of(people)
-    taxonomy, scale = _asked(survey, taxonomy, questions)
+    taxonomy, between = _asked(survey, taxonomy, questions, scale)
     labels, _ = labels_of(taxonomy, set(table.frame["area"].to_list()))
-    ground = _Ground.of(table, persons, labels, questions, scale)
+    ground = _Ground.of(table, persons, labels, questions, between)
     if len(ground.areas) <= top:
         raise InputError(
             f"top: wanted fewer than the {len(ground.areas)} areas there are, got {top}"
         )
-    belief = believe(ground.heard, ground.category, len(ground.raters), scale=scale)
+    belief = believe(ground.heard, ground.category, len(ground.raters), scale=between)
     index = {name: at for at, name in enumerate(ground.raters)}
     raters = np.array([index[p.respondent] for p in persons])
     look = outlook(belief)
@@ -184,25 +186,22 @@ def ask(
         look, ground.asked, ground.allowed, ground.own, rules,
         raters=raters, answering=ground.answering, seed=seed,
     )  # fmt: skip
-    return _told(ground, belief, chosen, rules, persons, scale, seed)
+    return _told(ground, belief, chosen, rules, persons, between, seed)
 
 
 def _asked(
     survey: Survey | str | Path | None,
     taxonomy: Taxonomy | str | Path | None,
     questions: tuple[str, str],
+    scale: str | int | None,
 ) -> tuple[Taxonomy | str | Path | None, tuple[float, float]]:
     """The taxonomy and the scale of a survey, which must ask both questions."""
-    if survey is None:
-        return taxonomy, (1.0, 5.0)
-    found = read_survey(survey)
-    labels = {q.id: len(q.labels) for q in found.questions}
-    for q in questions:
+    labels, taxonomy = surveyed(survey, taxonomy)
+    for q in questions if labels else ():
         if q not in labels:
             raise InputError(f"survey: no question {q!r}; there are {', '.join(labels)}")
-    beside = survey if isinstance(survey, str | Path) else None
-    scale = (1.0, float(max(labels[q] for q in questions)))
-    return (taxonomy_of(found, beside) if taxonomy is None else taxonomy), scale
+    asked = max((labels[q] for q in questions), default=5) if labels else 5
+    return taxonomy, (1.0, float(asked if scale is None else levels_of(scale)))
 
 
 def _are_people(source: Any) -> bool:
@@ -272,12 +271,12 @@ def _heard(
         for column, names in (("respondent", raters), ("area", areas), ("question", questions))
     )
     value = frame["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    outside = (value < scale[0]) | (value > scale[1])
+    outside = (value < scale[0]) | (value > scale[1]) | (value % 1 > 0)
     if outside.any():
         at = int(np.flatnonzero(outside)[0])
         raise InputError(
-            f"ratings: {one_line(areas[a[at]], 40)}: value {value[at]:g}; wanted "
-            f"{scale[0]:g} to {scale[1]:g}"
+            f"ratings: {one_line(areas[a[at]], 40)}: value {value[at]:g}; wanted a whole "
+            f"number from {scale[0]:g} to {scale[1]:g} (--scale, --survey)"
         )
     grid = np.full((*shape, 2), np.nan)
     grid[r, a, q] = value

@@ -91,9 +91,10 @@ class Audit:
     def __repr__(self) -> str:
         by = {w: sum(f.weight == w for f in self.findings) for w in WEIGHTS}
         fit = sum(r.verdict == "fits" for r in self.rows)
+        said = ", ".join(f"{k} {name}{'' if k == 1 else 's'}" for name, k in by.items())
         return (
-            f"Audit of {len(self.rows):,} rows: {by['contradiction']} contradictions, "
-            f"{by['condition']} conditions, {by['note']} notes; {fit:,} rows fit as they stand"
+            f"Audit of {len(self.rows):,} rows: {said}; "
+            f"{fit:,} row{'' if fit == 1 else 's'} fit{'s' if fit == 1 else ''} as they stand"
         )
 
     def of(self, kind: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -106,15 +107,16 @@ class Consensus:
 
 
 def consensus(
-    ratings: Any, *, survey: Survey | None = None, levels: int | None = None, level: float = 0.95,
-    rule: float | None = None, draws: int = 999, seed: int = 0,
+    ratings: Any, *, survey: Survey | None = None, levels: int | Mapping[str, int] | None = None,
+    level: float = 0.95, rule: float | None = None, draws: int = 999, seed: int = 0,
 ) -> Consensus:  # fmt: skip
     """Consensus and polarisation by area and round, concordance, and movement between rounds.
 
     Args:
         ratings: a ratings table, or what `as_ratings` takes.
         survey: gives the scale's length and the order of questions.
-        levels: values of the scale, from 1; 5 where neither this nor a survey is given.
+        levels: values of the scale, from 1, or of each question's; 5 where neither this nor a
+            survey is given.
         level: of every interval, and one minus the error of the tests in the summary.
         rule: the widest interquartile range that is consensus; a quarter of the scale by default.
         draws, seed: of random arrangements.
@@ -131,7 +133,11 @@ def consensus(
     rounds = sorted(frame["round"].unique().to_list())
     asked = _questions(frame, survey)
     scale = {q.id: len(q.labels) for q in survey.questions} if survey is not None else {}
-    size = {q: levels or scale.get(q, 5) for q in asked}
+    if isinstance(levels, int):
+        scale = dict.fromkeys(asked, levels)
+    elif levels is not None:
+        scale = dict(levels)
+    size = {q: scale.get(q, 5) for q in asked}
     for question in asked:
         _check(frame, question, size[question])
     cells: list[Cell] = []
@@ -162,7 +168,7 @@ def _check(frame: pl.DataFrame, question: str, levels: int) -> None:
     if len(off):
         raise InputError(
             f"ratings: {one_line(question, 40)}: value {off[0]:g}; wanted whole numbers of "
-            f"1 to {levels} (--levels, --survey)"
+            f"1 to {levels} (--scale, --survey)"
         )
 
 

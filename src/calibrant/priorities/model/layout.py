@@ -184,7 +184,7 @@ def _answers(
         raise InputError(
             f"ratings: {one_line(row['respondent'], 40)} on {one_line(row['area'], 40)}, "
             f"{one_line(question, 40)}: wanted a whole number from 1 to {levels}, "
-            f"got {row['value']:g}"
+            f"got {row['value']:g} (another scale: --scale, --survey)"
         )
     respondent = _places(rows["respondent"], respondents)
     area = _places(rows["area"], areas)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibrant._figure import INK, Figure, Place, Spec, base, dot, fixed_mark, label, shorten, ticks
 from calibrant.errors import InputError
-from calibrant.priorities.portfolio.worth import HARD, IMPORTANT
+from calibrant.priorities.portfolio.worth import limits
 from calibrant.priorities.posterior import AreaPosterior
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,8 @@ def map_figure(
     i, t = (posterior.draws[q][:, keep] for q in ("importance", "tractability"))
     ids = [posterior.areas[a] for a in keep]
     mean_i, mean_t = i.mean(axis=0), t.mean(axis=0)
-    chosen = [ids.index(a) for a in named if a in ids] or _default(mean_i, mean_t)
+    important, hard = limits(posterior.most)
+    chosen = [ids.index(a) for a in named if a in ids] or _default(mean_i, mean_t, hard)
     rings = {a: ellipse(i[:, a], t[:, a], level) for a in chosen}
     ends = [
         _ends(mean_i, [r[0] for r in rings.values()]),
@@ -82,17 +83,21 @@ def map_figure(
     ys = [_HIGH - up.x(v) for v in mean_t]
     title = "Importance and tractability"
     said = f"{len(ids)} areas; ellipses hold {level:.0%}; dashed: equal promise"
-    layers: list[Spec] = [_axes(across, up), *_zone(across, up), *_levels(across, up)]
+    layers: list[Spec] = [
+        _axes(across, up),
+        *_zone(across.x(important), _HIGH - up.x(hard)),
+        *_levels(across, up),
+    ]
     layers += [dot(xs[a], ys[a], INK["line"], 34) for a in range(len(ids)) if a not in rings]
     for a, (x, y) in rings.items():
-        role = "futile" if _hard(mean_i[a], mean_t[a]) else "support"
+        role = "futile" if _hard(mean_i[a], mean_t[a], hard) else "support"
         layers.append(_ring([across.x(v) for v in x], [_HIGH - up.x(v) for v in y], role))
     for a in rings:
-        role = "futile" if _hard(mean_i[a], mean_t[a]) else "support"
+        role = "futile" if _hard(mean_i[a], mean_t[a], hard) else "support"
         layers.append(dot(xs[a], ys[a], INK[role], 62))
     layers += _labels(chosen, {a: shorten(ids[a], 10) for a in chosen}, xs, ys)
     known = [(shorten(ids[a], 8), shorten(_name(ids[a], names), 34)) for a in chosen]
-    layers += _key(known, [_hard(mean_i[a], mean_t[a]) for a in chosen])
+    layers += _key(known, [_hard(mean_i[a], mean_t[a], hard) for a in chosen])
     layers += [
         label(title, -44, "left", -44, "text", bold=True),
         label(said, -44, "left", -23, "soft"),
@@ -107,13 +112,13 @@ def map_figure(
     return Figure(spec, title, f"Mean ratings of {len(ids)} areas with uncertainty; named: {first}")
 
 
-def _hard(i: float, t: float) -> bool:
-    return t <= HARD and i - t >= 0.3
+def _hard(i: float, t: float, limit: float) -> bool:
+    return t <= limit and i - t >= 0.3
 
 
-def _default(i: Floats, t: Floats) -> list[int]:
+def _default(i: Floats, t: Floats, hard: float) -> list[int]:
     best = list(np.argsort(-i * t, kind="stable")[:7])
-    wide = [a for a in np.argsort(t - i, kind="stable") if t[a] <= HARD and a not in best]
+    wide = [a for a in np.argsort(t - i, kind="stable") if t[a] <= hard and a not in best]
     return [int(a) for a in [*best, *wide[:4]]]
 
 
@@ -123,9 +128,8 @@ def _ends(means: Floats, rings: Sequence[Floats]) -> tuple[float, float]:
     return low, high
 
 
-def _zone(across: Place, up: Place) -> list[Spec]:
+def _zone(left: float, top: float) -> list[Spec]:
     """Where the long-term strategy looks: important and hard."""
-    left, top = across.x(IMPORTANT), _HIGH - up.x(HARD)
     if left >= _WIDE - 1 or top >= _HIGH - 1:
         return []
     area = {"type": "rect", "color": INK["futile-area"], "opacity": 1}

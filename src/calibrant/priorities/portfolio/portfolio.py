@@ -19,7 +19,7 @@ from calibrant.priorities.portfolio.program import (
 )
 from calibrant.priorities.portfolio.result import Funded, Other, Portfolio, Span
 from calibrant.priorities.portfolio.terms import Terms
-from calibrant.priorities.portfolio.worth import UTILITIES, worth
+from calibrant.priorities.portfolio.worth import UTILITIES, limits, worth
 from calibrant.priorities.posterior import AreaPosterior
 
 Floats = NDArray[np.float64]
@@ -33,11 +33,16 @@ _SOLVED = 200
 _ROBUST = 200
 _CLOSE = 10
 
-SAID = (
-    "near term: importance times tractability; long term, where importance is at least 4 and "
-    "tractability at most 3.5: importance times (importance minus tractability); Likert points "
-    "are taken as a scale of equal steps"
-)
+
+def _said(utility: str, most: int) -> str:
+    if utility != "product":
+        return UTILITIES[utility].__doc__ or utility
+    important, hard = limits(most)
+    return (
+        f"near term: importance times tractability; long term, where importance is at least "
+        f"{important:g} and tractability at most {hard:g}: importance times (importance minus "
+        "tractability); Likert points are taken as a scale of equal steps"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,7 @@ def plan_portfolio(
         p_exact=float((best == bought).all(axis=1).mean()),
         robust=hedged,
         sensitivity=tuple(_other(case, bought, u) for u in UTILITIES if u != utility),
-        utility=SAID if utility == "product" else (UTILITIES[utility].__doc__ or utility),
+        utility=_said(utility, posterior.most),
         method=posterior.method,
         draws=len(values),
         seed=seed,

@@ -3,7 +3,8 @@
 Near term: promise, importance times tractability. Long term: where importance is at least 4 and
 tractability at most 3.5, what the area's promise lacks because it is hard: importance times
 (importance minus tractability); nothing elsewhere. Likert points are no utilities: `UTILITIES`
-holds other readings, by which every portfolio is tried as well.
+holds other readings, by which every portfolio is tried as well. On a scale other than 1 to 5 the
+limits are as far along it.
 """
 
 from __future__ import annotations
@@ -17,36 +18,42 @@ from calibrant.errors import InputError
 from calibrant.priorities.posterior import AreaPosterior
 
 Floats = NDArray[np.float64]
-Utility = Callable[[Floats, Floats], tuple[Floats, Floats]]
+Utility = Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]
 
-IMPORTANT, HARD = 4.0, 3.5
-"""The paper's limits of the long-term strategy: importance at least, tractability at most."""
-
-
-def _gap(i: Floats, t: Floats) -> Floats:
-    eligible = (i >= IMPORTANT) & (t <= HARD)
-    return np.where(eligible, i - t, 0.0)
+_IMPORTANT, _HARD = 4.0, 3.5
 
 
-def product(i: Floats, t: Floats) -> tuple[Floats, Floats]:
+def limits(most: int = 5) -> tuple[float, float]:
+    """The paper's limits of the long-term strategy: importance at least, tractability at most.
+
+    On a scale of 1 to `most`, as far along it as 4 and 3.5 are on one of 1 to 5.
+
+    >>> limits(), limits(7)
+    ((4.0, 3.5), (5.5, 4.75))
+    """
+    unit = (most - 1) / 4
+    return 1 + (_IMPORTANT - 1) * unit, 1 + (_HARD - 1) * unit
+
+
+def product(i: Floats, t: Floats, gap: Floats) -> tuple[Floats, Floats]:
     """The paper's: the product, and what the gap takes from it."""
-    return i * t, i * _gap(i, t)
+    return i * t, i * gap
 
 
-def from_zero(i: Floats, t: Floats) -> tuple[Floats, Floats]:
+def from_zero(i: Floats, t: Floats, gap: Floats) -> tuple[Floats, Floats]:
     """The product of points above the scale's lowest, 1, which means "strongly disagree"."""
-    return (i - 1) * (t - 1), (i - 1) * _gap(i, t)
+    return (i - 1) * (t - 1), (i - 1) * gap
 
 
-def convex(i: Floats, t: Floats) -> tuple[Floats, Floats]:
+def convex(i: Floats, t: Floats, gap: Floats) -> tuple[Floats, Floats]:
     """Each point of importance stands for twice the harm: harms differ by orders of magnitude."""
     harm = 2.0 ** (i - 1)
-    return harm * (t - 1), harm * _gap(i, t)
+    return harm * (t - 1), harm * gap
 
 
-def total(i: Floats, t: Floats) -> tuple[Floats, Floats]:
+def total(i: Floats, t: Floats, gap: Floats) -> tuple[Floats, Floats]:
     """The sum of both questions, and the gap alone."""
-    return i + t, _gap(i, t)
+    return i + t, gap
 
 
 UTILITIES: Mapping[str, Utility] = {
@@ -73,4 +80,7 @@ def worth(posterior: AreaPosterior, utility: str = "product") -> tuple[Floats, F
             raise InputError(
                 f"portfolio: no question {question!r}; there are {', '.join(posterior.draws)}"
             )
-    return UTILITIES[utility](posterior.draws["importance"], posterior.draws["tractability"])
+    i, t = posterior.draws["importance"], posterior.draws["tractability"]
+    important, hard = limits(posterior.most)
+    gap = np.where((i >= important) & (t <= hard), i - t, 0.0)
+    return UTILITIES[utility](i, t, gap)

@@ -139,6 +139,4 @@ def _means(belief: Belief) -> Floats:
 
 
 def _scale(settings: Settings) -> tuple[float, float]:
-    levels = settings.levels
-    most = levels if isinstance(levels, int) else max(levels.values())
-    return 1.0, float(most)
+    return 1.0, float(settings.most)

@@ -51,6 +51,11 @@ class Settings:
     dont_know: float = 0.0
     points: int | None = None
 
+    @property
+    def most(self) -> int:
+        """The highest rating of any question."""
+        return self.levels if isinstance(self.levels, int) else max(self.levels.values())
+
     def fit(self, ratings: Ratings) -> AreaPosterior:
         """The posterior of a ratings table, a rater's answers to two questions taken as tied."""
         options: dict[str, Any] = {
@@ -64,10 +69,10 @@ class Settings:
         if self.engine != "laplace":
             options["method"] = self.engine
         found: AreaPosterior = fit_ratings(ratings, **options).posterior
-        most = self.levels if isinstance(self.levels, int) else max(self.levels.values())
         better, halo = corrected(
-            found, ratings, own=self.own, categories=self.categories, scale=(1.0, float(most))
+            found, ratings, own=self.own, categories=self.categories, scale=(1.0, float(self.most))
         )
+        better = replace(better, most=self.most)
         if abs(halo.correlation) < TOLD:
             return better
         note = (
@@ -91,9 +96,9 @@ def read_source(source: Any) -> tuple[Any, Ratings | None]:
         return frame, as_ratings(frame).latest
     means = {"importance", "tractability", "i", "t"} & columns
     if not means:
-        where = f"{source}: " if isinstance(source, str | Path) else ""
+        where = f"{one_line(str(source), 200)}: " if isinstance(source, str | Path) else ""
         raise InputError(
-            f"{one_line(where, 200)}wanted a ratings table (columns respondent, area, question, "
+            f"{where}wanted a ratings table (columns respondent, area, question, "
             "value) or a table of means (columns area, importance, tractability, n), got columns "
             f"{one_line(', '.join(frame.columns), 200)}"
         )

@@ -19,9 +19,9 @@ from calibrant.priorities.tables.read import PublishedTable
 
 Reading = Literal["larger", "shown", "each"]
 READINGS: dict[Reading, str] = {
-    "larger": "n is the larger of the questions' numbers of answers",
-    "shown": "n were asked; any of them may not have answered either question",
-    "each": "every question has n answers",
+    "larger": "n is taken as the larger of the two questions' numbers of answers",
+    "shown": "n is taken as those who were asked; any of them may have answered neither question",
+    "each": "every question is taken to have n answers",
 }
 """What a table's n means."""
 

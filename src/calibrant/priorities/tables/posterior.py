@@ -136,6 +136,7 @@ def table_posterior(
         },
         method="table",
         notes=notes,
+        most=read.scale[1],
     )
     return TablePosterior(
         areas,
@@ -171,7 +172,7 @@ def _solve(
     lost = np.setdiff1d(np.arange(len(read.areas)), found.row)
     notes = [
         "from printed means alone: answers are summed over everything that gives these means",
-        f"taken so: {READINGS[reading]}"
+        READINGS[reading]
         if len(read.answers) < 2
         else "numbers of answers as printed for each question",
         "respondents' severity and their choice of areas are not in a table: areas that the same "

@@ -244,5 +244,5 @@ def _within(mean: Column, scale: tuple[int, int], names: tuple[str, ...], where:
         row = int(wrong[0])
         raise InputError(
             f"{where}: row {row + 1} ({one_line(names[row], 60)}): {mean.text(row)} lies outside "
-            f"the scale {scale[0]} to {scale[1]}; say which scale it is"
+            f"the scale {scale[0]} to {scale[1]}; another scale is named by --scale (scale=)"
         )
