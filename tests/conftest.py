@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import os
 import signal
@@ -24,6 +25,14 @@ importlib.metadata.packages_distributions = cache(importlib.metadata.packages_di
 # A shell's background jobs ignore Ctrl-C, and so would the processes that tests start and stop.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of every later garbage collection: it is never garbage."""
+    gc.collect()
+    gc.freeze()
+
 
 TASK = """
 from inspect_ai import Task, task

@@ -15,7 +15,7 @@ from calibrant.records.ratings import as_ratings
 from calibrant.web.survey import people
 from calibrant.web.survey.store import open_survey
 
-from ..web.surveys import crowd, make
+from ..web.surveys import come, crowd, make, say
 
 URL = ("--url", "https://survey.example.org")
 
@@ -116,3 +116,21 @@ def test_what_is_wrong_is_said_in_one_line(place, capsys, args, problem):
     # Nobody was invited on the way.
     with open_survey(place / "survey.db") as store:
         assert people.invitations(store) == []
+
+
+def test_comments_are_coded_from_the_database_of_a_closed_survey(place, capsys):
+    with closing(open_survey("survey.db")) as store:
+        who = come(store)
+        say(store, who, missing="AI welfare")
+        assert run(capsys, "code", "missing", "survey.db", "--question", "missing")[0] == 2
+        store.set_door("closed")
+    assert run(capsys, "code", "init", "codes.yaml")[0] == 0
+    coders = ("--codebook", "codes.yaml", "--coder", "ana", "--coder", "ben", "-o", "sheets")
+    assert run(capsys, "code", "assign", "survey.db", *coders)[0] == 0
+    assert "AI welfare" in (place / "sheets" / "ana.csv").read_text()
+    code, out, _ = run(capsys, "code", "missing", "survey.db", "--question", "missing")
+    assert code == 0 and "AI welfare" in out
+    code, out, _ = run(
+        capsys, "results", "survey.db", "-o", "c.csv", "--table", "comments", "--json"
+    )
+    assert code == 0 and json.loads(out)["taxonomy"] == ""

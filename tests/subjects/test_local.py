@@ -158,7 +158,7 @@ def test_log_probabilities_come_only_as_asked_for(model: Model) -> None:
 def prompts() -> list[str]:
     words = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog"]
     rng = random.Random(0)
-    lengths = [3, 60, 5, 20, 130, 3, 30, 8, 15, 25, 4, 10]
+    lengths = [3, 60, 5, 130, 3, 30, 8, 15, 4]
     return [
         f"Continue {i % 3}: " + " ".join(rng.choices(words, k=n)) for i, n in enumerate(lengths)
     ]
@@ -166,7 +166,7 @@ def prompts() -> list[str]:
 
 def all_at_once(model: Model, order: list[str], in_flight: int) -> dict[str, tuple[str, Any, Any]]:
     found: dict[str, tuple[str, Any, Any]] = {}
-    config = GenerateConfig(max_tokens=8, logprobs=True, top_logprobs=3, seed=7)
+    config = GenerateConfig(max_tokens=6, logprobs=True, top_logprobs=3, seed=7)
 
     async def work() -> None:
         limiter = anyio.CapacityLimiter(in_flight)

@@ -179,6 +179,7 @@ def test_the_whole_survey_by_keyboard_alone(served, tab_of):
     tab.wait_for_url("**/return-link")
     press(tab, "Tab", "main button")
     tab.keyboard.press("Enter")
+    tab.locator("#link").wait_for()
     press(tab, "Tab", "main a.button")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/choose")

@@ -134,6 +134,10 @@ def test_a_reason_taken_back_is_gone_at_once_and_so_is_who_deletes_all(desk):
     with desk.store.answers.read() as con:
         rows = [r for r in con.execute(select(RELEASE)) if r.question == "importance"]
     assert [people[0] in r.behind for r in rows] == [True]
+    # What is kept of who deleted all bears a name that leads nowhere.
+    assert not any(people[1] in r.behind for r in rows)
+    parts = [set(json.loads(r.behind)["parts"]) for r in rows]
+    assert all({people[0], people[2]} < names and len(names) == 3 for names in parts)
     assert not any(f"Reason of {who}" in r.behind + r.shown for r in rows for who in people[:2])
     # The snapshot stays: without this answer alone, the difference would be the answer.
     assert seen(desk.store).n == 3
@@ -149,7 +153,7 @@ def test_forms_are_checked(desk):
     value = {"r:1a:importance": "1"}
     for wrong in ({"form": "x"}, {"form": ""}):
         assert ana.send("/results/1a", {**fields, **wrong}, **value).status_code == 403
-    for wrong in ("6", "0", "-1", "\u0665", "1e9", "9" * 400, "x"):
+    for wrong in ("6", "0", "-1", "\u0665", "1e9", "9" * 400, "00011", "skip", "x"):
         assert ana.send("/results/1a", fields, **{"r:1a:importance": wrong}).status_code == 400
     assert ana.send("/results/1a", {"form": fields["form"]}, **value).status_code == 400
     # Another tab saved meanwhile.

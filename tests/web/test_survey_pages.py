@@ -240,7 +240,7 @@ def test_what_could_not_be_saved_can_be_sent_again(desk, ana, monkeypatch, capsy
     assert "disk is full" in said and "private" not in said and "typed" not in said
     assert desk.said() == []
     # What was typed can be read, and copied, too.
-    (typed,) = re.findall(r"<textarea[^>]*>\n?([^<]*)</textarea>", page.text)
+    (typed,) = re.findall(r"<pre[^>]*>\n?([^<]*)</pre>", page.text)
     assert ana.send("/rate/1", **cells(x_obstacles=typed)).status_code == 200
     assert ("1a", "i", "a", 3.0, 1) in desk.said()
     assert "typed\nfor long" in ana.open("/rate/1").text

@@ -125,6 +125,15 @@ def test_the_same_survey_goes_on_and_another_is_refused(tmp_path):
         create_survey(tmp_path / "survey.db", survey(), other)
     with open_survey(tmp_path / "survey.db") as store:
         assert store.survey.live.least == 7
+        assert store.areas.which == ""
+    # A version is kept once it is said; with another one the same ids may mean other areas.
+    named = {**TAXONOMY, "id": "mine", "version": "1"}
+    create_survey(tmp_path / "survey.db", survey(), named).close()
+    for wrong in (TAXONOMY, {**named, "version": "2"}):
+        with pytest.raises(InputError, match="taxonomy differ"):
+            create_survey(tmp_path / "survey.db", survey(), wrong)
+    with open_survey(tmp_path / "survey.db") as store:
+        assert store.areas.which == "mine, version 1"
     with pytest.raises(InputError, match="no such file"):
         open_survey(tmp_path / "nothing.db")
     create_survey(tmp_path / "b.db", survey(id="b"), TAXONOMY).close()

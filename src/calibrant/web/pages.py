@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -49,9 +50,17 @@ def _environment() -> Environment:
     environment.globals["static"] = static_url
     environment.filters["line"] = one_line
     environment.filters["block"] = lambda text: shown(text, len(text))
+    environment.filters["end"] = _end
     environment.filters["count"] = lambda n: f"{n:,}"
     environment.filters["percent"] = lambda x: f"{x:.0%}"
     return environment
+
+
+def _end(time: datetime) -> str:
+    """When something ends, as people say it: midnight is the end of the day before."""
+    if (time.hour, time.minute) == (0, 0):
+        return f"the end of {time - timedelta(days=1):%-d %B %Y} ({time:%Z})"
+    return f"{time:%-d %B %Y, %H:%M %Z}"
 
 
 @cache

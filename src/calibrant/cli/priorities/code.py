@@ -31,8 +31,9 @@ level_option = click.option("--level", type=click.FloatRange(0.5, 1, max_open=Tr
 def cli() -> None:
     """Code comments: a codebook, coders who do not see each other, agreement, quotes.
 
-    COMMENTS is a table with the columns respondent, category, question and text. SHEETS are the
-    coders' files; a coder is called as the file.
+    COMMENTS is a table with the columns respondent, category, question and text, or the database
+    of a survey that is closed (survey.db). SHEETS are the coders' files; a coder is called as the
+    file.
     """
 
 
@@ -213,13 +214,12 @@ def missing(
     """Group the areas that respondents miss, for a person to decide; then add them."""
     from calibrant._text import dumps
     from calibrant.errors import InputError
-    from calibrant.priorities.qualitative.comments import as_comments
     from calibrant.priorities.qualitative.missing import missing as group
     from calibrant.priorities.taxonomy import load_taxonomy
     from calibrant.records.cells import write
 
     old = load_taxonomy(taxonomy)
-    found = group(as_comments(comments).of(*questions), old, alike=alike)
+    found = group(_comments(comments).of(*questions), old, alike=alike)
     if decisions is not None:
         if version is None or out is None or out.suffix not in (".yaml", ".yml"):
             raise InputError("--decisions: wanted --version and -o FILE.yaml with it")
@@ -256,9 +256,28 @@ def _write_taxonomy(
 
 def _read(comments: Path, codebook: Path, questions: tuple[str, ...]) -> tuple[Comments, Codebook]:
     from calibrant.priorities.qualitative.codebook import read_codebook
+
+    return _comments(comments).of(*questions), read_codebook(codebook)
+
+
+def _comments(path: Path) -> Comments:
+    """The comments in a table, or in the database of a survey that is closed."""
+    from calibrant._text import one_line
+    from calibrant.errors import InputError
     from calibrant.priorities.qualitative.comments import as_comments
 
-    return as_comments(comments).of(*questions), read_codebook(codebook)
+    if path.suffix.lower() not in (".db", ".sqlite", ".sqlite3"):
+        return as_comments(path)
+    from calibrant.cli.priorities._database import opened
+    from calibrant.web.survey import results
+
+    with opened(str(path), None) as store:
+        if store.window().state != "closed":
+            raise InputError(
+                f"{one_line(str(path), 100)}: round {store.window().round} is not closed: comments "
+                "may still change, and sheets would no longer fit them"
+            )
+        return as_comments(results.comments(store))
 
 
 def _sheets(paths: tuple[Path, ...], comments: Comments, book: Codebook) -> tuple[Sheet, ...]:

@@ -49,12 +49,16 @@ def cli(
             wanted = " or ".join(f".{e}" for e in take.FILES[table][1])
             raise InputError(f"-o {one_line(str(out), 100)}: wanted a file as {wanted}")
         data, _ = take.file(store, f"{table}.{ending}")
-        came = len(take.respondents(store))
+        came, taxonomy = len(take.respondents(store)), store.areas.which
     try:
         write_whole(out, data)
     except OSError as e:
         raise RunFolderError(f"{out}: cannot be written ({e.strerror or e})") from e
     if as_json:
-        click.echo(dumps({"out": str(out), "table": table, "respondents": came}, indent=1))
+        click.echo(dumps({"out": str(out), "table": table, "respondents": came,
+                          "taxonomy": taxonomy}, indent=1))  # fmt: skip
         return
-    click.echo(f"{table} of {came:,} respondents in {out}")
+    # Not everybody has a row in the other tables.
+    whose = f" of {came:,} respondents" if table in ("ratings", "respondents", "qualtrics") else ""
+    rated = f" (taxonomy {one_line(taxonomy, 80)})" if taxonomy and table == "ratings" else ""
+    click.echo(f"{table}{whose} in {out}{rated}")

@@ -48,27 +48,27 @@ def _print(found: Status, *, by_area: bool) -> None:
     console = Console(highlight=False)
     console.print(Text(repr(found)), soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("category")
+    table.add_column("category", no_wrap=True, overflow="ellipsis", ratio=1)
     for name in ("invited", "used", "response", "chose it", f"areas short of {found.wanted}"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for c in found.categories:
         i = c.invited
         rate = None if i is None else i.rate
         table.add_row(
-            Text(one_line(f"{c.id} {c.name}", 60)), "" if i is None else f"{i.invited:,}",
+            Text(one_line(f"{c.id} {c.name}", 300)), "" if i is None else f"{i.invited:,}",
             "" if i is None else f"{i.used:,}", "" if rate is None else f"{rate:.0%}",
             number(c.chosen), f"{c.short} of {c.areas}",
         )  # fmt: skip
     console.print(table)
     if by_area:
         short = Table(box=None, pad_edge=False, header_style="dim")
-        short.add_column("area that is short")
+        short.add_column("area that is short", no_wrap=True, overflow="ellipsis", ratio=1)
         for question in found.areas[0].answered:
-            short.add_column(one_line(question, 30), justify="right")
+            short.add_column(one_line(question, 30), justify="right", no_wrap=True, min_width=8)
         for a in found.areas:
             if a.short:
                 short.add_row(
-                    Text(one_line(f"{a.id} {a.name}", 60)), *map(number, a.answered.values())
+                    Text(one_line(f"{a.id} {a.name}", 300)), *map(number, a.answered.values())
                 )
         console.print(short)
     if found.day is not None and found.least > 1:

@@ -47,7 +47,8 @@ def after_stopping(
     def at_least(rate: float) -> float:
         return _tail(design.stops(rate), n, k, low=False)
 
-    reached = bool(np.any((_reference(design, n, k).n == n) & (_reference(design, n, k).k == k)))
+    ends = _reference(design, n, k)
+    reached = bool(np.any((ends.n == n) & (ends.k == k)))
     method = "exact, for the stopping rule" if reached else "for the stopping rule; run cut short"
     items = design.rates.items
     if items is None:
@@ -72,10 +73,11 @@ def _tail(stops: Stops, n: int, k: int, *, low: bool) -> float:
 
 
 def _cross(rising: Callable[[float], float], target: float, low: float, high: float) -> float:
-    """Where a function that rises from `low` to `high` reaches `target`."""
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if rising(middle) >= target else (middle, high)
-        if high - low < 1e-10:
-            break
-    return (low + high) / 2
+    """Where a function that rises from `low` to `high` reaches `target`, within 1e-10."""
+    from scipy.optimize import brentq
+
+    if rising(low) >= target:
+        return low
+    if rising(high) < target:
+        return high
+    return float(brentq(lambda rate: rising(rate) - target, low, high, xtol=1e-10))

@@ -11,7 +11,7 @@ cancels. Nothing is approximated: no Wald bounds, no normal limits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +114,7 @@ class _Collector:
         return Stops(n[keep], k[keep], kind[keep], mass[keep])
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """Mass that arrived in a row, at times `start`, `start + 1`, …"""
 
     start: int
@@ -123,13 +122,15 @@ class _Row:
 
     def split(self, last: int) -> tuple[_Row, _Row]:
         """The mass at times up to `last`, and the rest."""
-        cut = min(max(last - self.start + 1, 0), self.mass.size)
-        if cut == 0:
+        cut = last - self.start + 1
+        if cut <= 0 or self.mass.size == 0:
             return _EMPTY, self
+        if cut >= self.mass.size:
+            return self, _EMPTY
         return _Row(self.start, self.mass[:cut]), _Row(self.start + cut, self.mass[cut:])
 
     def total(self) -> float:
-        return float(self.mass.sum()) if self.mass.size else 0.0
+        return float(np.add.reduce(self.mass)) if self.mass.size else 0.0
 
 
 _EMPTY = _Row(0, np.zeros(0))
@@ -190,8 +191,9 @@ def _arrive(b: Boundary, live: _Row, lost: _Row, k: int, out: _Collector) -> tup
     refute = int(b.refute[k])
     refuted, live = live.split(refute)
     out.add(refuted.start, refuted.mass, k, REFUTED)
-    refuted, lost = lost.split(refute)
-    out.add(refuted.start, refuted.mass, k, REFUTED)
+    if lost.mass.size:
+        refuted, lost = lost.split(refute)
+        out.add(refuted.start, refuted.mass, k, REFUTED)
     closing, live = live.split(int(b.futile[k]))
     return live, _join(closing, lost)
 
@@ -213,6 +215,8 @@ def _leave(
     end = min(int(b.support[k]), b.horizon)
     held, live = _wait(live, end, p)
     out.add(end, held, k, SUPPORTED if b.support[k] <= b.horizon else EXHAUSTED)
+    if lost.mass.size == 0:
+        return live, lost
 
     stop = min(int(b.give_up[k]), b.horizon)
     kind = FUTILE if b.give_up[k] <= b.horizon else EXHAUSTED

@@ -83,6 +83,7 @@ class _Tuner:
             )
         self.rows = self.accept + 2
         self.ratio = log_ratio(self.truth, self.null, rates.items)
+        self._futile: dict[float, Ints] = {}
 
     def _accepted_at_horizon(self) -> int:
         """Most events with which `horizon` trials alone would still support the claim."""
@@ -97,9 +98,11 @@ class _Tuner:
         k = np.arange(self.rows)
         support = first_n(self.ratio, upper, self.rows, self.horizon)
         support = np.where(k <= accept, np.minimum(support, self.horizon), NEVER)
-        # The ratio rises with n, so its negative falls: the last n with -ratio ≥ lower.
-        futile = last_n(lambda n, k: -self.ratio(n, k), lower, self.rows, self.horizon)
-        return support, futile
+        if lower not in self._futile:  # the same for every upper bound that is tried with it
+            # The ratio rises with n, so its negative falls: the last n with -ratio ≥ lower.
+            falling = last_n(lambda n, k: -self.ratio(n, k), lower, self.rows, self.horizon)
+            self._futile[lower] = falling
+        return support, self._futile[lower]
 
     def _evaluate(self, upper: float, lower: float, accept: int, at: float) -> Stops:
         support, futile = self._bounds(upper, lower, accept)

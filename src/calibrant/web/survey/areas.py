@@ -31,14 +31,20 @@ class Category:
 
 @dataclass(frozen=True)
 class Areas:
-    """A taxonomy as the pages need it."""
+    """A taxonomy as the pages need it.
+
+    Attributes:
+        id, version: of the taxonomy; empty where it says none.
+    """
 
     categories: tuple[Category, ...]
+    id: str = ""
+    version: str = ""
 
     @classmethod
     def of(cls, taxonomy: Mapping[str, Any]) -> Areas:
         """The areas of a taxonomy as plain data: `categories: [{id, name, description, areas:
-        [{id, name, description}]}]`; other keys are left alone.
+        [{id, name, description}]}]`, and its `id` and `version`; other keys are left alone.
 
         Raises:
             InputError: if it is none, or names an id twice.
@@ -54,7 +60,8 @@ class Areas:
                         ),
                     )
                     for c in taxonomy["categories"]
-                )
+                ),
+                str(taxonomy.get("id") or ""), str(taxonomy.get("version") or ""),
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as e:
             raise InputError(f"taxonomy: wanted categories with id, name and areas ({e!r})") from e
@@ -69,6 +76,12 @@ class Areas:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
+
+    @property
+    def which(self) -> str:
+        """Which taxonomy and version, in words; empty where it says none."""
+        version = f", version {self.version}" if self.version else ""
+        return f"{self.id}{version}" if self.id else ""
 
     @cached_property
     def category(self) -> dict[str, Category]:

@@ -77,7 +77,7 @@ def said_of(
             value = form.get(name, "")
             if not value:
                 continue
-            found = _said(value, question)
+            found = one_said(value, question)
             if found is None:
                 problems.append(Problem(f"{area.name}: please choose again.", f"{name}:1"))
             else:
@@ -85,7 +85,8 @@ def said_of(
     return said, problems
 
 
-def _said(value: str, question: Question) -> Said | None:
+def one_said(value: str, question: Question) -> Said | None:
+    """What a radio button's value says; None if the survey offers no such answer."""
     if value == SKIP:
         return Said("skipped")
     if value == DONT_KNOW:

@@ -25,16 +25,16 @@ from calibrant.report.exports.csv import cell
 _PARAGRAPHS = {
     "invite": (
         "Dear $name,",
-        "you are invited to the survey “$title”.",
+        "You are invited to the survey “$title”.",
         "Your own link, which works once:",
         "$link",
-        "It holds until $expires. After you have opened it you can leave, come back and change "
+        "It works until $expires. After you have opened it you can leave, come back and change "
         "your answers, with a second link that the survey shows you. Your answers are kept apart "
         "from your name and address: nothing that is stored joins the two.",
     ),
     "remind": (
         "Dear $name,",
-        "some days ago you were sent a link to the survey “$title”, and it was not used so far. If "
+        "You were sent a link to the survey “$title”, and it has not been used so far. If "
         "you would still like to take part, it works until $expires:",
         "$link",
         "We know whether a link was opened, and nothing that is stored says by whom an answer was "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,7 +17,7 @@ from calibrant.web.pages import page
 from calibrant.web.survey.answers import LONGEST_REASON, Said, chosen, save_sheet, sheet
 from calibrant.web.survey.areas import Area, Category
 from calibrant.web.survey.drawing import Strip, strip
-from calibrant.web.survey.forms import DONT_KNOW, cell_field, copy_fields, copy_of
+from calibrant.web.survey.forms import cell_field, copy_fields, copy_of, one_said
 from calibrant.web.survey.releases import Shown, shown, take_back
 from calibrant.web.survey.sessions import Visitor
 from calibrant.web.survey.site import Site
@@ -135,16 +135,16 @@ def _add_readers(app: FastAPI, site: Site) -> None:
                 kept[:] = [(time.monotonic(), _everything(site))]
             return kept[0][1]
 
-    def everything(title: str) -> Response:
+    def everything(title: str, *, organiser: bool = False) -> Response:
         some = drawn()
         return page("survey/live_all.html.j2", survey=site.store.survey, title=title,
                     window=site.store.window(), k=site.store.survey.live.least,
-                    categories=some)  # fmt: skip
+                    categories=some, organiser=organiser)  # fmt: skip
 
     @app.get("/organise/results")
     def organisers(request: Request) -> Response:
         site.organiser(request)
-        return everything("Results so far")
+        return everything("Results so far", organiser=True)
 
     @app.get("/public")
     def public() -> Response:
@@ -276,10 +276,9 @@ def _said(site: Site, area: str, form: dict[str, str]) -> dict[Any, Said]:
             reason = ""
         if given is None:
             continue
-        if given == DONT_KNOW and question.dont_know is not None:
-            found[area, question.id] = Said("don't know", None, reason)
-        elif given.isascii() and given.isdigit() and 1 <= int(given[:4]) <= len(question.labels):
-            found[area, question.id] = Said("answered", int(given), reason)
+        told = one_said(given, question)
+        if told is not None and told.state != "skipped":
+            found[area, question.id] = replace(told, reason=reason)
         else:
             text = "An answer is none that this survey offers. Nothing was saved."
             raise Stopped(400, "Not saved", text, back=f"/results/{area}")

@@ -44,7 +44,10 @@ def invite(
     if twice and not again:
         names = ", ".join(one_line(g.email, 80) for g in twice[:5])
         more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-        raise InputError(f"invited already: {names}{more}; nobody was invited now")
+        raise InputError(
+            f"invited already: {names}{more}; nobody was invited now "
+            "(to pass over them: --again, or the tick on the page)"
+        )
     fresh = [g for g in guests if g.email.casefold() not in known]
     return people.invite(
         store, [people.Invitee(g.name, g.email, g.note, g.categories) for g in fresh]

@@ -26,6 +26,7 @@ from calibrant.priorities.delphi.release import (
 from calibrant.web.survey.statements import put
 from calibrant.web.survey.store import Store
 from calibrant.web.survey.tables import ANSWER, CHOSEN, RELEASE, RESPONDENT
+from calibrant.web.tokens import new_name
 
 _LOCK = 7202612
 """Releases wait for each other on PostgreSQL; on SQLite every change does."""
@@ -92,6 +93,30 @@ def take_back(store: Store, respondent: str, area: str, question: str) -> None:
             kept = _without_reasons(had, {respondent})
             if kept != had:
                 _write(con, area, row.round, {question: had}, {question: kept})
+
+
+def unname(con: Connection, respondent: str) -> None:
+    """Give what lies behind the snapshots of a respondent who is deleted names that are found
+    nowhere else, another one in every cell.
+
+    The numbers stay until the cell's next snapshot: the difference of two would be the answer.
+    """
+    if con.dialect.name == "postgresql":
+        con.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    rows = con.execute(
+        select(RELEASE).where(RELEASE.c.behind.contains(respondent, autoescape=True))
+    )
+    for row in rows.all():
+        fresh, behind = new_name(), json.loads(row.behind)
+        renamed = {
+            what: dict(sorted((fresh if who == respondent else who, v) for who, v in kept.items()))
+            for what, kept in behind.items()
+        }
+        con.execute(
+            RELEASE.update()
+            .where(*(RELEASE.c[k] == getattr(row, k) for k in ("area", "question", "round")))
+            .values(behind=dumps(renamed))
+        )
 
 
 def _turn(

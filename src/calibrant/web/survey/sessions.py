@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
+from calibrant.web.survey.releases import unname
 from calibrant.web.survey.statements import put, run
 from calibrant.web.survey.store import Store, today
 from calibrant.web.survey.tables import DOOR, RESPONDENT, TALLY
@@ -175,8 +176,9 @@ def finish(store: Store, visitor: Visitor) -> None:
 
 
 def forget(store: Store, visitor: Visitor) -> None:
-    """Delete everything that a respondent said, and every door to it."""
+    """Delete everything that a respondent said, every door to it, and the name it was under."""
     with store.answers.write() as con:
+        unname(con, visitor.respondent)
         con.execute(delete(RESPONDENT).where(RESPONDENT.c.id == visitor.respondent))
         tally(con, "deleted")
 

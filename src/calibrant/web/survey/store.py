@@ -219,14 +219,19 @@ def _same(con: Connection, side: Database, said: dict[str, str]) -> None:
     given = json.loads(said["survey"])
     may_change = ("windows", "invitations", "live")
     differ = [k for k in given if k not in may_change and given[k] != before.get(k)]
-    if setting(con, SETTING, "taxonomy") != said["taxonomy"]:
+    kept, now = (
+        json.loads(t or "{}") for t in (setting(con, SETTING, "taxonomy"), said["taxonomy"])
+    )
+    # A database that names no version goes on with one that has the same areas.
+    if any((kept.get(k) or now[k]) != now[k] for k in now):
         differ.append("taxonomy")
     if differ:
         raise InputError(
             f"{side.name}: holds another survey, or another version of it ({', '.join(differ)} "
             "differ); another --db begins a new one"
         )
-    put_setting(con, SETTING, "survey", said["survey"])
+    for key in ("survey", "taxonomy"):
+        put_setting(con, SETTING, key, said[key])
 
 
 def _opened(answers_side: Database, people_side: Database) -> Store:

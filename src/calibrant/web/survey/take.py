@@ -52,5 +52,8 @@ def _qualtrics(store: Store) -> bytes:
     beside = ("comments", "demographics", "own-areas", "respondents")
     tables = {name.replace("-", "_"): TABLES[name](store) for name in beside}
     answers = Answers.of(TABLES["ratings"](store), **tables)
-    taxonomy = parse_taxonomy({"id": store.survey.id, **store.areas.to_dict()})
+    taxonomy = parse_taxonomy({
+        **store.areas.to_dict(), "id": store.areas.id or store.survey.id,
+        "version": store.areas.version or "1",
+    })  # fmt: skip
     return qualtrics_csv(answers, store.survey, taxonomy)
