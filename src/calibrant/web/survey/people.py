@@ -12,6 +12,7 @@ from sqlalchemy import Row, insert, select, update
 
 from calibrant._text import one_line, storable
 from calibrant.errors import InputError
+from calibrant.web.survey.statements import rows
 from calibrant.web.survey.store import Store, today
 from calibrant.web.survey.tables import INVITATION
 from calibrant.web.tokens import name_of, new_name, sign
@@ -136,14 +137,17 @@ def _state(row: Row[Any], on: date) -> State:
     return "expired" if on.isoformat() > row.expires else "open"
 
 
+_COLUMNS = tuple(c.name for c in INVITATION.columns)
+
+
 def invitation_of(store: Store, token: str, *, on: date | None = None) -> Invitation | None:
     """The invitation of a link; None if this survey made no such link."""
     name = name_of(store.people_secret, "invitation", token)
     if name is None:
         return None
     with store.people.read() as con:
-        row = con.execute(select(INVITATION).where(INVITATION.c.id == name)).one_or_none()
-    return None if row is None else _invitation(store, row, on or today())
+        found = rows(con, INVITATION, _COLUMNS, id=name)
+    return _invitation(store, found[0], on or today()) if found else None
 
 
 def use(store: Store, invitation: Invitation, *, on: date | None = None) -> bool:

@@ -215,14 +215,11 @@ class Rating:
             return self._said("Not saved: the survey is closed.")
         if done == "stale":
             return self._said("Not saved yet: this page was changed elsewhere. Please press Save.")
-        step = next(
-            s for s in progress.steps(self.store, visitor.respondent) if s.category == category.id
-        )
-        given = step.cells - step.open
-        text = f"Saved: {given} of {step.cells} on this page."
-        return self._said(
-            text, answers.revision(self.store, visitor.respondent, f"rate {category.id}")
-        )
+        sheet = answers.sheet(self.store, visitor.respondent, category.id)
+        questions = {q.id for q in self.store.survey.questions}
+        given = sum(question in questions for _, question in sheet.said)
+        text = f"Saved: {given} of {len(category.areas) * len(questions)} on this page."
+        return self._said(text, sheet.revision)
 
     def _said(self, text: str, revision: int | None = None) -> Response:
         return page("survey/said.html.j2", text=text, revision=revision)

@@ -39,10 +39,13 @@ def _hash(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
+_ONE_MORE = TALLY.c.n + 1
+
+
 def tally(con: Connection, what: str) -> None:
     """Count one more of today's."""
     row = {"day": today().isoformat(), "what": what, "n": 1}
-    put(con, TALLY, row, n=TALLY.c.n + 1)
+    put(con, TALLY, row, n=_ONE_MORE)
 
 
 def new_session(store: Store) -> str:
@@ -72,8 +75,9 @@ def begin(store: Store, session: str | None = None) -> str:
     assert session is not None
     respondent = new_name()
     with store.answers.write() as con:
-        con.execute(insert(RESPONDENT).values(id=respondent, state="began"))
-        con.execute(insert(DOOR).values(hash=_hash(name), respondent=respondent, kind="browser"))
+        con.execute(insert(RESPONDENT), {"id": respondent, "state": "began"})
+        con.execute(insert(DOOR), {"hash": _hash(name), "respondent": respondent,
+                                   "kind": "browser"})  # fmt: skip
         tally(con, "began")
     return session
 

@@ -103,36 +103,37 @@ def put(
     """Insert rows, or replace what is there under their keys, in one statement.
 
     Args:
-        instead: columns that get another value where a row was there, such as n=table.c.n + 1;
-            none: all of the row's columns get the row's values.
+        instead: columns that get another value where a row was there, such as n=table.c.n + 1, in
+            an object that is kept; none: all of the row's columns get the row's values.
     """
     if not rows:
         return
     many = [rows] if isinstance(rows, Mapping) else rows
-    columns = tuple(many[0])
-    if instead:
-        con.execute(_putting(con.dialect.name, table, columns, instead), rows)
-        return
+    key = (table, tuple(many[0]), tuple(instead.items()))
     if con.dialect.name != "sqlite":
-        con.execute(_replacing(con.dialect.name, table, columns), rows)
+        con.execute(_put(con.dialect.name, *key), rows)
         return
-    sql, names, fixed = _plain_put(table, columns)
+    sql, names, fixed = _plain_put(*key)
     with _Failures(sql):
         driver(con).executemany(sql, [[{**fixed, **r}[n] for n in names] for r in many])
 
 
 @cache
-def _replacing(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
-    return _putting(dialect, table, columns, {})
+def _put(dialect: str, table: Table, columns: tuple[str, ...], instead: tuple[Any, ...]) -> Any:
+    return _putting(dialect, table, columns, dict(instead))
 
 
 @cache
-def _plain_put(table: Table, columns: tuple[str, ...]) -> tuple[str, list[str], dict[str, Any]]:
-    """`put` in SQLite's words, with the order of its parameters, and columns' defaults."""
-    compiled: Any = _replacing("sqlite", table, columns).compile(
+def _plain_put(
+    table: Table, columns: tuple[str, ...], instead: tuple[Any, ...]
+) -> tuple[str, list[str], dict[str, Any]]:
+    """`put` in SQLite's words: the text, the order of its parameters, and those that are no
+    columns of the row, such as other columns' defaults."""
+    compiled: Any = _put("sqlite", table, columns, instead).compile(
         dialect=sqlite.dialect(), column_keys=list(columns)
     )
-    fixed = {c.name: c.default.arg for c in compiled.insert_prefetch}
+    fixed = dict(compiled.params)
+    fixed |= {c.name: c.default.arg for c in compiled.insert_prefetch}
     return str(compiled), list(compiled.positiontup), fixed
 
 
