@@ -27,7 +27,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-
 def pytest_collection_finish() -> None:
     """Keep what was imported out of every later garbage collection: it is never garbage."""
     gc.collect()
