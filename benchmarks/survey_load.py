@@ -28,9 +28,9 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from calibrant.web.survey import people, sessions
-from calibrant.web.survey.results import ratings
-from calibrant.web.survey.store import open_survey
+from calibrant.web.survey.kept import people, sessions
+from calibrant.web.survey.kept.store import open_survey
+from calibrant.web.survey.organising.results import ratings
 
 SURVEY = "expert-survey-2025"
 HIDDEN = re.compile(r'<input type="hidden"[^>]*? name="([^"]*)" value="([^"]*)"')

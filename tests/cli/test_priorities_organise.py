@@ -12,8 +12,8 @@ import pytest
 
 from calibrant.cli import main
 from calibrant.records.ratings import as_ratings
-from calibrant.web.survey import people
-from calibrant.web.survey.store import open_survey
+from calibrant.web.survey.kept import people
+from calibrant.web.survey.kept.store import open_survey
 
 from ..web.surveys import come, crowd, make, say
 

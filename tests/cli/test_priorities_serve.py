@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from calibrant.cli import main
-from calibrant.web.survey import people
-from calibrant.web.survey.store import open_survey
+from calibrant.web.survey.kept import people
+from calibrant.web.survey.kept.store import open_survey
 
 SURVEY = """
 id: small

@@ -20,7 +20,7 @@ from calibrant.web.limits import Allowance
 from calibrant.web.patience import Patient
 from calibrant.web.serve import listen, run
 from calibrant.web.survey.app import Site, build
-from calibrant.web.survey.store import open_survey
+from calibrant.web.survey.kept.store import open_survey
 from calibrant.web.workers import run_workers
 
 db, port, burst, patience, workers, most = sys.argv[1], *map(int, sys.argv[2:])

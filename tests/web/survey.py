@@ -11,11 +11,11 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from calibrant.priorities.survey.model import Survey
-from calibrant.web.survey import people
 from calibrant.web.survey.app import build
-from calibrant.web.survey.database import open_database
+from calibrant.web.survey.kept import people
+from calibrant.web.survey.kept.database import open_database
+from calibrant.web.survey.kept.store import Store, create_survey
 from calibrant.web.survey.site import Site
-from calibrant.web.survey.store import Store, create_survey
 
 from .conftest import Inputs
 
@@ -122,7 +122,7 @@ class Respondent:
 
     @property
     def id(self) -> str:
-        from calibrant.web.survey import sessions
+        from calibrant.web.survey.kept import sessions
 
         cookie = self.client.cookies["calibrant_survey"]
         found = sessions.visitor(self.desk.store, cookie)
@@ -155,7 +155,7 @@ class Desk:
         return Respondent(self, path)
 
     def said(self) -> list[tuple]:
-        from calibrant.web.survey.progress import ratings
+        from calibrant.web.survey.kept.progress import ratings
 
         return [
             (r["area"], r["question"][0], r["state"][0], r["value"], r["revision"])

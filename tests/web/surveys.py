@@ -15,9 +15,9 @@ from calibrant.priorities.survey.model import (
     Survey,
     Window,
 )
-from calibrant.web.survey import answers, sessions
-from calibrant.web.survey.answers import Copy, Said
-from calibrant.web.survey.store import Store, create_survey
+from calibrant.web.survey.kept import answers, sessions
+from calibrant.web.survey.kept.answers import Copy, Said
+from calibrant.web.survey.kept.store import Store, create_survey
 
 URL = "http://127.0.0.1:8765"
 

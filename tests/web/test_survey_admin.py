@@ -13,13 +13,14 @@ from starlette.testclient import TestClient
 
 from calibrant.errors import InputError
 from calibrant.records.ratings import as_ratings
-from calibrant.web.survey import answers, counts, organise, people, results, sessions
-from calibrant.web.survey.answers import Copy, Said
 from calibrant.web.survey.app import build
-from calibrant.web.survey.guests import Guest, guests_in
+from calibrant.web.survey.kept import answers, people, sessions
+from calibrant.web.survey.kept.answers import Copy, Said
+from calibrant.web.survey.kept.store import open_survey, today
+from calibrant.web.survey.kept.windows import closed, next_round
+from calibrant.web.survey.organising import counts, organise, results
+from calibrant.web.survey.organising.guests import Guest, guests_in
 from calibrant.web.survey.site import Site
-from calibrant.web.survey.store import open_survey, today
-from calibrant.web.survey.windows import closed, next_round
 
 from .conftest import Inputs
 from .surveys import URL, come, crowd, finish, make, say
@@ -150,7 +151,7 @@ def test_the_ratings_table_keeps_every_state_apart(store):
 
 
 def organise_now():
-    from calibrant.web.survey.store import now
+    from calibrant.web.survey.kept.store import now
 
     return now()
 

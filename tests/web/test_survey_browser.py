@@ -12,8 +12,8 @@ import pytest
 
 from calibrant._figure import ROLES
 from calibrant.web.serve import listen
-from calibrant.web.survey import people, progress
 from calibrant.web.survey.app import Site, build
+from calibrant.web.survey.kept import people, progress
 
 from .survey import small
 

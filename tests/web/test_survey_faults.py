@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
-from calibrant.web.survey import people, sessions
-from calibrant.web.survey.answers import sheet
 from calibrant.web.survey.app import build
+from calibrant.web.survey.kept import people, sessions
+from calibrant.web.survey.kept.answers import sheet
+from calibrant.web.survey.kept.store import create_survey, open_survey, put_setting, setting
+from calibrant.web.survey.kept.tables import SETTING
 from calibrant.web.survey.site import Site
-from calibrant.web.survey.store import create_survey, open_survey, put_setting, setting
-from calibrant.web.survey.tables import SETTING
 
 from .conftest import Inputs
 from .faults import Postgres, Server

@@ -13,8 +13,8 @@ import zipfile
 import pytest
 
 from calibrant.errors import InputError
-from calibrant.web.survey import letters
-from calibrant.web.survey.guests import Guest, guests_in, read_guests
+from calibrant.web.survey.organising import letters
+from calibrant.web.survey.organising.guests import Guest, guests_in, read_guests
 
 CATEGORIES = ("1", "4", "7")
 

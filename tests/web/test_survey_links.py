@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import update
 
-from calibrant.web.survey import people, progress
-from calibrant.web.survey.tables import INVITATION
+from calibrant.web.survey.kept import people, progress
+from calibrant.web.survey.kept.tables import INVITATION
 
 from .conftest import Inputs
 from .survey import URL, Desk, Respondent, cells, invited, small
@@ -168,9 +168,9 @@ def test_whoever_leaves_in_the_middle_is_kept_as_left(desk, ana):
 def test_everything_can_be_deleted_also_reasons_that_others_see(desk, ana):
     from sqlalchemy import select
 
-    from calibrant.web.survey import answers, releases, sessions
-    from calibrant.web.survey.answers import Copy, Said
-    from calibrant.web.survey.tables import RELEASE
+    from calibrant.web.survey.kept import answers, releases, sessions
+    from calibrant.web.survey.kept.answers import Copy, Said
+    from calibrant.web.survey.kept.tables import RELEASE
 
     said = {("1a", "importance"): Said("answered", 4, "my own words")}
     answers.save_sheet(desk.store, ana.id, "1", said, {}, Copy(0, "x"))

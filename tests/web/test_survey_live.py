@@ -14,13 +14,13 @@ from sqlalchemy import select
 
 from calibrant.web.security import POLICY
 from calibrant.web.serve import listen
-from calibrant.web.survey import sessions
-from calibrant.web.survey.answers import Copy, Said, choose, save_sheet, sheet
 from calibrant.web.survey.app import build
-from calibrant.web.survey.releases import shown, take_back
+from calibrant.web.survey.kept import sessions
+from calibrant.web.survey.kept.answers import Copy, Said, choose, save_sheet, sheet
+from calibrant.web.survey.kept.releases import shown, take_back
+from calibrant.web.survey.kept.store import Store, create_survey, open_survey
+from calibrant.web.survey.kept.tables import RELEASE
 from calibrant.web.survey.site import Site
-from calibrant.web.survey.store import Store, create_survey, open_survey
-from calibrant.web.survey.tables import RELEASE
 
 from .postgres import server
 from .survey import TAXONOMY, Desk, small, survey, text_of
@@ -285,7 +285,7 @@ def test_a_server_that_dies_between_saving_and_showing_shows_it_later(tmp_path, 
         raise RuntimeError("killed")
 
     with monkeypatch.context() as broken:
-        broken.setattr("calibrant.web.survey.releases.put", dies)
+        broken.setattr("calibrant.web.survey.kept.releases.put", dies)
         with pytest.raises(RuntimeError, match="killed"):
             shown(store, "1a")
     with store.answers.read() as con:
@@ -333,7 +333,7 @@ def browser() -> Iterator:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
 def test_in_a_browser(browser, tmp_path, monkeypatch, scripts):
-    monkeypatch.setattr("calibrant.web.survey.live.EVERY", 1)
+    monkeypatch.setattr("calibrant.web.survey.pages.live.EVERY", 1)
     served = Served(small(tmp_path, live={"least": 3}))
     store, url = served.store, served.place.url
     size = {"width": 390 if scripts else 1100, "height": 800}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from calibrant.web.security import HEADERS
-from calibrant.web.survey import people, progress
+from calibrant.web.survey.kept import people, progress
 
 from .conftest import Inputs
 from .survey import Desk, Respondent, cells, invited, small, text_of
@@ -225,7 +225,7 @@ def test_cookies_behind_tls_are_this_servers_alone(tmp_path):
 
 
 def test_what_could_not_be_saved_can_be_sent_again(desk, ana, monkeypatch, capsys):
-    from calibrant.web.survey import answers
+    from calibrant.web.survey.kept import answers
 
     def gone(*_, **__):
         raise OperationalError("INSERT", {"value": "private"}, Exception("disk is full"),
@@ -248,13 +248,13 @@ def test_what_could_not_be_saved_can_be_sent_again(desk, ana, monkeypatch, capsy
     link = invited(desk)
     client = desk.client()
     with monkeypatch.context() as m:
-        m.setattr("calibrant.web.survey.sessions.begin", gone)
+        m.setattr("calibrant.web.survey.kept.sessions.begin", gone)
         assert client.post(link.path, data={"consent": "yes"}).status_code == 503
     assert client.post(link.path, data={"consent": "yes"}).url.path == "/return-link"
 
 
 def test_how_long_a_page_was_open_is_kept_and_no_time_of_day(desk, ana, monkeypatch):
-    from calibrant.web.survey import forms
+    from calibrant.web.survey.pages import forms
 
     clock = [1_000_000.0]
     monkeypatch.setattr(forms.time, "time", lambda: clock[0])

@@ -4,7 +4,7 @@ import pytest
 
 from calibrant.priorities.exchange import read_answers
 from calibrant.priorities.taxonomy import parse_taxonomy
-from calibrant.web.survey import results, take
+from calibrant.web.survey.organising import results, take
 
 from .surveys import TAXONOMY, come, crowd, finish, make, say
 

@@ -6,12 +6,13 @@ import random
 
 import pytest
 
-from calibrant.web.survey import answers, forms
-from calibrant.web.survey.answers import Copy, Said
-from calibrant.web.survey.rating import Rating
-from calibrant.web.survey.sessions import Visitor
+from calibrant.web.survey.kept import answers
+from calibrant.web.survey.kept.answers import Copy, Said
+from calibrant.web.survey.kept.sessions import Visitor
+from calibrant.web.survey.pages import forms
+from calibrant.web.survey.pages.rating import Rating
+from calibrant.web.survey.pages.skeleton import Kept, mark, skeleton
 from calibrant.web.survey.site import Site
-from calibrant.web.survey.skeleton import Kept, mark, skeleton
 
 from .surveys import come, make
 

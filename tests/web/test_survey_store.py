@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from calibrant.errors import InputError, RunFolderError
-from calibrant.web.survey import answers, people, progress, sessions
-from calibrant.web.survey.answers import Copy, Said
-from calibrant.web.survey.database import REVISIONS, open_database
-from calibrant.web.survey.store import create_survey, open_survey, people_beside
-from calibrant.web.survey.tables import METADATA
-from calibrant.web.survey.windows import next_round
+from calibrant.web.survey.kept import answers, people, progress, sessions
+from calibrant.web.survey.kept.answers import Copy, Said
+from calibrant.web.survey.kept.database import REVISIONS, open_database
+from calibrant.web.survey.kept.store import create_survey, open_survey, people_beside
+from calibrant.web.survey.kept.tables import METADATA
+from calibrant.web.survey.kept.windows import next_round
 
 from .postgres import server
 from .survey import TAXONOMY, small, survey

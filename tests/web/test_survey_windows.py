@@ -8,7 +8,7 @@ import pytest
 
 from calibrant.errors import InputError
 from calibrant.priorities.survey.model import Question, Survey
-from calibrant.web.survey.windows import closed, next_round, reopened, window
+from calibrant.web.survey.kept.windows import closed, next_round, reopened, window
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from calibrant.web.survey.organise import Kind
-    from calibrant.web.survey.store import Store
+    from calibrant.web.survey.kept.store import Store
+    from calibrant.web.survey.organising.organise import Kind
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,7 +32,7 @@ def opened(db: str, people: str | None) -> Store:
     from calibrant.web import need_extra
 
     need_extra()
-    from calibrant.web.survey.store import open_survey
+    from calibrant.web.survey.kept.store import open_survey
 
     return open_survey(db, people=people)
 
@@ -77,7 +77,7 @@ def ready(
     from calibrant.errors import InputError, RunFolderError
     from calibrant.report.page import write_whole
     from calibrant.web.serve import public
-    from calibrant.web.survey import letters, organise
+    from calibrant.web.survey.organising import letters, organise
 
     path = Path(out)
     makers: dict[str, Callable[[list[letters.Letter]], bytes]] = {

@@ -25,8 +25,8 @@ def cli(
     calibrant priorities close survey.db --next-round --until 2027-01-31
     """
     from calibrant._text import dumps
-    from calibrant.web.survey.store import now
-    from calibrant.web.survey.windows import closed, next_round, reopened, time_of
+    from calibrant.web.survey.kept.store import now
+    from calibrant.web.survey.kept.windows import closed, next_round, reopened, time_of
 
     if reopen and following:
         raise click.UsageError("--reopen or --next-round, not both")

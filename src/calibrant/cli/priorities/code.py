@@ -269,7 +269,7 @@ def _comments(path: Path) -> Comments:
     if path.suffix.lower() not in (".db", ".sqlite", ".sqlite3"):
         return as_comments(path)
     from calibrant.cli.priorities._database import opened
-    from calibrant.web.survey import results
+    from calibrant.web.survey.organising import results
 
     with opened(str(path), None) as store:
         if store.window().state != "closed":

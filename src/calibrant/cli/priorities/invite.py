@@ -28,8 +28,8 @@ def cli(
     calibrant priorities invite survey.db people.csv -o letters.mbox
     """
     from calibrant._text import dumps
-    from calibrant.web.survey import organise
-    from calibrant.web.survey.guests import read_guests
+    from calibrant.web.survey.organising import organise
+    from calibrant.web.survey.organising.guests import read_guests
 
     with opened(db, people) as store:
         write = ready(store, "invite", **how)

@@ -34,7 +34,7 @@ def cli(
     from calibrant._text import dumps, one_line
     from calibrant.errors import InputError, RunFolderError
     from calibrant.report.page import write_whole
-    from calibrant.web.survey import take
+    from calibrant.web.survey.organising import take
 
     if table not in take.FILES:
         raise InputError(f"--table {one_line(table, 40)!r}: wanted one of {', '.join(take.FILES)}")

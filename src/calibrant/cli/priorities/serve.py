@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from calibrant.web.survey.store import Store
+    from calibrant.web.survey.kept.store import Store
 
 
 @click.command("serve")
@@ -55,7 +55,7 @@ def cli(
     from calibrant.web.limits import PER_ADDRESS, Allowance, networks
     from calibrant.web.serve import is_loopback, listen, run
     from calibrant.web.survey.app import Site, build
-    from calibrant.web.survey.organise import remember_url
+    from calibrant.web.survey.organising.organise import remember_url
     from calibrant.web.workers import run_workers
 
     believed = networks(proxies)
@@ -96,7 +96,7 @@ def cli(
 
 def _opened(survey: Path, db: str | None, people: str | None) -> Store:
     from calibrant.priorities.survey.read import read_survey, taxonomy_of
-    from calibrant.web.survey.store import create_survey
+    from calibrant.web.survey.kept.store import create_survey
 
     read = read_survey(survey)
     taxonomy = taxonomy_of(read, survey if survey.is_file() else None)
@@ -120,7 +120,7 @@ def default_db(survey: Path) -> str:
 
 def _about(store: Store, url: str) -> dict[str, Any]:
     """What is served, as plain data."""
-    from calibrant.web.survey import people
+    from calibrant.web.survey.kept import people
 
     window = store.window()
     open_path = people.open_path(store)

@@ -9,7 +9,7 @@ import click
 from calibrant.cli.priorities._database import JSON, database, opened
 
 if TYPE_CHECKING:
-    from calibrant.web.survey.organise import Status
+    from calibrant.web.survey.organising.organise import Status
 
 
 @click.command("status")
@@ -25,7 +25,7 @@ def cli(db: str, people: str | None, *, wanted: int, by_area: bool, as_json: boo
     that nobody can tell what a single person chose.
     """
     from calibrant._text import dumps
-    from calibrant.web.survey import organise
+    from calibrant.web.survey.organising import organise
 
     with opened(db, people) as store:
         found = organise.status(store, wanted=wanted)

@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from calibrant.web.base import application
 from calibrant.web.limits import PER_ADDRESS, PER_TOKEN, Allowance, Limits, Network
 from calibrant.web.security import Guard
-from calibrant.web.survey import admin, choosing, doors, finishing, live, rating
+from calibrant.web.survey.organising import admin
+from calibrant.web.survey.pages import choosing, doors, finishing, live, rating
 from calibrant.web.survey.site import Site
 
 __all__ = ["MOST_FIELDS", "Site", "build"]

@@ -10,10 +10,10 @@ from fastapi import Request
 
 from calibrant.web.base import Stopped
 from calibrant.web.labelling.said import markdown
-from calibrant.web.survey import people, sessions
-from calibrant.web.survey.store import Store
-from calibrant.web.survey.tables import Side
-from calibrant.web.survey.windows import Window
+from calibrant.web.survey.kept import people, sessions
+from calibrant.web.survey.kept.store import Store
+from calibrant.web.survey.kept.tables import Side
+from calibrant.web.survey.kept.windows import Window
 
 _NO_WAY_IN = (
     "This page opens in the browser in which you used your invitation. On another computer or "

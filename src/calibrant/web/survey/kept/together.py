@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from calibrant.web.routes import CAME
-from calibrant.web.survey.statements import driver, plainly
+from calibrant.web.survey.kept.statements import driver, plainly
 
 MOST = 64
 """Changes in one transaction."""

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from calibrant.priorities.survey.model import Question
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
-from calibrant.web.survey.answers import LONGEST_REASON, Said, chosen, save_sheet, sheet
-from calibrant.web.survey.areas import Area, Category
-from calibrant.web.survey.drawing import Strip, strip
-from calibrant.web.survey.forms import cell_field, copy_fields, copy_of, one_said
-from calibrant.web.survey.releases import Shown, shown, take_back
-from calibrant.web.survey.sessions import Visitor
+from calibrant.web.survey.kept.answers import LONGEST_REASON, Said, chosen, save_sheet, sheet
+from calibrant.web.survey.kept.areas import Area, Category
+from calibrant.web.survey.kept.releases import Shown, shown, take_back
+from calibrant.web.survey.kept.sessions import Visitor
+from calibrant.web.survey.pages.drawing import Strip, strip
+from calibrant.web.survey.pages.forms import cell_field, copy_fields, copy_of, one_said
 from calibrant.web.survey.site import Site
 
 EVERY = 20

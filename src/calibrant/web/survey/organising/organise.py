@@ -15,11 +15,12 @@ from sqlalchemy import select, update
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.web.survey import counts, letters, people
-from calibrant.web.survey.guests import Guest
-from calibrant.web.survey.store import Store, put_setting, setting, today
-from calibrant.web.survey.tables import INVITATION, PEOPLE_SETTING
-from calibrant.web.survey.windows import Window
+from calibrant.web.survey.kept import people
+from calibrant.web.survey.kept.store import Store, put_setting, setting, today
+from calibrant.web.survey.kept.tables import INVITATION, PEOPLE_SETTING
+from calibrant.web.survey.kept.windows import Window
+from calibrant.web.survey.organising import counts, letters
+from calibrant.web.survey.organising.guests import Guest
 
 Kind = Literal["invite", "remind"]
 

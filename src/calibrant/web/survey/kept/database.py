@@ -31,9 +31,9 @@ from sqlalchemy.pool import QueuePool
 
 from calibrant._text import one_line
 from calibrant.errors import InputError, RunFolderError
-from calibrant.web.survey.statements import plainly
-from calibrant.web.survey.tables import METADATA, Side
-from calibrant.web.survey.together import Together
+from calibrant.web.survey.kept.statements import plainly
+from calibrant.web.survey.kept.tables import METADATA, Side
+from calibrant.web.survey.kept.together import Together
 
 PATIENCE = 10
 """Seconds that a transaction waits for another process to let go of a SQLite file."""
@@ -299,7 +299,9 @@ def _migrate(con: Connection, side: Side) -> None:
     from alembic.config import Config
 
     config = Config()
-    with resources.as_file(resources.files("calibrant.web.survey") / "migrations" / side) as place:
+    with resources.as_file(
+        resources.files("calibrant.web.survey.kept") / "migrations" / side
+    ) as place:
         config.set_main_option("script_location", str(place).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes.update(connection=con, side=side)

@@ -23,9 +23,9 @@ from calibrant.priorities.delphi.release import (
     release,
     snapshot,
 )
-from calibrant.web.survey.statements import put
-from calibrant.web.survey.store import Store
-from calibrant.web.survey.tables import ANSWER, CHOSEN, RELEASE, RESPONDENT
+from calibrant.web.survey.kept.statements import put
+from calibrant.web.survey.kept.store import Store
+from calibrant.web.survey.kept.tables import ANSWER, CHOSEN, RELEASE, RESPONDENT
 from calibrant.web.tokens import new_name
 
 _LOCK = 7202612

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from calibrant.priorities.survey.model import Comment, Question
 from calibrant.web.base import Stopped
-from calibrant.web.survey.answers import SHORT, Cell, Copy, Said
-from calibrant.web.survey.areas import Category
-from calibrant.web.survey.store import Store
+from calibrant.web.survey.kept.answers import SHORT, Cell, Copy, Said
+from calibrant.web.survey.kept.areas import Category
+from calibrant.web.survey.kept.store import Store
 from calibrant.web.tokens import name_of, new_name, sign
 
 DONT_KNOW, SKIP = "dk", "skip"

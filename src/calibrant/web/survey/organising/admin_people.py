@@ -12,9 +12,10 @@ from starlette.responses import Response
 from calibrant.errors import InputError
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
-from calibrant.web.survey import letters, organise, people
-from calibrant.web.survey.guests import guests_in
-from calibrant.web.survey.organise import Kind
+from calibrant.web.survey.kept import people
+from calibrant.web.survey.organising import letters, organise
+from calibrant.web.survey.organising.guests import guests_in
+from calibrant.web.survey.organising.organise import Kind
 from calibrant.web.survey.site import Site
 
 PER_PAGE = 100

@@ -12,8 +12,8 @@ import polars as pl
 from sqlalchemy import Connection, Table, exists, literal, select
 
 from calibrant.records.ratings import RATINGS, Ratings, as_ratings
-from calibrant.web.survey.store import Store
-from calibrant.web.survey.tables import (
+from calibrant.web.survey.kept.store import Store
+from calibrant.web.survey.kept.tables import (
     ANSWER,
     CHOSEN,
     COMMENT,

@@ -10,10 +10,10 @@ import polars as pl
 from sqlalchemy import func, select
 
 from calibrant.records.ratings import RATINGS
-from calibrant.web.survey.answers import chosen
-from calibrant.web.survey.statements import rows
-from calibrant.web.survey.store import Store
-from calibrant.web.survey.tables import ANSWER, CHOSEN, PAGE, RESPONDENT, TALLY
+from calibrant.web.survey.kept.answers import chosen
+from calibrant.web.survey.kept.statements import rows
+from calibrant.web.survey.kept.store import Store
+from calibrant.web.survey.kept.tables import ANSWER, CHOSEN, PAGE, RESPONDENT, TALLY
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from calibrant.web.base import Form, see
 from calibrant.web.pages import page
-from calibrant.web.survey import answers
-from calibrant.web.survey.forms import Problem, copy_fields, copy_of
-from calibrant.web.survey.sessions import Visitor
+from calibrant.web.survey.kept import answers
+from calibrant.web.survey.kept.sessions import Visitor
+from calibrant.web.survey.pages.forms import Problem, copy_fields, copy_of
 from calibrant.web.survey.site import Site
 
 STALE = (

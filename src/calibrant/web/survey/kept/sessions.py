@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from calibrant.web.survey.releases import unname
-from calibrant.web.survey.statements import put, run
-from calibrant.web.survey.store import Store, today
-from calibrant.web.survey.tables import DOOR, RESPONDENT, TALLY
+from calibrant.web.survey.kept.releases import unname
+from calibrant.web.survey.kept.statements import put, run
+from calibrant.web.survey.kept.store import Store, today
+from calibrant.web.survey.kept.tables import DOOR, RESPONDENT, TALLY
 from calibrant.web.tokens import name_of, new_name, sign
 
 State = Literal["began", "left", "finished"]

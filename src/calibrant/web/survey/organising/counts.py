@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select
 
 from calibrant._text import dumps
-from calibrant.web.survey.store import Store, put_setting, setting, today
-from calibrant.web.survey.tables import ANSWER, CHOSEN, INVITATION, RESPONDENT, SETTING
+from calibrant.web.survey.kept.store import Store, put_setting, setting, today
+from calibrant.web.survey.kept.tables import ANSWER, CHOSEN, INVITATION, RESPONDENT, SETTING
 
 SNAPSHOT = "counts"
 """The setting that keeps the last snapshot."""

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
 from calibrant.web.security import cookie
-from calibrant.web.survey import answers, people, sessions
-from calibrant.web.survey.forms import Problem
-from calibrant.web.survey.releases import take_back
+from calibrant.web.survey.kept import answers, people, sessions
+from calibrant.web.survey.kept.releases import take_back
+from calibrant.web.survey.pages.forms import Problem
 from calibrant.web.survey.site import Site
 
 DAYS = 180

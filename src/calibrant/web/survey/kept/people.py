@@ -12,9 +12,9 @@ from sqlalchemy import Row, insert, select, update
 
 from calibrant._text import one_line, storable
 from calibrant.errors import InputError
-from calibrant.web.survey.statements import rows
-from calibrant.web.survey.store import Store, today
-from calibrant.web.survey.tables import INVITATION
+from calibrant.web.survey.kept.statements import rows
+from calibrant.web.survey.kept.store import Store, today
+from calibrant.web.survey.kept.tables import INVITATION
 from calibrant.web.tokens import name_of, new_name, sign
 
 State = Literal["open", "used", "expired", "withdrawn"]

@@ -18,11 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from calibrant._text import dumps, one_line
 from calibrant.errors import InputError, RunFolderError
 from calibrant.priorities.survey.model import Survey
-from calibrant.web.survey.areas import Areas
-from calibrant.web.survey.database import Database, open_database
-from calibrant.web.survey.statements import put, rows
-from calibrant.web.survey.tables import PEOPLE_SETTING, SETTING
-from calibrant.web.survey.windows import Window, window
+from calibrant.web.survey.kept.areas import Areas
+from calibrant.web.survey.kept.database import Database, open_database
+from calibrant.web.survey.kept.statements import put, rows
+from calibrant.web.survey.kept.tables import PEOPLE_SETTING, SETTING
+from calibrant.web.survey.kept.windows import Window, window
 from calibrant.web.tokens import new_name, new_secret
 
 
@@ -101,7 +101,7 @@ class Store:
 
     def set_door(self, said: str) -> None:
         """Close the survey, open it again whatever its windows say, or let these decide ("");
-        or what `calibrant.web.survey.windows` makes of it."""
+        or what `calibrant.web.survey.kept.windows` makes of it."""
         self.decide(lambda _: said)
 
     def decide(self, change: Callable[[str], str]) -> Window:

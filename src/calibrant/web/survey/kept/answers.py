@@ -10,10 +10,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, select, update
 
 from calibrant._text import storable
-from calibrant.web.survey.statements import put, rows, run
-from calibrant.web.survey.store import Store, setting
-from calibrant.web.survey.store import now as time_now
-from calibrant.web.survey.tables import (
+from calibrant.web.survey.kept.statements import put, rows, run
+from calibrant.web.survey.kept.store import Store, setting
+from calibrant.web.survey.kept.store import now as time_now
+from calibrant.web.survey.kept.tables import (
     ANSWER,
     CHOSEN,
     COMMENT,
@@ -23,7 +23,7 @@ from calibrant.web.survey.tables import (
     RESPONDENT,
     SETTING,
 )
-from calibrant.web.survey.windows import Window, window
+from calibrant.web.survey.kept.windows import Window, window
 
 AnswerState = Literal["answered", "don't know", "skipped"]
 Outcome = Literal["saved", "same", "closed", "stale"]

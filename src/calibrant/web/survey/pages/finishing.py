@@ -8,11 +8,17 @@ from starlette.responses import Response
 from calibrant.priorities.survey.model import Comment
 from calibrant.web.base import Form, see
 from calibrant.web.pages import page
-from calibrant.web.survey import answers, progress, sessions
-from calibrant.web.survey.answers import About
-from calibrant.web.survey.choosing import STALE
-from calibrant.web.survey.forms import Problem, comments_of, copy_fields, copy_of, demographics_of
-from calibrant.web.survey.sessions import Visitor
+from calibrant.web.survey.kept import answers, progress, sessions
+from calibrant.web.survey.kept.answers import About
+from calibrant.web.survey.kept.sessions import Visitor
+from calibrant.web.survey.pages.choosing import STALE
+from calibrant.web.survey.pages.forms import (
+    Problem,
+    comments_of,
+    copy_fields,
+    copy_of,
+    demographics_of,
+)
 from calibrant.web.survey.site import Site
 
 

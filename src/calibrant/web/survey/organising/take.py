@@ -5,8 +5,8 @@ from __future__ import annotations
 from calibrant.priorities.exchange import Answers, qualtrics_csv
 from calibrant.priorities.taxonomy import parse_taxonomy
 from calibrant.records.cells import to_bytes
-from calibrant.web.survey.results import TABLES, respondents
-from calibrant.web.survey.store import Store
+from calibrant.web.survey.kept.store import Store
+from calibrant.web.survey.organising.results import TABLES, respondents
 
 __all__ = ["FILES", "file", "respondents"]
 

@@ -7,8 +7,8 @@ def run() -> None:
     """Run the steps that are missing, in the transaction that is open already."""
     from alembic import context
 
-    from calibrant.web.survey.database import version_table
-    from calibrant.web.survey.tables import METADATA
+    from calibrant.web.survey.kept.database import version_table
+    from calibrant.web.survey.kept.tables import METADATA
 
     given = context.config.attributes
     context.configure(

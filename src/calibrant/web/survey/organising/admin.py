@@ -14,10 +14,11 @@ from calibrant.errors import InputError
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
 from calibrant.web.security import cookie
-from calibrant.web.survey import admin_people, organise, people, take
+from calibrant.web.survey.kept import people
+from calibrant.web.survey.kept.store import now
+from calibrant.web.survey.kept.windows import closed, next_round, reopened, time_of
+from calibrant.web.survey.organising import admin_people, organise, take
 from calibrant.web.survey.site import Site
-from calibrant.web.survey.store import now
-from calibrant.web.survey.windows import closed, next_round, reopened, time_of
 
 
 def add(app: FastAPI, site: Site) -> None:

@@ -14,10 +14,11 @@ from calibrant.priorities.survey.model import Comment
 from calibrant.web.base import Form, Stopped, see
 from calibrant.web.pages import page
 from calibrant.web.pages import render as rendered
-from calibrant.web.survey import answers, progress
-from calibrant.web.survey.answers import Cell, Said, Sheet
-from calibrant.web.survey.areas import Category
-from calibrant.web.survey.forms import (
+from calibrant.web.survey.kept import answers, progress
+from calibrant.web.survey.kept.answers import Cell, Said, Sheet
+from calibrant.web.survey.kept.areas import Category
+from calibrant.web.survey.kept.sessions import Visitor
+from calibrant.web.survey.pages.forms import (
     DONT_KNOW,
     SKIP,
     Problem,
@@ -28,9 +29,8 @@ from calibrant.web.survey.forms import (
     said_of,
     seconds_of,
 )
-from calibrant.web.survey.sessions import Visitor
+from calibrant.web.survey.pages.skeleton import Kept, Skeleton, mark, skeleton
 from calibrant.web.survey.site import Site
-from calibrant.web.survey.skeleton import Kept, Skeleton, mark, skeleton
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,5 @@
+"""What Alembic runs first."""
+
+from calibrant.web.survey.kept.migrations import run
+
+run()

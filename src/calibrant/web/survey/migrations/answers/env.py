@@ -1,5 +1,0 @@
-"""What Alembic runs first."""
-
-from calibrant.web.survey.migrations import run
-
-run()

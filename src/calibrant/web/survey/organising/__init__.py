@@ -1,0 +1,1 @@
+"""What does the organiser see and do? Inviting, watching response, taking answers away."""
