@@ -9,11 +9,13 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/calibrant demo
 
-# One thread of linear algebra a worker: more would fight for the cores. Compiled modules are kept
-# even where the environment says otherwise: the tests start many processes.
+# One thread of linear algebra a worker: more would fight for the cores. One worker more than cores:
+# some tests wait. Compiled modules are kept even where the environment says otherwise: the tests
+# start many processes.
 test: $(READY)
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-		$(BIN)/python -m pytest -n auto --dist worksteal
+		$(BIN)/python -m pytest --dist worksteal \
+		-n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 lint: $(READY)
 	$(BIN)/ruff check .

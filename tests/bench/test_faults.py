@@ -35,7 +35,7 @@ def essence(path):
 def test_a_run_killed_at_random_points_resumes_to_the_same_verdict(suite_file, tmp_path):
     file = suite_file(
         "- {name: a, instrument: task.py@yes, rate: includes, below: 0.20, if_really: 0.10}",
-        head="model_args: {delay_ms: 150}\nmax_connections: 3",
+        head="model_args: {delay_ms: 60}\nmax_connections: 3",
     )
     calm = assess(file, out=tmp_path / "calm", model_args={"delay_ms": 0})
     # The delay is an argument of the subject, so the calm run needs the same identity: compare
