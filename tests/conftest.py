@@ -31,6 +31,7 @@ def pytest_collection_finish() -> None:
     """Keep what was imported out of every later garbage collection: it is never garbage."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 TASK = """
