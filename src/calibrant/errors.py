@@ -20,6 +20,10 @@ class DesignError(InputError):
     """A test design that cannot exist, such as a threshold outside 0–1."""
 
 
+class UnfitError(InputError):
+    """A model cannot be fitted to this data: too few points, families or scales; says why."""
+
+
 class SubjectError(CalibrantError, RuntimeError):
     """The subject under test cannot be used: no such model, no weights, no key."""
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "judge": "graders on trial: agreement, bias probes, correction, panels, pressure, card",
     "contamination": "has it seen the test: found in corpora, measured, designed away",
     "priorities": "what to test at all: the expert survey, live, ranked, funded",
+    "forecast": "what the next subject will do: axes, curves, back-tests, rare events, transfer",
     "arena": "subjects on items before judges until ranks or tiers are settled",
     "study": "where scores vary, and what to buy next: items, wordings, epochs, graders",
     "certify": "measure calibrant's own methods",

@@ -53,3 +53,22 @@ class LazyGroup(click.Group):
     ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(self.helps.items()))
+
+
+class FileFirst(LazyGroup):
+    """A group that takes a file in place of a command to mean one of its commands.
+
+    Args:
+        file_means: that command.
+    """
+
+    def __init__(self, *args: Any, file_means: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.file_means = file_means
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # A file named like a command is written ./check.
+        known = any(a in self.helps for a in args[:1])
+        if args and not known and args[0] not in ("-h", "--help"):
+            args = [self.file_means, *args]
+        return super().parse_args(ctx, args)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from calibrant.cli.lazy import LazyGroup
+from calibrant.cli.lazy import FileFirst
 
 COMMANDS: dict[str, str] = {
     "fit": "item parameters, abilities and their errors: what `items FILE` runs",
@@ -23,17 +23,8 @@ COMMANDS: dict[str, str] = {
 """Each command with its one-line help; its module in this package has a command `cli`."""
 
 
-class FileFirst(LazyGroup):
-    """Takes a file in place of a command to mean `fit`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # What is no command is the file of `fit`; a file named like a command is written ./check.
-        known = any(a in self.helps for a in args[:1])
-        if args and not known and args[0] not in ("-h", "--help"):
-            args = ["fit", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("items", cls=FileFirst, package="calibrant.cli.items", helps=COMMANDS)
+@click.group(
+    "items", cls=FileFirst, file_means="fit", package="calibrant.cli.items", helps=COMMANDS
+)
 def cli() -> None:
     """Put a benchmark on trial. `calibrant items FILE` fits its items."""

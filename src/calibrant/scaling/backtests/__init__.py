@@ -1,0 +1,1 @@
+"""Would the forecast have held on the past?"""

@@ -1,0 +1,1 @@
+"""Is this safety score only capability?"""

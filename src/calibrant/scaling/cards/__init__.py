@@ -1,0 +1,1 @@
+"""What was forecast, before anyone knew, and did it come true?"""

@@ -1,0 +1,1 @@
+"""What shape does a score take as models grow, and what will the next point be?"""

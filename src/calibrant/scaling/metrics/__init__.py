@@ -1,0 +1,1 @@
+"""Is it the ability that jumps, or the metric?"""

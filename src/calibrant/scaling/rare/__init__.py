@@ -1,0 +1,1 @@
+"""What do n trials say about an event that deployment would meet?"""

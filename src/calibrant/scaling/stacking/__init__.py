@@ -1,0 +1,1 @@
+"""Which models deserve weight, and does any beat the plain ones?"""

@@ -1,0 +1,1 @@
+"""Does a verdict hold for the next subject of a family?"""

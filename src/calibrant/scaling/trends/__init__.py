@@ -1,0 +1,1 @@
+"""How fast do horizons grow with time, and how sure is that?"""
