@@ -13,6 +13,8 @@ _HOMES: dict[str, str] = {
     "Forecaster": "calibrant.scaling.forecaster",
     "Axes": "calibrant.scaling.axes.result",
     "capability_axes": "calibrant.scaling.axes.verb",
+    "OnlyCapability": "calibrant.scaling.capability.result",
+    "only_capability": "calibrant.scaling.capability.verb",
 }
 
 __all__: list[str] = [*_HOMES]
