@@ -15,7 +15,12 @@ from calibrant.scaling.axes.growth import growth
 from calibrant.scaling.axes.result import Axes
 from calibrant.scaling.axes.table import Matrix, read_matrix
 from calibrant.stats.relations.factors import Parallel, parallel_analysis
-from calibrant.stats.relations.spread import Estimate, check_level, estimates
+from calibrant.stats.relations.spread import (
+    LEAST_FAMILIES,
+    Estimate,
+    check_level,
+    estimates,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -130,6 +135,11 @@ def _usable(matrix: Matrix, missing: Missing) -> tuple[Matrix, list[str]]:
         notes.append(
             "every subject counts as its own family: if some are versions of one model, intervals "
             "are too narrow and too many axes are found (name a column or a pattern of families)"
+        )
+    elif len(set(matrix.families)) < LEAST_FAMILIES:
+        notes.append(
+            f"fewer than {LEAST_FAMILIES} families: nothing here says how it is in others, so "
+            "there are no intervals"
         )
     share = float(np.isnan(matrix.values).mean())
     if share > 0.05:

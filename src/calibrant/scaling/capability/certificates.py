@@ -17,7 +17,7 @@ from calibrant.scaling.capability.ability import (
     within_p,
 )
 from calibrant.scaling.capability.verb import follow
-from calibrant.scaling.capability.verdict import conclude, tested
+from calibrant.scaling.capability.verdict import conclude, two_tests
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 from calibrant.stats.comparisons.multiplicity import adjust
 from calibrant.stats.relations.simulate import families_of, normal, percentile
@@ -101,7 +101,7 @@ def _verdicts(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[s
     for _ in range(draws):
         caps, y = _table(rng, family, rhos, regime["likeness"])
         found = follow(caps, rows, y, family, 0.95)
-        tests = [tested(e, df, margin=0.3, driven=0.5) for e in found]
+        tests = [two_tests(e, df, margin=0.3, driven=0.5) for e in found]
         p = [1.0 if t is None else min(t.p_driven, t.p_independent) for t in tests]
         said = [conclude(t, float(q), 0.05) for t, q in zip(tests, adjust(p, "holm"), strict=True)]
         sums["any wrong"] += any(_wrong(s, r) for s, r in zip(said, rhos, strict=True))
