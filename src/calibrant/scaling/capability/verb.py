@@ -102,6 +102,14 @@ def only_capability(
     order = {name: i for i, name in enumerate(matrix.measures[many:])}
     raw.sort(key=lambda f: order[f.score])
     scores = _judged(raw, matrix, margin, driven, multiplicity, level)
+    alone = sum(
+        s.verdict == "undetermined" and s.p is not None and s.p <= (1 - level) / 2 for s in scores
+    )
+    if alone:
+        notes.append(
+            f"{alone} of the undetermined would have a verdict if asked about alone, which only "
+            "counts if it had been asked about before anyone looked"
+        )
     if scores and all(s.verdict == "undetermined" for s in scores):
         notes.append(
             "undetermined is not independent: this table could have shown either only for "
