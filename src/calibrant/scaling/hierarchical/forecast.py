@@ -106,7 +106,8 @@ def _predictor(
         return np.where(code >= 0, parts[name][:, code], new)
 
     ability = (1 + of("growth", family)) * x + of("family", family) + of("subject", subject)
-    eta = parts["level"][:, measure] + parts["slope"][:, measure] * ability
+    line = parts["slope"][:, measure] + parts["bend"][:, measure] * ability
+    eta = parts["level"][:, measure] + line * ability
     number = {(int(f), int(m)): i for i, (f, m) in enumerate(known.cells)}
     cell = np.array(
         [number.get((int(f), int(m)), -1) for f, m in zip(family, measure, strict=True)]

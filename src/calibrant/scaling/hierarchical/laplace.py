@@ -24,7 +24,7 @@ STEPS = 200
 STILL = 1e-3
 """The change of log scales at which the fit stands."""
 
-SHARED = ("family", "growth", "subject")
+SHARED = ("bend", "family", "growth", "subject")
 """Effects with one scale for all; those of cells and noise have one for each measure."""
 
 
@@ -57,7 +57,8 @@ def predictors(at: Layout, effects: Floats) -> tuple[Floats, Floats, Floats]:
         ability = ability * (1 + parts["growth"][..., at.family]) + parts["family"][..., at.family]
     if at.blocks["subject"]:
         ability = ability + parts["subject"][..., at.subject]
-    eta = parts["level"][..., at.measure] + parts["slope"][..., at.measure] * ability
+    line = parts["slope"][..., at.measure] + parts["bend"][..., at.measure] * ability
+    eta = parts["level"][..., at.measure] + line * ability
     if at.blocks["cell"]:
         eta = eta + parts["cell"][..., at.cell]
     return ability, eta, floors(at, parts["floor"])[..., at.measure]
@@ -74,9 +75,11 @@ def jacobian(at: Layout, effects: Floats, ability: Floats, here: Curve) -> Float
     """Derivatives of each expected score by each effect: shape (rows, effects)."""
     starts, rows = at.starts(), np.arange(at.y.size)
     found = np.zeros((at.y.size, effects.size))
-    slope = effects[starts["slope"]][at.measure]
+    bend = effects[starts["bend"]][at.measure]
+    slope = effects[starts["slope"]][at.measure] + 2 * bend * ability
     found[rows, starts["slope"].start + at.measure] = here.slope * ability
     found[rows, starts["level"].start + at.measure] = here.slope
+    found[rows, starts["bend"].start + at.measure] = here.slope * ability**2
     free = at.free[at.measure]
     number = np.cumsum(at.free) - 1
     found[rows[free], starts["floor"].start + number[at.measure[free]]] = here.lift[free]

@@ -71,6 +71,7 @@ class Layout:
             "slope": self.measures.size,
             "level": self.measures.size,
             "floor": int(self.free.sum()),
+            "bend": self.measures.size,
             "family": families,
             "growth": families,
             "subject": self.subjects.size if many else 0,
