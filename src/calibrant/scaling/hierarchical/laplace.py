@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit, logit
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.hierarchical.layout import Curve, Floats, Layout, curve
@@ -37,6 +38,7 @@ class Fitted:
         covariance: shape (effects, effects).
         scales: by kind: SDs of `SHARED` (one each), of "cell" and of "noise" (one a measure).
         freedom: by kind, of the same shapes: degrees of freedom of each variance, prior included.
+        evidence: log probability of the scores, up to a constant of the layout.
         rounds: rounds until it stood.
     """
 
@@ -46,6 +48,7 @@ class Fitted:
     covariance: Floats
     scales: dict[str, Floats]
     freedom: dict[str, Floats]
+    evidence: float
     rounds: int
 
 
@@ -71,38 +74,52 @@ def floors(at: Layout, found: Floats) -> Floats:
     return every
 
 
-def jacobian(at: Layout, effects: Floats, ability: Floats, here: Curve) -> Floats:
-    """Derivatives of each expected score by each effect: shape (rows, effects)."""
+def jacobian(at: Layout, effects: Floats, ability: Floats, here: Curve) -> tuple[Floats, Floats]:
+    """Derivatives by each effect of expected scores and of logarithms of the noise's variance.
+
+    Returns:
+        Two arrays of shape (rows, effects).
+    """
     starts, rows = at.starts(), np.arange(at.y.size)
-    found = np.zeros((at.y.size, effects.size))
+    eta = np.zeros((at.y.size, effects.size))
     bend = effects[starts["bend"]][at.measure]
-    slope = effects[starts["slope"]][at.measure] + 2 * bend * ability
-    found[rows, starts["slope"].start + at.measure] = here.slope * ability
-    found[rows, starts["level"].start + at.measure] = here.slope
-    found[rows, starts["bend"].start + at.measure] = here.slope * ability**2
-    free = at.free[at.measure]
-    number = np.cumsum(at.free) - 1
-    found[rows[free], starts["floor"].start + number[at.measure[free]]] = here.lift[free]
+    steep = effects[starts["slope"]][at.measure] + 2 * bend * ability
+    eta[rows, starts["slope"].start + at.measure] = ability
+    eta[rows, starts["level"].start + at.measure] = 1
+    eta[rows, starts["bend"].start + at.measure] = ability**2
     if at.blocks["family"]:
-        found[rows, starts["family"].start + at.family] = here.slope * slope
-        found[rows, starts["growth"].start + at.family] = here.slope * slope * at.x
+        eta[rows, starts["family"].start + at.family] = steep
+        eta[rows, starts["growth"].start + at.family] = steep * at.x
     if at.blocks["subject"]:
-        found[rows, starts["subject"].start + at.subject] = here.slope * slope
+        eta[rows, starts["subject"].start + at.subject] = steep
     if at.blocks["cell"]:
-        found[rows, starts["cell"].start + at.cell] = here.slope
-    return found
+        eta[rows, starts["cell"].start + at.cell] = 1
+    mean, noise = eta * here.slope[:, None], eta * here.louder[:, None]
+    free = at.free[at.measure]
+    column = starts["floor"].start + (np.cumsum(at.free) - 1)[at.measure[free]]
+    mean[rows[free], column], noise[rows[free], column] = here.lift[free], here.lower[free]
+    return mean, noise
 
 
-def start(at: Layout, priors: Priors) -> Floats:
-    """Effects to begin with: prior means, and levels at the mean score of each measure."""
+def start(at: Layout, priors: Priors, lowest: bool) -> Floats:
+    """Effects to begin with: prior means, and levels at the mean score of each measure.
+
+    Args:
+        lowest: begin with floors just below the lowest score of their measure, not at their prior.
+    """
     effects = np.zeros(sum(at.blocks.values()))
     starts = at.starts()
     effects[starts["slope"]] = priors.slope
-    effects[starts["floor"]] = priors.floor
-    n = np.bincount(at.measure)
-    share = (np.bincount(at.measure, at.y) / n - at.base) / at.span
-    share = np.clip(share, 0.02, 0.98)
-    effects[starts["level"]] = np.where(at.bounded, np.log(share / (1 - share)), 0.0)
+    rise = (at.y - at.base[at.measure]) / at.span[at.measure]
+    floor = np.full(at.measures.size, priors.floor)
+    if lowest:
+        least = np.full(at.measures.size, 1.0)
+        np.minimum.at(least, at.measure, rise)
+        floor = logit(np.clip(0.98 * least, 0.005, 0.9))
+    effects[starts["floor"]] = floor[at.free]
+    p = np.where(at.free, expit(floor), 0.0)
+    share = (np.bincount(at.measure, rise) / np.bincount(at.measure) - p) / (1 - p)
+    effects[starts["level"]] = np.where(at.bounded, logit(np.clip(share, 0.02, 0.98)), 0.0)
     return effects
 
 
@@ -122,27 +139,48 @@ def prior_of(at: Layout, priors: Priors, scales: dict[str, Floats]) -> tuple[Flo
 
 
 def fit_laplace(at: Layout, priors: Priors | None = None) -> Fitted:
-    """Fit the hierarchy.
+    """Fit the hierarchy, from both beginnings of `start`: the one with more evidence is taken.
+
+    Curves that hardly leave their floor have two explanations, a floor or a gentle slope.
 
     Raises:
-        UnfitError: if it does not stand after `STEPS` rounds.
+        UnfitError: if no fit stands after `STEPS` rounds.
     """
     priors = priors or Priors()
-    effects = start(at, priors)
+    found = [_fit(at, priors, start(at, priors, lowest)) for lowest in (True, False)]
+    stood = [f for f in found if f is not None]
+    if not stood:
+        raise UnfitError(f"hierarchy: the scales of effects do not settle in {STEPS} rounds")
+    return max(stood, key=lambda f: f.evidence)
+
+
+def _fit(at: Layout, priors: Priors, effects: Floats) -> Fitted | None:
     many = at.measures.size
     scales = {name: np.full(1, getattr(priors, name)) for name in SHARED}
     scales |= {name: np.full(many, getattr(priors, name)) for name in ("cell", "noise")}
-    for rounds in range(1, STEPS + 1):  # noqa: B007
-        effects, covariance, weight, hat = _effects(at, priors, effects, scales)
-        found, freedom = _scales(at, priors, effects, covariance, scales, weight, hat)
+    for rounds in range(1, STEPS + 1):
+        effects, covariance, hat = _effects(at, priors, effects, scales)
+        found, freedom = _scales(at, priors, effects, covariance, scales, hat)
         change = max(float(np.abs(np.log(found[n] / scales[n])).max()) for n in scales)
         scales = found
         if change < STILL:
-            break
-    else:
-        raise UnfitError(f"hierarchy: the scales of effects do not settle in {STEPS} rounds")
-    effects, covariance, _, _ = _effects(at, priors, effects, scales)
-    return Fitted(at, priors, effects, covariance, scales, freedom, rounds)
+            effects, covariance, _ = _effects(at, priors, effects, scales)
+            evidence = _evidence(at, priors, effects, covariance, scales)
+            return Fitted(at, priors, effects, covariance, scales, freedom, evidence, rounds)
+    return None
+
+
+def _evidence(
+    at: Layout, priors: Priors, effects: Floats, covariance: Floats, scales: dict[str, Floats]
+) -> float:
+    """Laplace's approximation of the log probability of the scores and the scales' logarithms."""
+    _, spread = prior_of(at, priors, scales)
+    prior = sum(
+        float((-priors.weight / 2 * (2 * np.log(s) + (getattr(priors, n) / s) ** 2)).sum())
+        for n, s in scales.items()
+    )
+    volume = np.linalg.slogdet(covariance)[1] - np.log(spread).sum()
+    return prior + 0.5 * float(volume) - _loss(at, priors, effects, scales)
 
 
 def _residual(
@@ -157,38 +195,43 @@ def _residual(
     return ability, here, gap, variance, weight
 
 
-def _loss(
-    at: Layout, priors: Priors, effects: Floats, scales: dict[str, Floats], variance: Floats
-) -> float:
-    """Minus the log posterior of the effects, at variances that stand still."""
+def _loss(at: Layout, priors: Priors, effects: Floats, scales: dict[str, Floats]) -> float:
+    """Minus the log posterior of the effects, given the scales, up to a constant."""
     mean, spread = prior_of(at, priors, scales)
-    _, eta, floor = predictors(at, effects)
-    gap = at.y - curve(at, at.measure, eta, floor).mean
-    fit = (priors.tails + 1) / 2 * np.log1p(gap**2 / variance / priors.tails).sum()
-    return float(fit + 0.5 * ((effects - mean) ** 2 / spread).sum())
+    _, _, gap, variance, _ = _residual(at, priors, effects, scales)
+    fit = (priors.tails + 1) * np.log1p(gap**2 / variance / priors.tails) + np.log(variance)
+    return 0.5 * float(fit.sum() + ((effects - mean) ** 2 / spread).sum())
 
 
 def _effects(
     at: Layout, priors: Priors, effects: Floats, scales: dict[str, Floats]
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """One Gauss–Newton step, shortened while it does not help; then the covariance there."""
+) -> tuple[Floats, Floats, Floats]:
+    """One step of Fisher's scoring, shortened while it does not help; the covariance there."""
     mean, spread = prior_of(at, priors, scales)
     ability, here, gap, variance, weight = _residual(at, priors, effects, scales)
-    slopes = jacobian(at, effects, ability, here)
+    slopes, loud = jacobian(at, effects, ability, here)
+    loud *= _own(at, here, variance, scales)[:, None]
     scaled = slopes * (weight / variance)[:, None]
-    factor = cho_factor(scaled.T @ slopes + np.diag(1 / spread), lower=True)
-    step = cho_solve(factor, scaled.T @ gap - (effects - mean) / spread)
-    before, share = _loss(at, priors, effects, scales, variance), 1.0
-    while share > 1e-3 and _loss(at, priors, effects + share * step, scales, variance) > before:
+    known = scaled.T @ slopes + 0.5 * priors.tails / (priors.tails + 3) * loud.T @ loud
+    factor = cho_factor(known + np.diag(1 / spread), lower=True)
+    pull = scaled.T @ gap + 0.5 * loud.T @ (weight * gap**2 / variance - 1)
+    step = cho_solve(factor, pull - (effects - mean) / spread)
+    before, share = _loss(at, priors, effects, scales), 1.0
+    while share > 1e-3 and _loss(at, priors, effects + share * step, scales) > before:
         share /= 2
     covariance = cho_solve(factor, np.eye(effects.size))
     hat = np.einsum("re,re->r", slopes @ covariance, scaled)
-    return effects + share * step, covariance, weight, hat
+    return effects + share * step, covariance, hat
+
+
+def _own(at: Layout, here: Curve, variance: Floats, scales: dict[str, Floats]) -> Floats:
+    """The share of each row's variance that is noise and no known standard error."""
+    return np.asarray(scales["noise"][at.measure] ** 2 * here.noise / variance)
 
 
 def _scales(
     at: Layout, priors: Priors, effects: Floats, covariance: Floats,
-    scales: dict[str, Floats], weight: Floats, hat: Floats,
+    scales: dict[str, Floats], hat: Floats,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:  # fmt: skip
     """The scales that the effects ask for, and their degrees of freedom."""
     starts, blocks = at.starts(), at.blocks
@@ -204,7 +247,7 @@ def _scales(
         known: Any = np.bincount(which, 1 - kept[mine] / old[which] ** 2, old.size)
         found[name], freedom[name] = _fixed(square, known, getattr(priors, name), priors.weight)
     _, here, gap, variance, weight = _residual(at, priors, effects, scales)
-    own = scales["noise"][at.measure] ** 2 * here.noise / variance
+    own = _own(at, here, variance, scales)
     old = scales["noise"] ** 2
     square = np.bincount(at.measure, own * weight * gap**2 / variance) * old
     known = np.bincount(at.measure, own * (1 - hat))

@@ -134,24 +134,30 @@ def layout(known: Scores) -> Layout:
 
 @dataclass(frozen=True)
 class Curve:
-    """Curves at some points: means, their derivatives, and the variance of noise of size 1."""
+    """Curves at some points.
+
+    Attributes:
+        mean: expected scores.
+        noise: variance of noise of size 1.
+        slope, lift: derivatives of `mean` by predictor and by floor.
+        louder, lower: derivatives of the logarithm of `noise` by predictor and by floor.
+    """
 
     mean: Floats
+    noise: Floats
     slope: Floats
     lift: Floats
-    noise: Floats
+    louder: Floats
+    lower: Floats
 
 
 def curve(at: Layout, measure: Ints, eta: Floats, floor: Floats) -> Curve:
-    """Expected scores.
+    """Expected scores and their noise.
 
     Args:
         measure: codes.
         eta: predictors, in logits from chance to ceiling or in units of a line.
         floor: predictors of the floor, in logits; -inf where there is none. Shapes broadcast.
-
-    Returns:
-        Of the shape of `eta`; `slope` and `lift` are derivatives by `eta` and `floor`.
     """
     base, span = at.base[measure], at.span[measure]
     s, p = expit(eta), expit(floor)
@@ -160,7 +166,9 @@ def curve(at: Layout, measure: Ints, eta: Floats, floor: Floats) -> Curve:
     gap = s * (1 - s)
     return Curve(
         np.where(curved, base + span * p + rise * s, base + span * eta),
+        np.where(curved, rise**2 * (gap + QUIET), span**2),
         np.where(curved, rise * gap, span),
         np.where(curved, span * p * (1 - p) * (1 - s), 0.0),
-        np.where(curved, rise**2 * (gap + QUIET), span**2),
+        np.where(curved, (1 - 2 * s) * gap / (gap + QUIET), 0.0),
+        np.where(curved, -2 * p, 0.0),
     )
