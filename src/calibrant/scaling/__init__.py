@@ -11,6 +11,8 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "Forecast": "calibrant.scaling.result",
+    "BackTest": "calibrant.scaling.backtests.summary",
 }
 
 __all__: list[str] = [*_HOMES]
