@@ -13,6 +13,8 @@ _HOMES: dict[str, str] = {
     "Forecaster": "calibrant.scaling.forecaster",
     "Axes": "calibrant.scaling.axes.result",
     "capability_axes": "calibrant.scaling.axes.verb",
+    "Forecast": "calibrant.scaling.result",
+    "BackTest": "calibrant.scaling.backtests.summary",
 }
 
 __all__: list[str] = [*_HOMES]
