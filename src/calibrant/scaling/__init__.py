@@ -15,6 +15,8 @@ _HOMES: dict[str, str] = {
     "capability_axes": "calibrant.scaling.axes.verb",
     "Forecast": "calibrant.scaling.result",
     "BackTest": "calibrant.scaling.backtests.summary",
+    "OnlyCapability": "calibrant.scaling.capability.result",
+    "only_capability": "calibrant.scaling.capability.verb",
 }
 
 __all__: list[str] = [*_HOMES]
