@@ -13,6 +13,10 @@ _HOMES: dict[str, str] = {
     "Forecaster": "calibrant.scaling.forecaster",
     "monotone": "calibrant.scaling.curves.monotone",
     "FORECASTERS": "calibrant.scaling.curves.forecasters",
+    "Axes": "calibrant.scaling.axes.result",
+    "capability_axes": "calibrant.scaling.axes.verb",
+    "Forecast": "calibrant.scaling.result",
+    "BackTest": "calibrant.scaling.backtests.summary",
 }
 
 __all__: list[str] = [*_HOMES]
