@@ -11,6 +11,8 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "monotone": "calibrant.scaling.curves.monotone",
+    "FORECASTERS": "calibrant.scaling.curves.forecasters",
     "Axes": "calibrant.scaling.axes.result",
     "capability_axes": "calibrant.scaling.axes.verb",
     "Forecast": "calibrant.scaling.result",
