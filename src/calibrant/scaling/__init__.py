@@ -11,6 +11,10 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "Axes": "calibrant.scaling.axes.result",
+    "capability_axes": "calibrant.scaling.axes.verb",
+    "Forecast": "calibrant.scaling.result",
+    "BackTest": "calibrant.scaling.backtests.summary",
 }
 
 __all__: list[str] = [*_HOMES]
