@@ -11,6 +11,9 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "MetricLadder": "calibrant.scaling.metrics.ladder",
+    "MetricLadders": "calibrant.scaling.metrics.ladder",
+    "metric_ladder": "calibrant.scaling.metrics.ladder",
 }
 
 __all__: list[str] = [*_HOMES]
