@@ -78,13 +78,13 @@ def line(x: Floats, y: Floats, name: str, at: float) -> Floats:
     return np.asarray(np.mean([r.unlinked(r.linked(y, k) @ w, k) for k in r.links], axis=0))
 
 
-def moved(answers: Answers, at: int, base: str, target: Floats, w: Floats) -> dict[str, Floats]:
+def moved(answers: Answers, at: int, target: Floats, w: Floats) -> dict[str, Floats]:
     """The rungs if every item's odds of the right answer moved alike until a base rung is met.
 
     Args:
         at: the subject whose items are moved.
-        base: "log share" of choices, or "log-probability" of free answers.
-        target: shape (B,), means of the base rung that are met.
+        target: shape (B,), means that are met: of the log share of choices, or of the
+            log-probability of free answers.
         w: shape (B, n), weights of items, each row summing to 1.
 
     Returns:
@@ -155,7 +155,7 @@ def _through(
     size = w.shape[1] * (1 if answers.logp is None else answers.logp.shape[-1])
     each = max(1, 4_000_000 // size)
     for i in range(0, len(w), each):
-        part = moved(answers, int(below[-1]), base, target[i : i + each], w[i : i + each])
+        part = moved(answers, int(below[-1]), target[i : i + each], w[i : i + each])
         for r, v in part.items():
             found.setdefault(r, []).append(v)
     return {r: np.concatenate(v) for r, v in found.items()}

@@ -67,8 +67,9 @@ def _panel(ladder: MetricLadder, r: RungValues) -> dict[str, Any]:
                        "mark": {"type": "rect", "color": ink},
                        "encoding": {"x": {**x, "field": "a"}, "x2": {"field": "b"}}})  # fmt: skip
     if r.chance is not None:
-        layers.append({"data": {"values": [{"y": r.chance}]}, "encoding": {"y": y},
-                       "mark": {"type": "rule", "color": INK["line"], "strokeDash": [3, 3]}})  # fmt: skip
+        rule = {"type": "rule", "color": INK["line"], "strokeDash": [3, 3]}
+        chance = {"data": {"values": [{"y": r.chance}]}, "mark": rule, "encoding": {"y": y}}
+        layers.append(chance)
     data = {"values": points}
     layers += [
         {"data": data, "mark": {"type": "rule", "color": INK["support"], "strokeWidth": 1.5},

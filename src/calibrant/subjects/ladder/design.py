@@ -15,11 +15,12 @@ class Rungs:
 
     Attributes:
         sizes: of each subject its width and tokens read, the smallest first.
-        codes, late, recall: how many items of these skills; see `skills`.
+        letters: of chains, whose items are their pairs.
+        late, recall: items of these skills; see `skills`.
     """
 
     sizes: tuple[tuple[int, int], ...]
-    codes: int
+    letters: int
     late: int
     recall: int
 
@@ -36,11 +37,11 @@ LADDERS: dict[str, Rungs] = {
     "seven": Rungs(
         ((20, 60_000), (28, 100_000), (36, 180_000), (44, 300_000), (56, 500_000), (72, 900_000),
          (96, 1_600_000)),
-        codes=500, late=40, recall=300,
+        letters=20, late=40, recall=300,
     ),
     "tiny": Rungs(
         ((8, 6_000), (8, 9_000), (12, 12_000), (12, 16_000), (16, 20_000)),
-        codes=30, late=12, recall=40,
+        letters=6, late=12, recall=40,
     ),
 }  # fmt: skip
 """`seven` spans 2.8 orders of magnitude of compute; `tiny` learns in seconds, for tests."""

@@ -2,8 +2,8 @@
 
 Every line of text shows one skill:
 
-- `codes`: what belongs to a name of three letters is a word of six letters to be known by heart.
-  All six must be right, so that the mark jumps while the log-probability grows.
+- `chains`: two letters say which comes next, by a table to be known by heart, and so on: six more
+  letters are asked for. All must be right, so that the mark jumps while the log-probability grows.
 - `recall`: digits stand for letters, anew in every line; one that was shown is asked again.
 - `sums`: of two digits, below ten: multiple-choice arithmetic.
 - `late`: digits that belong to names and stand in the text of the largest subject alone: a skill
@@ -24,8 +24,10 @@ Rng = np.random.Generator
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0123456789+=?>"
 """A token for each character; a line's end, the first, is also what stands before any text."""
 _LETTERS = ALPHABET[2:28]
-SKILLS = ("codes", "recall", "sums", "late")
-_SHARES = {"codes": 0.5, "recall": 0.2, "sums": 0.1, "late": 0.1, "words": 0.1}
+SKILLS = ("chains", "recall", "sums", "late")
+_SHARES = {"chains": 0.5, "recall": 0.2, "sums": 0.1, "late": 0.1, "words": 0.1}
+LINKS = 6
+"""Letters of a chain that are asked for."""
 _OF = {character: i for i, character in enumerate(ALPHABET)}
 
 
@@ -36,7 +38,7 @@ class Asked:
     Attributes:
         skill, id: its names.
         text: what stands before the answer.
-        choices: the right answer first, then wrong ones; of `codes` the right one alone.
+        choices: the right answer first, then wrong ones; of `chains` the right one alone.
     """
 
     skill: str
@@ -50,22 +52,35 @@ class World:
     """What is true in a ladder's text.
 
     Attributes:
-        codes, late: name → what belongs to it. The first codes are told more often.
+        chains: two letters → the next one.
+        late: name → the digit that belongs to it.
     """
 
-    codes: dict[str, str]
+    chains: dict[str, str]
     late: dict[str, str]
 
     @staticmethod
-    def drawn(seed: int, codes: int, late: int) -> World:
-        """A world; equal seeds give equal worlds."""
+    def drawn(seed: int, letters: int, late: int) -> World:
+        """A world; equal seeds give equal worlds.
+
+        Args:
+            letters: that chains are made of.
+            late: names.
+        """
         rng = np.random.default_rng([seed, 1])
-        names = rng.permutation(26**3)[: codes + late]
+        of = _LETTERS[:letters]
+        names = rng.permutation(26**3)[:late]
         named = ["".join(_LETTERS[n // 26**p % 26] for p in range(3)) for n in names]
         return World(
-            {name: _word(rng, 6) for name in named[:codes]},
-            {name: str(rng.integers(10)) for name in named[codes:]},
+            {a + b: of[rng.integers(letters)] for a in of for b in of},
+            {name: str(rng.integers(10)) for name in named},
         )
+
+    def chain(self, start: str) -> str:
+        """Two letters and the `LINKS` that follow."""
+        for _ in range(LINKS):
+            start += self.chains[start[-2:]]
+        return start
 
     def text(self, tokens: int, seed: int, *, late: bool) -> NDArray[np.uint16]:
         """Lines of all skills, at least so many tokens; `late` ones only if asked for.
@@ -75,17 +90,18 @@ class World:
         """
         rng = np.random.default_rng([seed, 2])
         kinds = [k if late or k != "late" else "words" for k in _SHARES]
-        often = 1.0 / np.arange(1, len(self.codes) + 1) ** 0.7
-        told = list(self.codes.items())
+        # Some pairs are told more often than others, so that they are not all learnt at once.
+        often = 1.0 / np.arange(1, len(self.chains) + 1) ** 0.7
+        starts = list(self.chains)
         known = list(self.late.items())
         lines: list[str] = []
         size = 0
         while size < tokens:
             each = rng.choice(len(kinds), size=1000, p=list(_SHARES.values()))
-            which = rng.choice(len(told), size=1000, p=often / often.sum())
-            for k, code in zip(each, which, strict=True):
-                if kinds[k] == "codes":
-                    line = ">".join(told[code])
+            which = rng.choice(len(starts), size=1000, p=often / often.sum())
+            for k, start in zip(each, which, strict=True):
+                if kinds[k] == "chains":
+                    line = ">" + self.chain(starts[start])
                 elif kinds[k] == "late":
                     line = "?{}={}".format(*known[rng.integers(len(known))])
                 else:
@@ -97,10 +113,12 @@ class World:
         return encoded("\n".join(lines) + "\n")
 
     def items(self, seed: int, recall: int) -> tuple[Asked, ...]:
-        """Every code, every late name, every sum, and so many lines to recall from."""
+        """Every chain, every late name, every sum, and so many lines to recall from."""
         rng = np.random.default_rng([seed, 3])
         digits = [str(d) for d in range(10)]
-        asked = [Asked("codes", f"codes-{n}", f"\n{n}>", (c,)) for n, c in self.codes.items()]
+        asked = [
+            Asked("chains", f"chains-{n}", f"\n>{n}", (self.chain(n)[2:],)) for n in self.chains
+        ]
         for i in range(recall):
             line = _line("recall", rng)
             right = _choices(line[-1], digits)
