@@ -14,6 +14,10 @@ _HOMES: dict[str, str] = {
     "MetricLadder": "calibrant.scaling.metrics.ladder",
     "MetricLadders": "calibrant.scaling.metrics.ladder",
     "metric_ladder": "calibrant.scaling.metrics.ladder",
+    "Axes": "calibrant.scaling.axes.result",
+    "capability_axes": "calibrant.scaling.axes.verb",
+    "Forecast": "calibrant.scaling.result",
+    "BackTest": "calibrant.scaling.backtests.summary",
 }
 
 __all__: list[str] = [*_HOMES]
