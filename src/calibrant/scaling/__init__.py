@@ -22,6 +22,7 @@ _HOMES: dict[str, str] = {
     "BackTest": "calibrant.scaling.backtests.summary",
     "OnlyCapability": "calibrant.scaling.capability.result",
     "only_capability": "calibrant.scaling.capability.verb",
+    "trend": "calibrant.scaling.trends.trend",
 }
 
 __all__: list[str] = [*_HOMES]
