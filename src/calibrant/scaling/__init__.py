@@ -11,6 +11,10 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "read_scores": "calibrant.scaling.read",
+    "register": "calibrant.scaling.cards.register",
+    "read_registered": "calibrant.scaling.cards.register",
+    "settle": "calibrant.scaling.cards.settle",
 }
 
 __all__: list[str] = [*_HOMES]
