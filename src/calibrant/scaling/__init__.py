@@ -15,6 +15,10 @@ _HOMES: dict[str, str] = {
     "register": "calibrant.scaling.cards.register",
     "read_registered": "calibrant.scaling.cards.register",
     "settle": "calibrant.scaling.cards.settle",
+    "Axes": "calibrant.scaling.axes.result",
+    "capability_axes": "calibrant.scaling.axes.verb",
+    "Forecast": "calibrant.scaling.result",
+    "BackTest": "calibrant.scaling.backtests.summary",
 }
 
 __all__: list[str] = [*_HOMES]

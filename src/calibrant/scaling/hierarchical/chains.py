@@ -1,0 +1,192 @@
+"""Which effects explain the scores, without a normal approximation? Chains, and their gates."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.errors import CalibrantError
+from calibrant.scaling.hierarchical.forecast import DRAWS, Draws
+from calibrant.scaling.hierarchical.laplace import SHARED, Fitted, prior_of
+from calibrant.scaling.hierarchical.layout import QUIET, Floats, Layout
+from calibrant.scaling.hierarchical.priors import Priors
+from calibrant.stats.hierarchical.fit import Posterior, check_numbers
+from calibrant.stats.hierarchical.gates import Gate, chain_gates
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Chains:
+    """Draws from the posterior, chains × draws first.
+
+    Attributes:
+        effects: chains × draws × effects, in the order of `Layout.blocks`.
+        scales: by kind: chains × draws × 1, or × measures for "cell" and "noise".
+        pace: mean growth of families; ones where the axis is anchored.
+        diverging: whether the draw's trajectory diverged.
+        energy: of each draw.
+    """
+
+    layout: Layout
+    priors: Priors
+    effects: Floats
+    scales: dict[str, Floats]
+    pace: Floats
+    diverging: NDArray[np.bool_]
+    energy: Floats
+
+
+def sampler() -> ModuleType:
+    """The module of the sampler.
+
+    Raises:
+        CalibrantError: if JAX or NumPyro are not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            # What JAX's dependencies say on import is not about the caller's numbers.
+            warnings.simplefilter("ignore")
+            from calibrant.scaling.hierarchical import sampler as module
+    except ImportError as e:
+        raise CalibrantError(
+            f'forecasts by NUTS need {e.name}: pip install "calibrant[bayes]"'
+        ) from e
+    return module
+
+
+def sample(
+    fitted: Fitted,
+    *,
+    seed: int = 0,
+    chains: int = 4,
+    draws: int = 400,
+    warmup: int = 300,
+    thin: int = 1,
+    accept: float = 0.9,
+    anchored: bool = True,
+) -> Chains:
+    """Draw from the posterior; the same seed gives the same draws on the same machine.
+
+    Args:
+        fitted: the normal approximation, from which chains begin, spread out by twice its width.
+        seed: 0 or more.
+        chains, draws, warmup: at least 2, 4 and 10; draws and warm-up per chain.
+        thin: every `thin`-th draw is kept.
+        accept: the acceptance rate the step size is adapted to.
+        anchored: False frees the unit and sign of ability: what the gates are for.
+
+    Raises:
+        InputError: for numbers of draws that are too small or a negative seed.
+        CalibrantError: if JAX or NumPyro are not installed.
+    """
+    check_numbers(seed, chains, draws, warmup)
+    module = sampler()
+    import jax
+
+    shape, data = prepare(module, fitted, anchored=anchored)
+    run = module.compiled(shape, warmup, draws, thin)
+    size = fitted.effects.size + shape.scales + (not anchored)
+
+    def one(child: np.random.SeedSequence) -> Any:
+        rng = np.random.default_rng(child)
+        first = 2 * rng.standard_normal(size) / np.sqrt(size) * np.sqrt(10)
+        if not anchored:
+            first[-1] *= module.LOOSE / 2
+        # Double precision is a setting of a thread, and must not leak into the caller's JAX.
+        with jax.enable_x64(True):
+            key = jax.random.key(int(rng.integers(2**31)))
+            return jax.tree.map(np.asarray, run(key, accept, first, data))
+
+    # Threads, as JAX lets go of the interpreter and must not be forked.
+    with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(one, np.random.SeedSequence(seed).spawn(chains)))
+    every = jax.tree.map(lambda *x: np.stack(x), *found)
+    scales = {name: np.exp(every.scales[..., s]) for name, s in _places(fitted.layout).items()}
+    for name, scale in fitted.scales.items():
+        scales.setdefault(name, np.broadcast_to(scale, (chains, draws, scale.size)))
+    return Chains(
+        fitted.layout, fitted.priors, every.effects, scales, every.pace, every.diverging,
+        every.energy,
+    )  # fmt: skip
+
+
+def _places(at: Layout) -> dict[str, slice]:
+    """Where each kind of scale is held in the vector of those that are sampled."""
+    found, start = {}, 0
+    for name in (*SHARED, "cell", "noise"):
+        size = 1 if name in SHARED else at.measures.size
+        if name == "noise" or at.blocks[name]:
+            found[name] = slice(start, start + size)
+            start += size
+    return found
+
+
+def prepare(module: ModuleType, fitted: Fitted, *, anchored: bool = True) -> tuple[Any, Any]:
+    """The sampler's shape and data, as NumPy arrays."""
+    at, priors = fitted.layout, fitted.priors
+    places, starts = _places(at), at.starts()
+    size = fitted.effects.size
+    group = np.full(size, -1)
+    for name, place in places.items():
+        if name != "noise":
+            of = at.cells[:, 1] if name == "cell" else 0
+            group[starts[name]] = place.start + of
+    mean, variance = prior_of(at, priors, fitted.scales)
+    sd = np.sqrt(variance)
+    if not anchored:
+        mean[starts["slope"]], sd[starts["slope"]] = 0.0, module.LOOSE
+    known = np.clip(1 - np.diag(fitted.covariance) / variance, 0.0, 1.0)
+    typical = [np.full(p.stop - p.start, getattr(priors, n)) for n, p in places.items()]
+    shape = module.Shape(**at.blocks, scales=sum(t.size for t in typical), anchored=anchored)
+    data = module.Data(
+        at.family, at.measure, at.subject, at.cell, at.x, at.y, at.error,
+        at.base, at.span, at.bounded, np.where(at.free, np.cumsum(at.free) - 1, -1),
+        places["noise"].start + np.arange(at.measures.size),
+        fitted.effects, np.linalg.cholesky(fitted.covariance + 1e-12 * np.eye(size)),
+        group, known, mean, sd,
+        np.concatenate(typical),
+        np.log(np.concatenate([fitted.scales[n] for n in places])),
+        np.sqrt(0.5 / np.concatenate([fitted.freedom[n] for n in places])),
+        priors.weight, priors.tails, QUIET,
+    )  # fmt: skip
+    return shape, data
+
+
+def gates_of(chains: Chains) -> list[Gate]:
+    """Gates on the sampler: divergences, R-hat, effective sizes, energy.
+
+    Of slopes, levels, bends and scales, which are reported, and more loosely of all effects.
+    """
+    at, starts = chains.layout, chains.layout.starts()
+    quantities = {
+        f"{name} of {measure}": chains.effects[..., starts[name].start + j]
+        for name in ("slope", "level", "bend")
+        for j, measure in enumerate(at.measures)
+    }
+    for name in _places(at):
+        scale = chains.scales[name]
+        for j in range(scale.shape[-1]):
+            where = f" on {at.measures[j]}" if scale.shape[-1] > 1 else ""
+            quantities[f"scale of {name}{where}"] = np.log(scale[..., j])
+    effects = {n: chains.effects[..., s] for n, s in starts.items() if s.stop > s.start}
+    posterior = Posterior(
+        chains.energy, np.zeros(0), np.zeros(0), effects, chains.diverging, chains.energy, 0.0
+    )
+    return chain_gates(posterior, quantities)
+
+
+def chain_draws(chains: Chains, number: int = DRAWS) -> Draws:
+    """Draws of all chains together, at most about `number`, evenly taken."""
+    step = max(1, chains.energy.size // number)
+
+    def flat(a: Floats) -> Floats:
+        return a.reshape(-1, a.shape[-1])[::step]
+
+    scales = {name: flat(scale) for name, scale in chains.scales.items()}
+    return Draws(chains.layout, chains.priors, flat(chains.effects), scales)
