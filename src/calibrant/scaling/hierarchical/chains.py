@@ -21,7 +21,6 @@ from calibrant.scaling.hierarchical.priors import Priors
 from calibrant.stats.hierarchical.fit import Posterior, check_numbers
 from calibrant.stats.hierarchical.gates import Gate, chain_gates
 
-
 PILOT = 300
 """Draws of each chain of the pilot run."""
 
