@@ -56,6 +56,8 @@ SCIENCES = {
     "priorities-ranks": "calibrant.priorities.ranks.certificates",
     "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
+    "axes": "calibrant.scaling.axes.certificates",
+    "capability": "calibrant.scaling.capability.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
