@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,7 +180,9 @@ def _loss_terms(n: Floats, d: Floats) -> Terms:
         e = float(np.exp(shape[0]))
         p, q = n**-e, (np.sqrt(6) * d) ** -e
         first = np.stack([np.ones_like(p), p, q], axis=-1)
-        slope = np.stack([np.zeros_like(p), -e * np.log(n) * p, -e * np.log(np.sqrt(6) * d) * q], -1)
+        slope = np.stack(
+            [np.zeros_like(p), -e * np.log(n) * p, -e * np.log(np.sqrt(6) * d) * q], -1
+        )
         return first, slope
 
     return terms
