@@ -11,6 +11,8 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "Families": "calibrant.scaling.hierarchical.result",
+    "fit_families": "calibrant.scaling.hierarchical.verb",
     "Axes": "calibrant.scaling.axes.result",
     "capability_axes": "calibrant.scaling.axes.verb",
     "Forecast": "calibrant.scaling.result",
