@@ -20,6 +20,8 @@ _HOMES: dict[str, str] = {
     "register": "calibrant.scaling.cards.register",
     "read_registered": "calibrant.scaling.cards.register",
     "settle": "calibrant.scaling.cards.settle",
+    "Families": "calibrant.scaling.hierarchical.result",
+    "fit_families": "calibrant.scaling.hierarchical.verb",
     "Axes": "calibrant.scaling.axes.result",
     "capability_axes": "calibrant.scaling.axes.verb",
     "Forecast": "calibrant.scaling.result",
