@@ -51,7 +51,7 @@ def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
 @click.option("--level", type=float, default=0.9, show_default=True,
               help="The share that intervals promise.")  # fmt: skip
 @click.option("--limits", metavar="LOW,HIGH", callback=_limits,
-              help="The lowest and highest score there can be; else 0,1 or as it looks.")  # fmt: skip
+              help="The lowest and highest score there can be; else as it looks.")  # fmt: skip
 @click.option("--chance", multiple=True, metavar="COLUMN=SCORE",
               callback=pairs(float, "COLUMN=SCORE, as MMLU=0.25"),
               help="What a guesser scores on a target.")  # fmt: skip

@@ -181,7 +181,9 @@ def _loss_terms(n: Floats, d: Floats) -> Terms:
         e = float(np.exp(shape[0]))
         p, q = n**-e, (np.sqrt(6) * d) ** -e
         first = np.stack([np.ones_like(p), p, q], axis=-1)
-        slope = np.stack([np.zeros_like(p), -e * np.log(n) * p, -e * np.log(np.sqrt(6) * d) * q], -1)
+        slope = np.stack(
+            [np.zeros_like(p), -e * np.log(n) * p, -e * np.log(np.sqrt(6) * d) * q], -1
+        )
         return first, slope
 
     return terms
