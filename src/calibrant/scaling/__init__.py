@@ -12,6 +12,7 @@ _HOMES: dict[str, str] = {
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
     "trend": "calibrant.scaling.trends.trend",
+    "will_hold": "calibrant.scaling.transfer.holds",
 }
 
 __all__: list[str] = [*_HOMES]
