@@ -29,6 +29,7 @@ _HOMES: dict[str, str] = {
     "OnlyCapability": "calibrant.scaling.capability.result",
     "only_capability": "calibrant.scaling.capability.verb",
     "trend": "calibrant.scaling.trends.trend",
+    "will_hold": "calibrant.scaling.transfer.holds",
 }
 
 __all__: list[str] = [*_HOMES]
