@@ -11,6 +11,11 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "monotone": "calibrant.scaling.curves.monotone",
+    "FORECASTERS": "calibrant.scaling.curves.forecasters",
+    "MetricLadder": "calibrant.scaling.metrics.ladder",
+    "MetricLadders": "calibrant.scaling.metrics.ladder",
+    "metric_ladder": "calibrant.scaling.metrics.ladder",
     "read_scores": "calibrant.scaling.read",
     "register": "calibrant.scaling.cards.register",
     "read_registered": "calibrant.scaling.cards.register",
@@ -19,6 +24,9 @@ _HOMES: dict[str, str] = {
     "capability_axes": "calibrant.scaling.axes.verb",
     "Forecast": "calibrant.scaling.result",
     "BackTest": "calibrant.scaling.backtests.summary",
+    "OnlyCapability": "calibrant.scaling.capability.result",
+    "only_capability": "calibrant.scaling.capability.verb",
+    "trend": "calibrant.scaling.trends.trend",
 }
 
 __all__: list[str] = [*_HOMES]

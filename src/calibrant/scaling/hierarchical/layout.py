@@ -172,3 +172,10 @@ def curve(at: Layout, measure: Ints, eta: Floats, floor: Floats) -> Curve:
         np.where(curved, (1 - 2 * s) * gap / (gap + QUIET), 0.0),
         np.where(curved, -2 * p, 0.0),
     )
+
+
+def elbow(ability: Floats) -> tuple[Floats, Floats]:
+    """How a bend adds to a line, and its derivative: a slope of -1 far below the anchor, 1 far
+    above it, so that lines stay lines where nothing has been seen."""
+    root = np.sqrt(1 + ability**2)
+    return root - 1, ability / root
