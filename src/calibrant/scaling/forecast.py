@@ -27,6 +27,7 @@ from calibrant.scaling.backtests.warn import exchangeability
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.read import read_scores
+from calibrant.scaling.reading.facts import digests
 from calibrant.scaling.result import Forecast, Model
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import FLOOR, Against, against
@@ -46,9 +47,12 @@ def forecast(
     cut: str = "rolling",
     at: Sequence[str] = (),
     level: float = 0.9,
-    limits: tuple[float, float] | Mapping[str, tuple[float, float]] = (0.0, 1.0),
+    limits: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
     chance: Mapping[str, float] | None = None,
     log: bool = True,
+    joins: Sequence[Any] = (),
+    measure: str | None = None,
+    score: str | None = None,
     bayes: bool = False,
     zoo: Sequence[Forecaster] | None = None,
     seed: int = 0,
@@ -65,7 +69,7 @@ def forecast(
             Where a fixed cut is given and no row lacks a score, the rows beyond it are forecast.
         at: more to forecast: "1e26", "1e26:Llama" or "1e26:Llama:2027-01-01", on every target.
         level: the share that intervals promise, 0.5 to 0.99.
-        limits, chance, log: see `read_scores`.
+        limits, chance, log, joins, measure, score: see `read_scores`.
         bayes: add the hierarchical model by its sampler (extra `bayes`), once a cut: slow.
         zoo: the models; by default all of calibrant's.
         seed: the same seed gives the same numbers.
@@ -76,7 +80,10 @@ def forecast(
     """
     if not 0.5 <= level <= 0.99:
         raise InputError(f"level: wanted 0.5 to 0.99, got {level:g}")
-    scores = _read(source, target, scale, family, subject, date, se, limits, chance, log)
+    scores = _read(
+        source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
+        limits=limits, chance=chance, log=log, joins=joins, measure=measure, score=score,
+    )  # fmt: skip
     rule = read_rule(cut, log=log)
     models = tuple(zoo) if zoo is not None else default_zoo(bayes=bayes)
     known, asked, notes = _split(scores, at, log)
@@ -93,7 +100,7 @@ def forecast(
         failures=[f for t in trials for f in t.said.failures],
     )  # fmt: skip
     why, reach = _gates(told, once, rule, level)
-    warnings = exchangeability(once, test, told.known, told.at)
+    warnings = [*scores.warnings, *exchangeability(once, test, told.known, told.at)]
     zoo_ = _models(models, once, told, trials)
     stacked = _stacked(models, once)
     warnings += _plainly(zoo_, stacked, told, once, rule)
@@ -103,6 +110,7 @@ def forecast(
         models=tuple(order), at=told.at, predictive=told.predictive, outcome=told.at.score,
         orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
         reach=reach, warnings=tuple(warnings), notes=tuple(notes),
+        known=told.known, data=digests((source, *joins)),
     )  # fmt: skip
 
 
@@ -129,22 +137,14 @@ class _Told:
     months: Floats
 
 
-def _read(
-    source: Any, target: str | Sequence[str] | None, scale: str | None, family: str | None,
-    subject: str | None, date: str | None, se: str | None,
-    limits: tuple[float, float] | Mapping[str, tuple[float, float]],
-    chance: Mapping[str, float] | None, log: bool,
-) -> Scores:  # fmt: skip
+def _read(source: Any, **options: Any) -> Scores:
     if isinstance(source, Scores):
         found = source
-    elif target is None or scale is None:
-        lacking = "target" if target is None else "scale"
+    elif options["target"] is None or options["scale"] is None:
+        lacking = "target" if options["target"] is None else "scale"
         raise InputError(f"forecast: wanted the column of the {lacking}; none was named")
     else:
-        found = read_scores(
-            source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
-            limits=limits, chance=chance, log=log,
-        )  # fmt: skip
+        found = read_scores(source, **options)
     for i in np.flatnonzero((found.score < found.low) | (found.score > found.high)):
         low, high = found.limits[str(found.measure[i])]
         raise InputError(
@@ -162,7 +162,7 @@ def _split(scores: Scores, at: Sequence[str], log: bool) -> tuple[Scores, Scores
     lost = np.unique(scores.subject[~placed]).size
     if not placed.any():
         raise InputError("forecast: no row has a scale (compute); name its column")
-    if lost:
+    if lost and not any("have no scale" in w for w in scores.warnings):
         notes.append(f"{lost} subjects without a scale are left out")
     have = np.isfinite(scores.score)
     known = scores.take(placed & have)

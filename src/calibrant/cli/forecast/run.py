@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.pairs import pairs
 
 if TYPE_CHECKING:
     from calibrant.scaling.result import Forecast
 
 
-def _limits(_: click.Context, __: click.Parameter, value: str) -> tuple[float, float]:
+def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
     from calibrant.errors import InputError
 
+    if value is None:
+        return None
     try:
         low, high = (float(x) for x in value.split(","))
     except ValueError:
@@ -42,19 +45,25 @@ def _limits(_: click.Context, __: click.Parameter, value: str) -> tuple[float, f
               help="Also forecast a subject of this scale, such as 1e26:Llama.")  # fmt: skip
 @click.option("--level", type=float, default=0.9, show_default=True,
               help="The share that intervals promise.")  # fmt: skip
-@click.option("--limits", default="0,1", show_default=True, metavar="LOW,HIGH", callback=_limits,
-              help="The lowest and highest score there can be.")  # fmt: skip
+@click.option("--limits", metavar="LOW,HIGH", callback=_limits,
+              help="The lowest and highest score; by default of shares or percents.")  # fmt: skip
 @click.option("--chance", multiple=True, metavar="COLUMN=SCORE",
               callback=pairs(float, "COLUMN=SCORE, as MMLU=0.25"),
               help="What a guesser scores on a target.")  # fmt: skip
 @click.option("--log-scale", is_flag=True, help="The scale is a base-10 logarithm already.")
 @click.option("--bayes", is_flag=True,
               help="Add the hierarchical model by its sampler (extra bayes); minutes.")  # fmt: skip
+@click.option("--with", "joins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Another table, whose columns are joined by subject.")  # fmt: skip
+@click.option("--measure", metavar="COLUMN",
+              help="FILE has one row a score: the column that names its measure.")  # fmt: skip
+@click.option("--score", metavar="COLUMN", help="The column of scores of such a table.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
     file: Path, *, target: tuple[str, ...], chance: dict[str, float], log_scale: bool,
-    as_json: bool, **options: Any,
+    figure: Path | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Forecast the empty cells of a target in FILE (one row a subject), and --at others.
 
@@ -69,6 +78,10 @@ def cli(
         file, target=target, chance=chance or None, log=not log_scale,
         tell=lambda line: click.echo(line, err=True), **options,
     )  # fmt: skip
+    if figure is not None:
+        from calibrant.scaling.figures import forecast_figure
+
+        save_figure(forecast_figure(found), figure)
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return
