@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.scaling.documents import document, withheld
+from .documents import document, withheld
 
 from calibrant.errors import InputError
 from calibrant.scaling.cards.documents import canonical, parse

@@ -10,6 +10,7 @@ import numpy as np
 from calibrant._text import one_line
 from calibrant.scaling.backtests.summary import BackTest
 from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.reading.facts import history
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import Against
 
@@ -63,6 +64,8 @@ class Forecast:
         stacked: the stack against the plain models.
         reach: how far out the past was tried, by measure.
         warnings, notes: one sentence each.
+        known: the scores that it was made from, for figures and for registering it.
+        data: name and SHA-256 of the files that they were read from.
     """
 
     target: tuple[str, ...]
@@ -84,6 +87,8 @@ class Forecast:
     reach: dict[str, float]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    known: Scores | None = None
+    data: tuple[dict[str, str], ...] = ()
 
     def __repr__(self) -> str:
         if self.withheld is not None:
@@ -196,6 +201,8 @@ class Forecast:
             "withheld": self.withheld,
             "withheld_rows": self.silent,
             "notes": list(self.notes),
+            "history": [] if self.known is None else history(self.known),
+            "data": list(self.data),
         }
 
     def _said(self) -> np.ndarray[Any, np.dtype[np.int64]]:
