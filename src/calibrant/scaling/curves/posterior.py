@@ -24,7 +24,7 @@ DRAWS = 60
 """Draws a round, for each dimension."""
 ROUNDS = (3, 14)
 """Fewest and most rounds."""
-ENOUGH = 150.0
+ENOUGH = 120.0
 """Effective draws at which sampling stops."""
 LEAST = 20.0
 """Effective draws below which a fit is refused."""
