@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.scaling.curves.worlds import sigmoid_world
 
 from calibrant.cli import main
+from calibrant.scaling.curves.worlds import world
 
 WHO = ["--scale", "flops (1E21)", "--family", "maker"]
 
@@ -23,7 +23,8 @@ def _code(args: list[str]) -> int:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    s = sigmoid_world(5)
+    regime = {"shape": "sigmoid", "families": 6, "size": 4, "spread": 0.5, "noise": 0.05}
+    s, _ = world(regime, np.random.default_rng(5))
     path = tmp_path_factory.mktemp("curve") / "scores.csv"
     pl.DataFrame(
         {

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
-from tests.scaling.curves.worlds import sigmoid_world
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.curves.posterior import Known, best, marginal, variance
 from calibrant.scaling.curves.predict import fit
 from calibrant.scaling.curves.shapes import POWER, SHAPES, SIGMOID, Shape
 from calibrant.scaling.scores import scores
+
+from .worlds import sigmoid_world
 
 
 def _known(*, shifts: bool, n: int = 12, limited: bool = True) -> Known:

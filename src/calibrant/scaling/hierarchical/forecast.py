@@ -9,7 +9,7 @@ import numpy as np
 from calibrant._text import one_line
 from calibrant.errors import UnfitError
 from calibrant.scaling.hierarchical.laplace import SHARED, Fitted, floors
-from calibrant.scaling.hierarchical.layout import Floats, Ints, Layout, curve
+from calibrant.scaling.hierarchical.layout import Floats, Ints, Layout, curve, elbow
 from calibrant.scaling.hierarchical.priors import Priors
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.scores import Names, Scores
@@ -106,8 +106,8 @@ def _predictor(
         return np.where(code >= 0, parts[name][:, code], new)
 
     ability = (1 + of("growth", family)) * x + of("family", family) + of("subject", subject)
-    line = parts["slope"][:, measure] + parts["bend"][:, measure] * ability
-    eta = parts["level"][:, measure] + line * ability
+    eta = parts["level"][:, measure] + parts["slope"][:, measure] * ability
+    eta = eta + parts["bend"][:, measure] * elbow(ability)[0]
     number = {(int(f), int(m)): i for i, (f, m) in enumerate(known.cells)}
     cell = np.array(
         [number.get((int(f), int(m)), -1) for f, m in zip(family, measure, strict=True)]

@@ -16,7 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit, logit
 
 from calibrant.errors import UnfitError
-from calibrant.scaling.hierarchical.layout import Curve, Floats, Layout, curve
+from calibrant.scaling.hierarchical.layout import Curve, Floats, Layout, curve, elbow
 from calibrant.scaling.hierarchical.priors import Priors
 
 STEPS = 200
@@ -60,8 +60,8 @@ def predictors(at: Layout, effects: Floats) -> tuple[Floats, Floats, Floats]:
         ability = ability * (1 + parts["growth"][..., at.family]) + parts["family"][..., at.family]
     if at.blocks["subject"]:
         ability = ability + parts["subject"][..., at.subject]
-    line = parts["slope"][..., at.measure] + parts["bend"][..., at.measure] * ability
-    eta = parts["level"][..., at.measure] + line * ability
+    eta = parts["level"][..., at.measure] + parts["slope"][..., at.measure] * ability
+    eta = eta + parts["bend"][..., at.measure] * elbow(ability)[0]
     if at.blocks["cell"]:
         eta = eta + parts["cell"][..., at.cell]
     return ability, eta, floors(at, parts["floor"])[..., at.measure]
@@ -83,10 +83,11 @@ def jacobian(at: Layout, effects: Floats, ability: Floats, here: Curve) -> tuple
     starts, rows = at.starts(), np.arange(at.y.size)
     eta = np.zeros((at.y.size, effects.size))
     bend = effects[starts["bend"]][at.measure]
-    steep = effects[starts["slope"]][at.measure] + 2 * bend * ability
+    turned, turn = elbow(ability)
+    steep = effects[starts["slope"]][at.measure] + bend * turn
     eta[rows, starts["slope"].start + at.measure] = ability
     eta[rows, starts["level"].start + at.measure] = 1
-    eta[rows, starts["bend"].start + at.measure] = ability**2
+    eta[rows, starts["bend"].start + at.measure] = turned
     if at.blocks["family"]:
         eta[rows, starts["family"].start + at.family] = steep
         eta[rows, starts["growth"].start + at.family] = steep * at.x
