@@ -23,8 +23,8 @@ def _code(args: list[str]) -> int:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    regime = {"shape": "sigmoid", "families": 6, "size": 4, "spread": 0.5, "noise": 0.05}
-    s, _ = world(regime, np.random.default_rng(5))
+    regime = {"shape": "sigmoid", "families": 6, "size": 5, "spread": 0.8, "noise": 0.02}
+    s, _ = world(regime, np.random.default_rng(1))
     path = tmp_path_factory.mktemp("curve") / "scores.csv"
     pl.DataFrame(
         {
