@@ -56,6 +56,7 @@ SCIENCES = {
     "priorities-ranks": "calibrant.priorities.ranks.certificates",
     "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
+    "curves": "calibrant.scaling.curves.certificates",
     "axes": "calibrant.scaling.axes.certificates",
     "capability": "calibrant.scaling.capability.certificates",
 }
