@@ -137,7 +137,7 @@ def _straightened(z: Floats, shape: Any, data: Any) -> Any:
     little of all; variances of the rest.
     """
     every = z.reshape(-1, z.shape[-1])
-    head = shape.scales + sum(shape[:6])
+    head = shape.scales + sum(shape[:5])
     unit = np.diag(every.std(axis=0))
     found = np.cov(every[:, :head], rowvar=False)
     unit[:head, :head] = np.linalg.cholesky(0.9 * found + 0.1 * np.diag(np.diag(found)))
@@ -182,7 +182,6 @@ def prepare(module: ModuleType, fitted: Fitted, *, anchored: bool = True) -> tup
     data = module.Data(
         at.family, at.measure, at.subject, at.cell, at.x, at.y, at.error,
         at.base, at.span, at.low, at.reach, at.bounded,
-        np.where(at.free, np.cumsum(at.free) - 1, -1),
         places["noise"].start + np.arange(at.measures.size),
         centre, root, group, known, mean, sd, np.concatenate(typical), about,
         priors.weight, priors.tails, QUIET,
