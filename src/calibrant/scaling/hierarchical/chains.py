@@ -76,6 +76,7 @@ def sample(
     draws: int = 1200,
     warmup: int = 200,
     thin: int = 1,
+    pilot: int = PILOT,
     accept: float = 0.8,
     anchored: bool = True,
 ) -> Chains:
@@ -85,6 +86,7 @@ def sample(
         fitted: the normal approximation, from which chains begin, spread out by twice its width.
         seed: 0 or more.
         chains, draws, warmup: at least 2, 4 and 10; draws and warm-up per chain.
+        pilot: draws of each chain of the pilot run.
         thin: every `thin`-th draw is kept.
         accept: the acceptance rate the step size is adapted to.
         anchored: False frees the unit and sign of ability: what the gates are for.
@@ -97,9 +99,9 @@ def sample(
     module = sampler()
     shape, data = prepare(module, fitted, anchored=anchored)
     run = module.compiled(shape, warmup, draws, thin)
-    first = module.compiled(shape, warmup, min(draws * thin, PILOT), 1)
-    pilot, last = np.random.SeedSequence(seed).spawn(2)
-    found = _run(first, pilot, chains, accept, data, WIDE)
+    first = module.compiled(shape, warmup, pilot, 1)
+    early, last = np.random.SeedSequence(seed).spawn(2)
+    found = _run(first, early, chains, accept, data, WIDE)
     found = _run(run, last, chains, accept, _straightened(found.z, shape, data), 1.0)
     scales = {name: np.exp(found.scales[..., s]) for name, s in _places(fitted.layout).items()}
     for name, scale in fitted.scales.items():
