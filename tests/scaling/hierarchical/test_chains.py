@@ -24,7 +24,7 @@ pytest.importorskip("numpyro", reason="chains need the extra 'bayes'")
 def small_world():
     known, later = world("smooth", np.random.default_rng(2), families=5, measures=2, new=1)
     fitted = fit_laplace(layout(known))
-    return known, later, fitted, sample(fitted, draws=400, warmup=150, pilot=150)
+    return known, later, fitted, sample(fitted, draws=800, warmup=150, pilot=800)
 
 
 def test_the_density_in_jax_is_that_in_numpy():

@@ -76,7 +76,7 @@ def sample(
     draws: int = 1200,
     warmup: int = 200,
     thin: int = 1,
-    pilot: int = PILOT,
+    pilot: int | None = None,
     accept: float = 0.8,
     anchored: bool = True,
 ) -> Chains:
@@ -86,7 +86,7 @@ def sample(
         fitted: the normal approximation, from which chains begin, spread out by twice its width.
         seed: 0 or more.
         chains, draws, warmup: at least 2, 4 and 10; draws and warm-up per chain.
-        pilot: draws of each chain of the pilot run.
+        pilot: draws of each chain of the pilot run; by default `PILOT`, or all if they are fewer.
         thin: every `thin`-th draw is kept.
         accept: the acceptance rate the step size is adapted to.
         anchored: False frees the unit and sign of ability: what the gates are for.
@@ -99,7 +99,7 @@ def sample(
     module = sampler()
     shape, data = prepare(module, fitted, anchored=anchored)
     run = module.compiled(shape, warmup, draws, thin)
-    first = module.compiled(shape, warmup, pilot, 1)
+    first = module.compiled(shape, warmup, pilot or min(draws * thin, PILOT), 1)
     early, last = np.random.SeedSequence(seed).spawn(2)
     found = _run(first, early, chains, accept, data, WIDE)
     found = _run(run, last, chains, accept, _straightened(found.z, shape, data), 1.0)
@@ -140,9 +140,11 @@ def _straightened(z: Floats, shape: Any, data: Any) -> Any:
     """
     every = z.reshape(-1, z.shape[-1])
     head = shape.scales + sum(shape[:5])
-    unit = np.diag(every.std(axis=0))
-    found = np.cov(every[:, :head], rowvar=False)
-    unit[:head, :head] = np.linalg.cholesky(0.9 * found + 0.1 * np.diag(np.diag(found)))
+    # A pilot that hardly moved must not hold the chains where it stood.
+    spread = np.maximum(every.std(axis=0), 0.05)
+    unit = np.diag(spread)
+    found = np.cov(every[:, :head], rowvar=False) + 1e-6 * np.eye(head)
+    unit[:head, :head] = np.linalg.cholesky(0.9 * found + 0.1 * np.diag(spread[:head] ** 2))
     centre = data.centre + data.root @ every.mean(axis=0)
     return data._replace(centre=centre, root=data.root @ unit)
 
