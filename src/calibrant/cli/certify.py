@@ -59,6 +59,7 @@ SCIENCES = {
     "curves": "calibrant.scaling.curves.certificates",
     "axes": "calibrant.scaling.axes.certificates",
     "capability": "calibrant.scaling.capability.certificates",
+    "families": "calibrant.scaling.hierarchical.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
