@@ -250,8 +250,8 @@ CERTIFICATES = (
     Certificate(
         "forecast-said",
         "calibrant.scaling.forecast.forecast",
-        "Of the forecasts asked for, at most a quarter are said with a 90 % interval and missed, in "
-        "worlds that go on as they did, whether models fit them or not.",
+        "Of the forecasts asked for, at most a quarter are said with a 90 % interval and missed "
+        "in worlds that go on as they did, whether models fit them or not.",
         regimes("world families", ("smooth", 12), ("broken", 12), ("accelerating", 12)),
         _said,
         {"said and missed": Bound(high=0.25)},
