@@ -60,6 +60,7 @@ SCIENCES = {
     "axes": "calibrant.scaling.axes.certificates",
     "capability": "calibrant.scaling.capability.certificates",
     "families": "calibrant.scaling.hierarchical.certificates",
+    "forecasts": "calibrant.scaling.backtests.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

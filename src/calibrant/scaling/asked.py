@@ -59,7 +59,7 @@ def split(scores: Scores, at: Sequence[str], log: bool) -> tuple[Scores, Scores,
     asked = scores.take(placed & ~have)
     if at:
         more = [_asked(text, m, scores, log) for text in at for m in scores.measures]
-        asked = _joined([asked, *more], scores)
+        asked = joined_rows([asked, *more], scores)
     return known, asked, notes
 
 
@@ -87,7 +87,13 @@ def _asked(text: str, measure: str, scores: Scores, log: bool) -> Scores:
     )  # fmt: skip
 
 
-def _joined(parts: Sequence[Scores], like: Scores) -> Scores:
+def hidden(scores: Scores) -> Scores:
+    """The same rows, with no score."""
+    return replace(scores, score=np.full(len(scores), np.nan))
+
+
+def joined_rows(parts: Sequence[Scores], like: Scores) -> Scores:
+    """Rows of several, with the limits and notes of one."""
     names = ("subject", "family", "measure", "scale", "date", "score", "se")
     all_: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in parts]) for n in names}
     return replace(like, **all_)

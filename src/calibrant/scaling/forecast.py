@@ -12,7 +12,7 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.scaling.asked import read_known, split
 from calibrant.scaling.backtests.cuts import Rule, cuts_of, read_rule
-from calibrant.scaling.backtests.horizons import horizon, silence, table
+from calibrant.scaling.backtests.horizons import Horizon, horizon, reach_of, silence, table
 from calibrant.scaling.backtests.outcomes import (
     Outcomes,
     combined,
@@ -178,7 +178,11 @@ def _gates(
     """Why each forecast is withheld, if it is; and how far out each measure was tried."""
     d = told.months if rule.along == "date" else told.orders
     index = horizon_of(told.orders, told.months, rule)
-    seen = {}
+    seen: dict[tuple[str, int], Horizon] = {}
+    tried = {
+        m: reach_of(once.take(once.measure == m), rule)
+        for m in dict.fromkeys((*told.known.measures, *map(str, told.at.measure)))
+    }
     why: list[str | None] = []
     for i, m in enumerate(map(str, told.at.measure)):
         if not told.spoken[i]:
@@ -188,11 +192,7 @@ def _gates(
         key = (m, int(index[i]))
         if key not in seen:
             seen[key] = horizon(once, max(key[1], 0), rule, level, m)
-        why.append(silence(seen[key], float(d[i])))
-    tried = {
-        m: horizon(once, 0, rule, level, m).reach if (once.measure == m).any() else 0.0
-        for m in told.known.measures
-    }
+        why.append(silence(seen[key], float(d[i]), tried[m]))
     return tuple(why), tried
 
 

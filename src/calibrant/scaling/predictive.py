@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,7 @@ class Predictive:
     def cdf(self, y: Floats) -> Floats:
         """P(score ≤ y); `y` of shape (n,) or (m, n), and so is the answer."""
         y = np.asarray(y, dtype=float)
-        below, width = self._cut()
+        below, width = self._cut
         z = (np.expand_dims(y, -2) - self.location) / self.spread
         inside = (_t_cdf_fast(z, self.df) - below) / width
         # A component that lies almost wholly outside its limits needs every digit of its tail.
@@ -131,7 +131,7 @@ class Predictive:
     def log_density(self, y: Floats) -> Floats:
         """Natural logarithm of the density at y, shape (n,): the log score. -inf outside limits."""
         y = np.asarray(y, dtype=float)
-        _, width = self._cut()
+        _, width = self._cut
         z = (y - self.location) / self.spread
         log = _t_log_pdf(z, self.df) - np.log(self.spread) - np.log(width)
         found = special.logsumexp(log, axis=0, b=self.weight)
@@ -164,6 +164,7 @@ class Predictive:
         gap = self.cdf(x.reshape(-1, len(self))).reshape(x.shape) - (x >= y)
         return np.asarray(np.sum(half[:, None, :] * _WEIGHTS[None, :, None] * gap**2, axis=(0, 1)))
 
+    @cached_property
     def _cut(self) -> tuple[Floats, Floats]:
         """Each component's probability below its lower limit, and between its limits."""
         below = _t_cdf((self.low - self.location) / self.spread, self.df)
@@ -332,7 +333,7 @@ def _t_cdf(z: Floats, df: Floats) -> Floats:
 
 
 _STEP, _END = 1 / 128, 12.0
-_MANY, _KINDS = 5000, 40
+_MANY, _KINDS = 500, 40
 _NODES_OF_T = round(2 * _END / _STEP) + 1
 """Where more are asked for at once, distribution functions of Student's t come from tables."""
 
