@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -54,17 +54,13 @@ def _show(found: Climb) -> None:
     columns = ("subject", "weights", "tokens", "compute", "loss", "CPU")
     print_table(columns, rows, names=(0,))
     click.echo(f"\nregistered before {found.subjects[-1].subject} was trained: {found.seal}")
-    last = {
-        f"{a.measure}: {r.name}": r.values[-1] for a in found.before.ladders for r in a.rungs
-    }
-    told: list[tuple[str, ...]] = []
-    for r in found.settled["rows"]:
-        told.append(
-            (r["measure"], f"{last[r['measure']]:.3g}", f"{r['median']:.3g}",
-             f"{r['low']:.3g} to {r['high']:.3g}", f"{r['outcome']:.3g}",
-             "held" if r["covered"] else "missed", f"{r['crps']:.3g}",
-             f"{r['against']['persistence']['crps']:.3g}")
-        )  # fmt: skip
+    last = {f"{a.measure}: {r.name}": r.values[-1] for a in found.before.ladders for r in a.rungs}
+    told = [
+        (r["measure"], f"{last[r['measure']]:.3g}", f"{r['median']:.3g}", _between(r),
+         f"{r['outcome']:.3g}", "held" if r["covered"] else "missed", f"{r['crps']:.3g}",
+         f"{r['against']['persistence']['crps']:.3g}")
+        for r in found.settled["rows"]
+    ]  # fmt: skip
     heads = ("skill and rung", "largest known", "forecast", "interval", "truth", "", "CRPS",
              "of persistence")  # fmt: skip
     click.echo()
@@ -74,6 +70,14 @@ def _show(found: Climb) -> None:
         click.echo(one_line(f"{a.measure}, before: {a.emergence!r}", 300))
         click.echo(one_line(f"{b.measure}, with the largest: {b.emergence!r}", 300))
     click.echo(f"\n{found!r}")
+
+
+def _between(row: dict[str, Any]) -> str:
+    """An interval; its density reaches half an item beyond the limits, which nobody need see."""
+    from calibrant.scaling.metrics.rungs import rung
+
+    r = rung(row["measure"].rpartition(": ")[2])
+    return f"{max(row['low'], r.low):.3g} to {min(row['high'], r.high):.3g}"
 
 
 def _teller() -> Callable[[str, int, int, float], None]:
@@ -98,5 +102,3 @@ def _teller() -> Callable[[str, int, int, float], None]:
         click.echo(text, err=True, nl=not wide or done == steps)
 
     return say
-
-

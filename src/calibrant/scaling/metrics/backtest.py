@@ -186,7 +186,8 @@ def _tried(
         if first is None or rest.size < 20:
             return first, None
         a, b = np.quantile(rest, [(1 - level) / 2, (1 + level) / 2])
-        return first, (float(a), float(b))
+        # Turned about the estimate: errors are squared, so that resampling shifts them upwards.
+        return first, (2 * first - float(b), 2 * first - float(a))
 
     middle = float(np.median(items))
     return Tried(
