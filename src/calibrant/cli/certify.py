@@ -61,6 +61,7 @@ SCIENCES = {
     "capability": "calibrant.scaling.capability.certificates",
     "families": "calibrant.scaling.hierarchical.certificates",
     "forecasts": "calibrant.scaling.backtests.certificates",
+    "metrics": "calibrant.scaling.metrics.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
