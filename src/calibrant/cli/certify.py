@@ -62,6 +62,7 @@ SCIENCES = {
     "families": "calibrant.scaling.hierarchical.certificates",
     "forecasts": "calibrant.scaling.backtests.certificates",
     "metrics": "calibrant.scaling.metrics.certificates",
+    "trends": "calibrant.scaling.trends.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
