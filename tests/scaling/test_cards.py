@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from .documents import document, withheld
 
 from calibrant.errors import InputError
 from calibrant.scaling.cards.documents import canonical, parse
@@ -28,6 +28,8 @@ from calibrant.scaling.cards.settle import read_settled, settle
 from calibrant.scaling.cards.track import coverage_interval, track
 from calibrant.scaling.predictive import Predictive
 from calibrant.stats.estimates.intervals import clopper_pearson
+
+from .documents import document, withheld
 
 
 @pytest.fixture
@@ -303,10 +305,13 @@ def test_a_subject_already_released_is_doubted() -> None:
 
 def test_baselines_that_were_registered_are_compared() -> None:
     made = document()
-    worse = [r | {"density": {**r["density"], "location": [0.1, 0.1]}} for r in made["forecast"]]
+    rows = document(12)["forecast"]
+    made |= {"forecast": rows, "intervals": None}
+    worse = [r | {"density": {**r["density"], "location": [0.1, 0.1]}} for r in rows]
     made["baselines"] = [{"name": "persistence", "forecast": worse}]
-    good = outcomes(("next-0", "MMLU", 0.5), ("next-1", "MMLU", 0.55), ("next-2", "MMLU", 0.62))
-    found = settle(register(made), good)
+    few = [(f"next-{i}", "MMLU", 0.52 + 0.008 * i) for i in range(12)]
+    assert settle(register(made), outcomes(*few[:9])).baselines["persistence"].gain_interval is None
+    found = settle(register(made), outcomes(*few))
     assert found.baselines["persistence"].says == "the forecast was better"
     assert found.baselines["persistence"].gain is not None
     assert found.baselines["persistence"].gain > 5
@@ -361,3 +366,15 @@ def test_registered_says_what_it_is() -> None:
     made = register(document())
     assert isinstance(made, Registered)
     assert repr(made).startswith("forecast registered 20")
+
+
+def test_the_certificate_holds_in_short() -> None:
+    from calibrant.scaling.cards.certificates import CERTIFICATES
+    from calibrant.stats.certificates import measure_certificate
+
+    kept, beyond = CERTIFICATES[0].regimes, CERTIFICATES[0].beyond
+    short = replace(CERTIFICATES[0], regimes=kept[:1] + kept[2:3], beyond=beyond[2:3])
+    found = measure_certificate(short, draws=50)
+    assert [m.broken for m in found if m.broken] == []
+    families = {tuple(m.regime.values()): m.statistics for m in found}
+    assert families[12, 4, 0.5, 2.0]["blamed"] > 0.8
