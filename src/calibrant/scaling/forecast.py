@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.scaling.asked import read_known, split
 from calibrant.scaling.backtests.cuts import Rule, cuts_of, read_rule
 from calibrant.scaling.backtests.horizons import horizon, silence, table
 from calibrant.scaling.backtests.outcomes import (
@@ -31,8 +31,6 @@ from calibrant.scaling.reading.facts import digests
 from calibrant.scaling.result import Forecast, Model
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import FLOOR, Against, against
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def forecast(
@@ -80,13 +78,14 @@ def forecast(
     """
     if not 0.5 <= level <= 0.99:
         raise InputError(f"level: wanted 0.5 to 0.99, got {level:g}")
+    scores = read_known(
     scores = _read(
         source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
         limits=limits, chance=chance, log=log, joins=joins, measure=measure, score=score,
     )  # fmt: skip
     rule = read_rule(cut, log=log)
     models = tuple(zoo) if zoo is not None else default_zoo(bayes=bayes)
-    known, asked, notes = _split(scores, at, log)
+    known, asked, notes = split(scores, at, log)
     cuts = cuts_of(known, rule, seed=seed)
     trials = try_out(models, known, cuts, seed=seed, tell=tell)
     names = [m.name for m in models]
@@ -107,7 +106,8 @@ def forecast(
     order = sorted(zoo_, key=lambda m: -m.weight)
     return Forecast(
         target=scores.measures, scale=scale, family=family, cut=rule.text, level=level, seed=seed,
-        models=tuple(order), at=told.at, predictive=told.predictive, outcome=told.at.score,
+        models=tuple(order), known=known, at=told.at, predictive=told.predictive,
+        outcome=told.at.score,
         orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
         reach=reach, warnings=tuple(warnings), notes=tuple(notes),
         known=told.known, data=digests((source, *joins)),
@@ -116,11 +116,13 @@ def forecast(
 
 def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
     """Every model of calibrant that forecasts; with `bayes` also the one with a sampler."""
-    if bayes:
-        raise InputError("--bayes: the hierarchical model is not here yet")
-    from calibrant.scaling.stacking.plain import PLAIN
+    from calibrant.scaling.curves.forecasters import FORECASTERS as CURVES
+    from calibrant.scaling.hierarchical.forecasters import FORECASTERS as HIERARCHIES
 
-    return PLAIN
+    found = (*CURVES, *HIERARCHIES)
+    if bayes:
+        raise InputError("--bayes: the sampler is not among the models yet")
+    return found
 
 
 @dataclass(frozen=True, eq=False)

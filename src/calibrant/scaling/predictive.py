@@ -334,7 +334,7 @@ def _t_cdf(z: Floats, df: Floats) -> Floats:
 _STEP, _END = 1 / 128, 12.0
 _MANY, _KINDS = 5000, 40
 _NODES_OF_T = round(2 * _END / _STEP) + 1
-"""Distribution functions of Student's t are looked up in tables where more are asked for at once."""
+"""Where more are asked for at once, distribution functions of Student's t come from tables."""
 
 
 @lru_cache(maxsize=64)

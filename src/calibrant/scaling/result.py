@@ -56,6 +56,7 @@ class Forecast:
         scale, family: the columns they were read from, or None.
         cut, level, seed: how the past was cut, the promised share, the seed.
         models: the zoo, the heaviest first.
+        known: the scores it is made from.
         at: what was asked for, with `predictive` of the same rows; `outcome` where it is known.
         orders, months: shape (n,); how far out each lies.
         why: for each, None or why it is withheld.
@@ -74,6 +75,7 @@ class Forecast:
     level: float
     seed: int
     models: tuple[Model, ...]
+    known: Scores
     at: Scores
     predictive: Predictive | None
     outcome: Floats
@@ -157,6 +159,21 @@ class Forecast:
             for j, i in enumerate(keep)
         ]  # fmt: skip
 
+    def history(self) -> list[dict[str, Any]]:
+        """Every score that is known."""
+        k = self.known
+        return [
+            {
+                "subject": str(k.subject[i]),
+                "family": str(k.family[i]),
+                "measure": str(k.measure[i]),
+                "scale": _number(k.scale[i]),
+                "date": None if np.isnat(k.date[i]) else str(k.date[i]),
+                "score": float(k.score[i]),
+            }
+            for i in range(len(k))
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """The document: what is withheld is null."""
         rows, farthest = self.rows(), [o for o in self.orders if np.isfinite(o)]
@@ -171,6 +188,7 @@ class Forecast:
             "models": [m.to_dict() for m in self.models],
             "forecast": rows or None,
             "intervals": self.intervals() or None,
+            "history": self.history(),
             "backtest": self.backtest.to_dict(),
             "stacked_against": [a.to_dict() for a in self.stacked],
             "distance": {

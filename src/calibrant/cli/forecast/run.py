@@ -30,7 +30,7 @@ def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
 
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--target", required=True, multiple=True, metavar="COLUMN",
+@click.option("--target", multiple=True, metavar="COLUMN",
               help="The score to forecast, again for more; empty cells are asked for.")  # fmt: skip
 @click.option("--scale", required=True, metavar="COLUMN",
               help="Compute; a unit in its name such as (1E21) is multiplied in.")  # fmt: skip
@@ -38,6 +38,11 @@ def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
 @click.option("--subject", metavar="COLUMN", help="Their names; found by themselves if common.")
 @click.option("--date", metavar="COLUMN", help="When each was released.")
 @click.option("--se", metavar="COLUMN", help="The standard error of each score.")
+@click.option("--measure", metavar="COLUMN",
+              help="Of a long table, one row a score: the column that names measures.")  # fmt: skip
+@click.option("--score", metavar="COLUMN", help="Of a long table: the column of scores.")
+@click.option("--with", "joins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Another table of the same subjects, joined to FILE.")  # fmt: skip
 @click.option("--cut", default="rolling", show_default=True, metavar="RULE",
               help="How the past is cut: scale<=8.4e22, date<=2024-01-31, family, rolling, "
               "rolling date; rolling:9 for nine cuts.")  # fmt: skip
@@ -46,6 +51,7 @@ def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
 @click.option("--level", type=float, default=0.9, show_default=True,
               help="The share that intervals promise.")  # fmt: skip
 @click.option("--limits", metavar="LOW,HIGH", callback=_limits,
+              help="The lowest and highest score there can be; else as it looks.")  # fmt: skip
               help="The lowest and highest score; by default of shares or percents.")  # fmt: skip
 @click.option("--chance", multiple=True, metavar="COLUMN=SCORE",
               callback=pairs(float, "COLUMN=SCORE, as MMLU=0.25"),
@@ -75,7 +81,7 @@ def cli(
     from calibrant.scaling.forecast import forecast
 
     found = forecast(
-        file, target=target, chance=chance or None, log=not log_scale,
+        file, target=target or None, chance=chance or None, log=not log_scale,
         tell=lambda line: click.echo(line, err=True), **options,
     )  # fmt: skip
     if figure is not None:
