@@ -26,7 +26,6 @@ from calibrant.scaling.backtests.summary import BackTest, summarise
 from calibrant.scaling.backtests.warn import exchangeability
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive
-from calibrant.scaling.read import read_scores
 from calibrant.scaling.reading.facts import digests
 from calibrant.scaling.result import Forecast, Model
 from calibrant.scaling.scores import Floats, Scores
@@ -79,7 +78,6 @@ def forecast(
     if not 0.5 <= level <= 0.99:
         raise InputError(f"level: wanted 0.5 to 0.99, got {level:g}")
     scores = read_known(
-    scores = _read(
         source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
         limits=limits, chance=chance, log=log, joins=joins, measure=measure, score=score,
     )  # fmt: skip
@@ -110,7 +108,7 @@ def forecast(
         outcome=told.at.score,
         orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
         reach=reach, warnings=tuple(warnings), notes=tuple(notes),
-        known=told.known, data=digests((source, *joins)),
+        data=digests((source, *joins)),
     )  # fmt: skip
 
 
@@ -137,72 +135,6 @@ class _Told:
     said: Said
     orders: Floats
     months: Floats
-
-
-def _read(source: Any, **options: Any) -> Scores:
-    if isinstance(source, Scores):
-        found = source
-    elif options["target"] is None or options["scale"] is None:
-        lacking = "target" if options["target"] is None else "scale"
-        raise InputError(f"forecast: wanted the column of the {lacking}; none was named")
-    else:
-        found = read_scores(source, **options)
-    for i in np.flatnonzero((found.score < found.low) | (found.score > found.high)):
-        low, high = found.limits[str(found.measure[i])]
-        raise InputError(
-            f"scores: {one_line(str(found.subject[i]), 60)!r} on "
-            f"{one_line(str(found.measure[i]), 60)!r}: wanted {low:g} to {high:g}, got "
-            f"{found.score[i]:g}; other limits are named by --limits LOW,HIGH"
-        )
-    return found
-
-
-def _split(scores: Scores, at: Sequence[str], log: bool) -> tuple[Scores, Scores, list[str]]:
-    """What is known, what is asked for, and what must be said of it."""
-    notes = list(scores.notes)
-    placed = np.isfinite(scores.scale)
-    lost = np.unique(scores.subject[~placed]).size
-    if not placed.any():
-        raise InputError("forecast: no row has a scale (compute); name its column")
-    if lost and not any("have no scale" in w for w in scores.warnings):
-        notes.append(f"{lost} subjects without a scale are left out")
-    have = np.isfinite(scores.score)
-    known = scores.take(placed & have)
-    asked = scores.take(placed & ~have)
-    if at:
-        more = [_asked(text, m, scores, log) for text in at for m in scores.measures]
-        asked = _joined([asked, *more], scores)
-    return known, asked, notes
-
-
-def _asked(text: str, measure: str, scores: Scores, log: bool) -> Scores:
-    """One row of --at, on one measure."""
-    parts = text.split(":")
-    day = parts.pop() if len(parts) > 1 and _DATE.fullmatch(parts[-1]) else "NaT"
-    try:
-        value = float(parts[0])
-        size = float(np.log10(value)) if log and value > 0 else value
-        when = np.array([day], dtype="datetime64[D]")
-    except ValueError:
-        value = size = np.nan
-    if not np.isfinite(size) or (log and value <= 0):
-        raise InputError(
-            f"--at: wanted SCALE[:FAMILY[:DATE]], such as 1e26:Llama:2027-01-31, got "
-            f"{one_line(text, 60)!r}"
-        )
-    family = ":".join(parts[1:]) or "new family"
-    one = scores.take(np.array([0], dtype=np.int64))
-    return replace(
-        one,
-        subject=np.array([text]), family=np.array([family]), measure=np.array([measure]),
-        scale=np.array([size]), date=when, score=np.array([np.nan]), se=np.array([np.nan]),
-    )  # fmt: skip
-
-
-def _joined(parts: Sequence[Scores], like: Scores) -> Scores:
-    names = ("subject", "family", "measure", "scale", "date", "score", "se")
-    all_: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in parts]) for n in names}
-    return replace(like, **all_)
 
 
 def _final(

@@ -64,7 +64,6 @@ class Forecast:
         stacked: the stack against the plain models.
         reach: how far out the past was tried, by measure.
         warnings, notes: one sentence each.
-        known: the scores that it was made from, for figures and for registering it.
         data: name and SHA-256 of the files that they were read from.
     """
 
@@ -87,7 +86,6 @@ class Forecast:
     reach: dict[str, float]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
-    known: Scores | None = None
     data: tuple[dict[str, str], ...] = ()
 
     def __repr__(self) -> str:
@@ -159,21 +157,6 @@ class Forecast:
             for j, i in enumerate(keep)
         ]  # fmt: skip
 
-    def history(self) -> list[dict[str, Any]]:
-        """Every score that is known."""
-        k = self.known
-        return [
-            {
-                "subject": str(k.subject[i]),
-                "family": str(k.family[i]),
-                "measure": str(k.measure[i]),
-                "scale": _number(k.scale[i]),
-                "date": None if np.isnat(k.date[i]) else str(k.date[i]),
-                "score": float(k.score[i]),
-            }
-            for i in range(len(k))
-        ]
-
     def to_dict(self) -> dict[str, Any]:
         """The document: what is withheld is null."""
         rows, farthest = self.rows(), [o for o in self.orders if np.isfinite(o)]
@@ -188,7 +171,6 @@ class Forecast:
             "models": [m.to_dict() for m in self.models],
             "forecast": rows or None,
             "intervals": self.intervals() or None,
-            "history": self.history(),
             "backtest": self.backtest.to_dict(),
             "stacked_against": [a.to_dict() for a in self.stacked],
             "distance": {
@@ -201,7 +183,7 @@ class Forecast:
             "withheld": self.withheld,
             "withheld_rows": self.silent,
             "notes": list(self.notes),
-            "history": [] if self.known is None else history(self.known),
+            "history": history(self.known),
             "data": list(self.data),
         }
 

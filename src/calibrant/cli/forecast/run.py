@@ -52,18 +52,12 @@ def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
               help="The share that intervals promise.")  # fmt: skip
 @click.option("--limits", metavar="LOW,HIGH", callback=_limits,
               help="The lowest and highest score there can be; else as it looks.")  # fmt: skip
-              help="The lowest and highest score; by default of shares or percents.")  # fmt: skip
 @click.option("--chance", multiple=True, metavar="COLUMN=SCORE",
               callback=pairs(float, "COLUMN=SCORE, as MMLU=0.25"),
               help="What a guesser scores on a target.")  # fmt: skip
 @click.option("--log-scale", is_flag=True, help="The scale is a base-10 logarithm already.")
 @click.option("--bayes", is_flag=True,
               help="Add the hierarchical model by its sampler (extra bayes); minutes.")  # fmt: skip
-@click.option("--with", "joins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-              help="Another table, whose columns are joined by subject.")  # fmt: skip
-@click.option("--measure", metavar="COLUMN",
-              help="FILE has one row a score: the column that names its measure.")  # fmt: skip
-@click.option("--score", metavar="COLUMN", help="The column of scores of such a table.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
