@@ -54,9 +54,7 @@ def _show(found: Climb) -> None:
     columns = ("subject", "weights", "tokens", "compute", "loss", "CPU")
     print_table(columns, rows, names=(0,))
     click.echo(f"\nregistered before {found.subjects[-1].subject} was trained: {found.seal}")
-    last = {
-        f"{a.measure}: {r.name}": r.values[-1] for a in found.before.ladders for r in a.rungs
-    }
+    last = {f"{a.measure}: {r.name}": r.values[-1] for a in found.before.ladders for r in a.rungs}
     told: list[tuple[str, ...]] = []
     for r in found.settled["rows"]:
         told.append(
@@ -98,5 +96,3 @@ def _teller() -> Callable[[str, int, int, float], None]:
         click.echo(text, err=True, nl=not wide or done == steps)
 
     return say
-
-

@@ -122,9 +122,7 @@ def climb_ladder(
 def _begun(folder: Path, ladder: str, seed: int) -> int:
     """The folder, made; returns the number of the largest subject."""
     if ladder not in LADDERS:
-        raise InputError(
-            f"no ladder {one_line(ladder, 40)!r}: wanted one of {', '.join(LADDERS)}"
-        )
+        raise InputError(f"no ladder {one_line(ladder, 40)!r}: wanted one of {', '.join(LADDERS)}")
     if not 0 <= seed < 10**9:
         raise InputError(f"seed: wanted from 0 to below 1e9, got {seed}")
     named = folder / "ladder.json"
@@ -222,9 +220,7 @@ def forecast_of(seen: pl.DataFrame, subject: str, family: str, compute: float) -
     }  # fmt: skip
 
 
-def _settle(
-    folder: Path, made: Registered, every: pl.DataFrame, family: str
-) -> dict[str, Any]:
+def _settle(folder: Path, made: Registered, every: pl.DataFrame, family: str) -> dict[str, Any]:
     path = folder / "settled.json"
     if not path.exists():
         rows = []

@@ -156,7 +156,9 @@ def _known(note: Path, file: Path, name: str) -> Rung:
     except (OSError, ValueError, TypeError) as e:
         raise WeightsError(f"{note}: no subject of a ladder can be read from it: {e}") from e
     if spoilt:
-        raise WeightsError(f"{file}: not the weights of {name} that were trained; delete the folder")
+        raise WeightsError(
+            f"{file}: not the weights of {name} that were trained; delete the folder"
+        )
     return found
 
 
