@@ -167,7 +167,10 @@ def test_what_cannot_be_written_settles_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        (outcomes(("other", "MMLU", 0.5)), "none is of a forecast subject; wanted such as next-0"),
+        (
+            outcomes(("other", "MMLU", 0.5)),
+            "none is of a subject with a forecast; wanted such as next-0",
+        ),
         (outcomes(("next-0", "ARC", 0.5)), "a column for each measure, such as 'MMLU'"),
         (outcomes(("next-0", "MMLU", 56.0)), "wanted a score from 0 to 1, got 56; in percent"),
         (outcomes(("next-0", "MMLU", 0.5), family=["F9"]), "family 'F9', the forecast of 'F0'"),
@@ -235,6 +238,11 @@ def test_an_opening_with_another_forecast_is_refused(tmp_path: Path) -> None:
     bad.write_text(json.dumps(opening, indent=1, sort_keys=True) + "\n")
     with pytest.raises(InputError, match="altered"):
         read_registered(path, bad)
+
+
+def test_rows_that_are_withheld_are_said() -> None:
+    found = settle(register(_with(withheld_rows=withheld()["withheld_rows"])), GOOD)
+    assert any(n.endswith("not scored: 1 of the forecasts") for n in found.notes)
 
 
 def test_a_withheld_forecast_settles_as_withheld(tmp_path: Path) -> None:

@@ -181,6 +181,7 @@ def _view(card: TransferCard) -> dict[str, Any]:
         "chip": chip,
         "headline": card.headline,
         "facts": _facts(card),
+        "cut": "<" in str(document.get("cut")),
         "figure": _drawn(lambda: forecast_figure(document, outcomes=rows)) if document else None,
         "horizons": _drawn(lambda: horizon_figure(document)),
         "pit": _drawn(
