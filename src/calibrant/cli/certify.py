@@ -57,6 +57,7 @@ SCIENCES = {
     "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
     "curves": "calibrant.scaling.curves.certificates",
+    "forecast-cards": "calibrant.scaling.cards.certificates",
     "axes": "calibrant.scaling.axes.certificates",
     "capability": "calibrant.scaling.capability.certificates",
     "families": "calibrant.scaling.hierarchical.certificates",
