@@ -88,7 +88,7 @@ def capability_axes(
     whole = components(full, standardise=standardise)
     parallel = _parallel(matrix, full, gaps, draws, seed, rank, notes)
     shown = min(k, max(3, parallel.factors if parallel is not None else 0))
-    jack = _Jackknife(matrix, how, standardise, whole, shown)
+    jack = Jackknife(matrix, how, standardise, whole, shown)
     share, cumulative = jack.shares(level)
     errors, stable = jack.loadings()
     grown = None
@@ -210,7 +210,7 @@ def _parallel(
     )
 
 
-class _Jackknife:
+class Jackknife:
     """Components without each family, gaps filled again each time."""
 
     def __init__(
