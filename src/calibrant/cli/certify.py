@@ -56,7 +56,14 @@ SCIENCES = {
     "priorities-ranks": "calibrant.priorities.ranks.certificates",
     "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
+    "curves": "calibrant.scaling.curves.certificates",
+    "forecast-cards": "calibrant.scaling.cards.certificates",
+    "axes": "calibrant.scaling.axes.certificates",
+    "capability": "calibrant.scaling.capability.certificates",
+    "families": "calibrant.scaling.hierarchical.certificates",
+    "forecasts": "calibrant.scaling.backtests.certificates",
     "metrics": "calibrant.scaling.metrics.certificates",
+    "trends": "calibrant.scaling.trends.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -11,6 +11,8 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "monotone": "calibrant.scaling.curves.monotone",
+    "FORECASTERS": "calibrant.scaling.curves.forecasters",
     "MetricLadder": "calibrant.scaling.metrics.ladder",
     "MetricLadders": "calibrant.scaling.metrics.ladder",
     "metric_ladder": "calibrant.scaling.metrics.ladder",
@@ -18,10 +20,16 @@ _HOMES: dict[str, str] = {
     "register": "calibrant.scaling.cards.register",
     "read_registered": "calibrant.scaling.cards.register",
     "settle": "calibrant.scaling.cards.settle",
+    "Families": "calibrant.scaling.hierarchical.result",
+    "fit_families": "calibrant.scaling.hierarchical.verb",
     "Axes": "calibrant.scaling.axes.result",
     "capability_axes": "calibrant.scaling.axes.verb",
     "Forecast": "calibrant.scaling.result",
     "BackTest": "calibrant.scaling.backtests.summary",
+    "OnlyCapability": "calibrant.scaling.capability.result",
+    "only_capability": "calibrant.scaling.capability.verb",
+    "trend": "calibrant.scaling.trends.trend",
+    "will_hold": "calibrant.scaling.transfer.holds",
 }
 
 __all__: list[str] = [*_HOMES]

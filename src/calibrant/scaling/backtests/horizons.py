@@ -98,18 +98,24 @@ def horizon(
         borrowed = bool((used.horizon > index).any())
         if gate.verdict != "too few":
             break
-    return Horizon(measure, low, high, unit_of(rule), _reach(used, rule), borrowed, gate)
+    return Horizon(measure, low, high, unit_of(rule), reach_of(used, rule), borrowed, gate)
 
 
-def silence(h: Horizon, distance: float) -> str | None:
-    """Why a forecast that far out is withheld; None if it may be said."""
+def silence(h: Horizon, distance: float, tried: float) -> str | None:
+    """Why a forecast that far out is withheld; None if it may be said.
+
+    Args:
+        h: the horizon it falls into.
+        distance: how far out it lies.
+        tried: how far out its measure was tried at all, by `reach_of`.
+    """
     if np.isnan(distance):
         return "how far out it lies is not known"
     where = h.name if h.measure is None else f"{h.measure}, {h.name}"
     if h.gate.n == 0 or distance > h.reach + 0.05 * max(h.reach, 1.0):
         return (
-            f"no back-test reaches that far: it lies {distance:.2g} {h.unit} out, at least "
-            f"{FARTHEST} families were tried up to {h.reach:.2g}"
+            f"no back-test reaches that far: it lies {distance:.3g} {h.unit} out, at least "
+            f"{FARTHEST} families were tried up to {max(tried, h.reach):.3g}"
         )
     if h.gate.verdict == "failed":
         return f"intervals failed on the past ({where}): {h.gate.says}"
@@ -139,7 +145,8 @@ def _nearest(some: Outcomes) -> Outcomes:
     return some.take(np.sort(order[first]))
 
 
-def _reach(used: Outcomes, rule: Rule) -> float:
+def reach_of(used: Outcomes, rule: Rule) -> float:
+    """How far out at least three families lie."""
     d = distances(used, rule)
     far = sorted((float(d[used.family == f].max()) for f in np.unique(used.family)), reverse=True)
     return far[FARTHEST - 1] if len(far) >= FARTHEST else 0.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.errors import GateError, InputError, UnfitError
+from calibrant.errors import GateError, UnfitError
 from calibrant.scaling.backtests.cuts import Cut, along
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive, joined
@@ -19,7 +19,7 @@ Rows = NDArray[np.int64]
 Tell = Callable[[str], None]
 
 MONTH = 365.25 / 12
-COMPONENTS = 48
+COMPONENTS = 32
 """A mixture of more components is merged: back-tests ask for many distribution functions."""
 
 
@@ -94,7 +94,7 @@ def ask(zoo: Sequence[Forecaster], known: Scores, at: Scores, *, seed: int, wher
         seed: the numbers of a model depend on it, on its name and on `where` alone.
         where: a name of the cut.
     """
-    hidden = _hide(at)
+    hidden = replace(at, score=np.full(len(at), np.nan))
     forecasts: dict[str, tuple[Predictive, NDArray[np.bool_]]] = {}
     failures: list[Failure] = []
     for model in zoo:
@@ -184,11 +184,3 @@ def _apart(
         parts.append(Predictive.of(np.zeros(lost.size), np.ones(lost.size), low=low, high=high))
         places.append(lost)
     return (joined(parts, places, len(at)), there), failures
-
-
-def _hide(at: Scores) -> Scores:
-    from dataclasses import replace
-
-    if not np.isin(at.measure, list(at.limits)).all():
-        raise InputError("forecast: a measure has no limits")
-    return replace(at, score=np.full(len(at), np.nan))

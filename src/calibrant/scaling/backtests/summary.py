@@ -146,7 +146,7 @@ def share_interval(hits: Floats, family: Names, *, level: float = 0.9) -> Interv
     """The interval for a share of outcomes in families; None for fewer than two families."""
     _, group = np.unique(family, return_inverse=True)
     try:
-        found = cluster_interval(Clusters.of(hits, group), level=level, draws=1000)
+        found = cluster_interval(Clusters.of(hits, group), level=level, draws=500)
     except InputError:
         return None
     return float(found.low), float(found.high)

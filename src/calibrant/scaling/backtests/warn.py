@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calibrant._text import one_line
-from calibrant.scaling.backtests.gate import FAMILIES, judge
+from calibrant.scaling.backtests.gate import FAMILIES, judge, mid_p
 from calibrant.scaling.backtests.outcomes import Outcomes
 from calibrant.scaling.backtests.summary import BackTest, mean_interval
 from calibrant.scaling.scores import Scores
@@ -44,8 +44,8 @@ def exchangeability(once: Outcomes, test: BackTest, known: Scores, at: Scores) -
             f"{test.pit['mean']:.2f} ({ends[0]:.2f} to {ends[1]:.2f}), not 0.5"
         )
     found += _drift(once)
-    covered = test.coverage_interval
-    if covered is not None and covered[0] > test.level:
+    missed = float((~once.covered).mean()) * test.effective if len(once) else 0.0
+    if len(once) and mid_p(missed, test.effective, test.level) > 0.95:
         found.append(
             f"intervals are wider than they need be: {test.coverage:.0%} of outcomes were held, "
             f"{test.level:.0%} were promised"

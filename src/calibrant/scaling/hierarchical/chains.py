@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from calibrant.errors import CalibrantError
 from calibrant.scaling.hierarchical.forecast import DRAWS, Draws
@@ -19,6 +20,12 @@ from calibrant.scaling.hierarchical.layout import QUIET, Floats, Layout
 from calibrant.scaling.hierarchical.priors import Priors
 from calibrant.stats.hierarchical.fit import Posterior, check_numbers
 from calibrant.stats.hierarchical.gates import Gate, chain_gates
+
+PILOT = 300
+"""Draws of each chain of the pilot run."""
+
+WIDE = 1.0
+"""How far apart chains begin, in units of the normal approximation."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,6 +47,7 @@ class Chains:
     pace: Floats
     diverging: NDArray[np.bool_]
     energy: Floats
+    steps: Any = None
 
 
 def sampler() -> ModuleType:
@@ -65,10 +73,11 @@ def sample(
     *,
     seed: int = 0,
     chains: int = 4,
-    draws: int = 400,
-    warmup: int = 300,
+    draws: int = 1200,
+    warmup: int = 200,
     thin: int = 1,
-    accept: float = 0.9,
+    pilot: int | None = None,
+    accept: float = 0.8,
     anchored: bool = True,
 ) -> Chains:
     """Draw from the posterior; the same seed gives the same draws on the same machine.
@@ -77,6 +86,7 @@ def sample(
         fitted: the normal approximation, from which chains begin, spread out by twice its width.
         seed: 0 or more.
         chains, draws, warmup: at least 2, 4 and 10; draws and warm-up per chain.
+        pilot: draws of each chain of the pilot run; by default `PILOT`, or all if they are fewer.
         thin: every `thin`-th draw is kept.
         accept: the acceptance rate the step size is adapted to.
         anchored: False frees the unit and sign of ability: what the gates are for.
@@ -87,17 +97,30 @@ def sample(
     """
     check_numbers(seed, chains, draws, warmup)
     module = sampler()
-    import jax
-
     shape, data = prepare(module, fitted, anchored=anchored)
     run = module.compiled(shape, warmup, draws, thin)
-    size = fitted.effects.size + shape.scales + (not anchored)
+    first = module.compiled(shape, warmup, pilot or min(draws * thin, PILOT), 1)
+    early, last = np.random.SeedSequence(seed).spawn(2)
+    found = _run(first, early, chains, accept, data, WIDE)
+    found = _run(run, last, chains, accept, _straightened(found.z, shape, data), 1.0)
+    scales = {name: np.exp(found.scales[..., s]) for name, s in _places(fitted.layout).items()}
+    for name, scale in fitted.scales.items():
+        scales.setdefault(name, np.broadcast_to(scale, (chains, draws, scale.size)))
+    return Chains(
+        fitted.layout, fitted.priors, found.effects, scales, found.pace, found.diverging,
+        found.energy, found.steps,
+    )  # fmt: skip
+
+
+def _run(
+    run: Any, seed: np.random.SeedSequence, chains: int, accept: float, data: Any, wide: float
+) -> Any:
+    """Chains of one compiled program, from starts that lie `wide` apart; stacked."""
+    import jax
 
     def one(child: np.random.SeedSequence) -> Any:
         rng = np.random.default_rng(child)
-        first = 2 * rng.standard_normal(size) / np.sqrt(size) * np.sqrt(10)
-        if not anchored:
-            first[-1] *= module.LOOSE / 2
+        first = wide * rng.standard_normal(data.centre.size)
         # Double precision is a setting of a thread, and must not leak into the caller's JAX.
         with jax.enable_x64(True):
             key = jax.random.key(int(rng.integers(2**31)))
@@ -105,15 +128,25 @@ def sample(
 
     # Threads, as JAX lets go of the interpreter and must not be forked.
     with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(one, np.random.SeedSequence(seed).spawn(chains)))
-    every = jax.tree.map(lambda *x: np.stack(x), *found)
-    scales = {name: np.exp(every.scales[..., s]) for name, s in _places(fitted.layout).items()}
-    for name, scale in fitted.scales.items():
-        scales.setdefault(name, np.broadcast_to(scale, (chains, draws, scale.size)))
-    return Chains(
-        fitted.layout, fitted.priors, every.effects, scales, every.pace, every.diverging,
-        every.energy,
-    )  # fmt: skip
+        found = list(pool.map(one, seed.spawn(chains)))
+    return jax.tree.map(lambda *x: np.stack(x), *found)
+
+
+def _straightened(z: Floats, shape: Any, data: Any) -> Any:
+    """The data with positions in units of a pilot run.
+
+    Covariances only of what is common (scales, measures, families), as many draws as effects tell
+    little of all; variances of the rest.
+    """
+    every = z.reshape(-1, z.shape[-1])
+    head = shape.scales + sum(shape[:5])
+    # A pilot that hardly moved must not hold the chains where it stood.
+    spread = np.maximum(every.std(axis=0), 0.05)
+    unit = np.diag(spread)
+    found = np.cov(every[:, :head], rowvar=False) + 1e-6 * np.eye(head)
+    unit[:head, :head] = np.linalg.cholesky(0.9 * found + 0.1 * np.diag(spread[:head] ** 2))
+    centre = data.centre + data.root @ every.mean(axis=0)
+    return data._replace(centre=centre, root=data.root @ unit)
 
 
 def _places(at: Layout) -> dict[str, slice]:
@@ -144,15 +177,17 @@ def prepare(module: ModuleType, fitted: Fitted, *, anchored: bool = True) -> tup
     known = np.clip(1 - np.diag(fitted.covariance) / variance, 0.0, 1.0)
     typical = [np.full(p.stop - p.start, getattr(priors, n)) for n, p in places.items()]
     shape = module.Shape(**at.blocks, scales=sum(t.size for t in typical), anchored=anchored)
+    about = np.log(np.concatenate([fitted.scales[n] for n in places]))
+    give = np.sqrt(0.5 / np.concatenate([fitted.freedom[n] for n in places]))
+    root = block_diag(np.diag(give), np.linalg.cholesky(fitted.covariance + 1e-12 * np.eye(size)))
+    centre = np.concatenate([about, fitted.effects])
+    if not anchored:
+        root, centre = block_diag(root, module.LOOSE), np.append(centre, 0.0)
     data = module.Data(
         at.family, at.measure, at.subject, at.cell, at.x, at.y, at.error,
-        at.base, at.span, at.bounded, np.where(at.free, np.cumsum(at.free) - 1, -1),
+        at.base, at.span, at.low, at.reach, at.bounded,
         places["noise"].start + np.arange(at.measures.size),
-        fitted.effects, np.linalg.cholesky(fitted.covariance + 1e-12 * np.eye(size)),
-        group, known, mean, sd,
-        np.concatenate(typical),
-        np.log(np.concatenate([fitted.scales[n] for n in places])),
-        np.sqrt(0.5 / np.concatenate([fitted.freedom[n] for n in places])),
+        centre, root, group, known, mean, sd, np.concatenate(typical), about,
         priors.weight, priors.tails, QUIET,
     )  # fmt: skip
     return shape, data

@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 QUIET = 0.01
-"""Noise is a share of the slope of the curve, and never less than a fifth of its largest: its
-variance is as s (1 - s) + QUIET, where s goes from 0 at chance to 1 at the ceiling."""
+"""Noise is as that of a rate, but never less than a fifth of its largest: its variance is as
+m (1 - m) + QUIET, where the expected score m goes from 0 at the lowest to 1 at the highest."""
 
 LEAST = 6
 """Scores below which nothing is fitted."""
@@ -37,7 +37,8 @@ class Layout:
         bounded: shape (measures,); whether both limits are known, so that the curve is a sigmoid.
         base, span: shape (measures,); of a sigmoid, chance and its distance to the ceiling; of a
             line, mean and standard deviation of the scores.
-        free: shape (measures,); whether the floor of a sigmoid is not told and has to be found.
+        low, reach: shape (measures,); the lowest score and its distance to the highest; 0 and 1
+            where there is none.
     """
 
     families: Names
@@ -56,7 +57,8 @@ class Layout:
     bounded: NDArray[np.bool_]
     base: Floats
     span: Floats
-    free: NDArray[np.bool_]
+    low: Floats
+    reach: Floats
 
     @property
     def blocks(self) -> dict[str, int]:
@@ -70,7 +72,6 @@ class Layout:
         return {
             "slope": self.measures.size,
             "level": self.measures.size,
-            "floor": int(self.free.sum()),
             "bend": self.measures.size,
             "family": families,
             "growth": families,
@@ -121,14 +122,14 @@ def layout(known: Scores) -> Layout:
         span[j] = rows.score[measure == j].std()
         if not span[j] > 0:
             raise UnfitError(f"hierarchy: all scores of {one_line(str(name))!r} are {base[j]:g}")
-    told = np.array([str(m) in rows.chance for m in measures])
     anchor = float(np.median(rows.scale[first]))
     unit = max(1.0, float(rows.scale[first].std()))
     return Layout(
         families, measures, subjects, family, measure, subject, cell.ravel(), cells,
         (rows.scale - anchor) / unit, rows.score,
         np.where(np.isfinite(rows.se), rows.se, 0.0), anchor, unit,
-        bounded, base, span, bounded & ~told,
+        bounded, base, span, np.where(bounded, ends[:, 0], 0.0),
+        np.where(bounded, np.ptp(ends, axis=1), 1.0),
     )  # fmt: skip
 
 
@@ -139,36 +140,37 @@ class Curve:
     Attributes:
         mean: expected scores.
         noise: variance of noise of size 1.
-        slope, lift: derivatives of `mean` by predictor and by floor.
-        louder, lower: derivatives of the logarithm of `noise` by predictor and by floor.
+        slope: derivative of `mean` by the predictor.
+        louder: derivative of the logarithm of `noise` by the predictor.
     """
 
     mean: Floats
     noise: Floats
     slope: Floats
-    lift: Floats
     louder: Floats
-    lower: Floats
 
 
-def curve(at: Layout, measure: Ints, eta: Floats, floor: Floats) -> Curve:
+def curve(at: Layout, measure: Ints, eta: Floats) -> Curve:
     """Expected scores and their noise.
 
     Args:
         measure: codes.
-        eta: predictors, in logits from chance to ceiling or in units of a line.
-        floor: predictors of the floor, in logits; -inf where there is none. Shapes broadcast.
+        eta: predictors, in logits from chance to ceiling or in units of a line; shapes broadcast.
     """
     base, span = at.base[measure], at.span[measure]
-    s, p = expit(eta), expit(floor)
-    rise = span * (1 - p)
-    curved = at.bounded[measure]
-    gap = s * (1 - s)
-    return Curve(
-        np.where(curved, base + span * p + rise * s, base + span * eta),
-        np.where(curved, rise**2 * (gap + QUIET), span**2),
-        np.where(curved, rise * gap, span),
-        np.where(curved, span * p * (1 - p) * (1 - s), 0.0),
-        np.where(curved, (1 - 2 * s) * gap / (gap + QUIET), 0.0),
-        np.where(curved, -2 * p, 0.0),
-    )
+    s = expit(eta)
+    curved, reach = at.bounded[measure], at.reach[measure]
+    mean = np.where(curved, base + span * s, base + span * eta)
+    slope = np.where(curved, span * s * (1 - s), span)
+    m = np.where(curved, (mean - at.low[measure]) / reach, 0.5)
+    rate = m * (1 - m) + QUIET
+    tilt = (1 - 2 * m) / (rate * reach)
+    noise = np.where(curved, reach**2 * rate, span**2)
+    return Curve(mean, noise, slope, tilt * slope)
+
+
+def elbow(ability: Floats) -> tuple[Floats, Floats]:
+    """How a bend adds to a line, and its derivative: a slope of -1 far below the anchor, 1 far
+    above it, so that lines stay lines where nothing has been seen."""
+    root = np.sqrt(1 + ability**2)
+    return root - 1, ability / root

@@ -1,7 +1,8 @@
 """The hierarchy's log density and No-U-Turn chains for it, in JAX; the only file that needs it.
 
-Positions are steps from the normal approximation (`laplace`), in units of it: the sampler begins
-where it ends, and hardly has to learn how far effects may go together. The posterior is the same.
+Positions are steps from the normal approximation (`laplace`), in units of it, and later in those
+of a pilot run: the sampler hardly has to learn how far effects may go together. The posterior is
+the same.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ class Shape(NamedTuple):
 
     slope: int
     level: int
-    floor: int
     bend: int
     family: int
     growth: int
@@ -51,18 +51,18 @@ class Data(NamedTuple):
     error: Any
     base: Any  # per measure
     span: Any
+    low: Any
+    reach: Any
     bounded: Any
-    free: Any  # per measure: position of its floor, or -1
     noise: Any  # per measure: position of its noise among the scales
-    mode: Any  # per effect: where the normal approximation has it
-    root: Any  # effects × effects: a root of its covariance
+    centre: Any  # where positions begin: log scales, effects, and the pace if it is free
+    root: Any  # square: from positions to these
     group: Any  # per effect: its scale, or -1 for a fixed prior
     centring: Any  # per effect: 0 non-centred to 1 centred
     mean: Any  # per effect: of its prior, where that is fixed
     sd: Any
     typical: Any  # per scale: of its prior
-    about: Any  # per scale: log of where the approximation has it, and its uncertainty
-    give: Any
+    about: Any  # per scale: log of where the normal approximation has it
     weight: Any  # degrees of freedom of the priors of variances, and of the noise
     tails: Any
     quiet: Any
@@ -78,10 +78,9 @@ class Parameters(NamedTuple):
 
 def parameters(shape: Shape, data: Data, q: Any) -> tuple[Parameters, Any]:
     """Parameters at a position, and the logarithm of the volume it stands for."""
-    size = data.mode.size
-    logs = data.about + data.give * q[size : size + shape.scales]
-    pace = jnp.where(shape.anchored, 1.0, 1.0 + q[-1])
-    z = data.mode + data.root @ q[:size]
+    place = data.centre + data.root @ q
+    logs, z = place[: shape.scales], place[shape.scales : shape.scales + data.group.size]
+    pace = 1.0 if shape.anchored else place[-1]
     shift = jnp.where(data.group >= 0, (1 - data.centring) * (logs - data.about)[data.group], 0.0)
     return Parameters(z * jnp.exp(shift), logs, pace), shift.sum()
 
@@ -100,7 +99,7 @@ def log_density(shape: Shape, data: Data, at: Parameters) -> Any:
 def likelihood(shape: Shape, data: Data, at: Parameters) -> Any:
     """Log likelihood: the twin of `laplace.predictors` and `layout.curve`."""
     ends, parts = 0, {}
-    for name in Shape._fields[:8]:
+    for name in Shape._fields[:7]:
         size = getattr(shape, name)
         parts[name] = at.effects[ends : ends + size]
         ends += size
@@ -109,18 +108,15 @@ def likelihood(shape: Shape, data: Data, at: Parameters) -> Any:
         ability = ability + parts["growth"][data.family] * data.x + parts["family"][data.family]
     if shape.subject:
         ability = ability + parts["subject"][data.subject]
-    line = parts["slope"][data.measure] + parts["bend"][data.measure] * ability
-    eta = parts["level"][data.measure] + line * ability
+    eta = parts["level"][data.measure] + parts["slope"][data.measure] * ability
+    eta = eta + parts["bend"][data.measure] * (jnp.sqrt(1 + ability**2) - 1)
     if shape.cell:
         eta = eta + parts["cell"][data.cell]
-    p = jnp.zeros_like(data.base)
-    if shape.floor:
-        p = jnp.where(data.free >= 0, sigmoid(parts["floor"][data.free]), 0.0)
     base, span, curved = (a[data.measure] for a in (data.base, data.span, data.bounded))
-    p, s = p[data.measure], sigmoid(eta)
-    rise = span * (1 - p)
-    mean = jnp.where(curved, base + span * p + rise * s, base + span * eta)
-    unit = jnp.where(curved, rise**2 * (s * (1 - s) + data.quiet), span**2)
+    mean = base + span * jnp.where(curved, sigmoid(eta), eta)
+    reach = data.reach[data.measure]
+    m = jnp.where(curved, (mean - data.low[data.measure]) / reach, 0.5)
+    unit = jnp.where(curved, reach**2 * (m * (1 - m) + data.quiet), span**2)
     variance = jnp.exp(2 * at.scales[data.noise[data.measure]]) * unit + data.error**2
     gap = (data.y - mean) ** 2 / variance
     return (-0.5 * (data.tails + 1) * jnp.log1p(gap / data.tails) - 0.5 * jnp.log(variance)).sum()
@@ -131,18 +127,20 @@ def potential(shape: Shape, data: Data, q: Any) -> Any:
     at, volume = parameters(shape, data, q)
     found = log_density(shape, data, at) + volume
     if not shape.anchored:
-        found = found - 0.5 * (q[-1] / LOOSE) ** 2
+        found = found - 0.5 * (at.pace / LOOSE) ** 2
     return -found
 
 
 class Chain(NamedTuple):
     """Draws of one chain: parameters and what the sampler says of itself."""
 
+    z: Any
     effects: Any
     scales: Any
     pace: Any
     diverging: Any
     energy: Any
+    steps: Any
 
 
 def _chain(
@@ -153,18 +151,23 @@ def _chain(
     # would have to be compiled once more.
     nowhere = ParamInfo(first, jnp.array(1e8), jnp.zeros_like(first))
     state = init(
-        nowhere, warmup, step_size=0.2, target_accept_prob=accept, model_args=(data,), rng_key=key
+        nowhere,
+        warmup,
+        step_size=0.2,
+        target_accept_prob=accept,
+        model_args=(data,),
+        rng_key=key,
     )
 
     def step(state: Any, _: Any) -> tuple[Any, Any]:
         state = sample(state, (data,))
-        return state, (state.z, state.diverging, state.energy)
+        return state, (state.z, state.diverging, state.energy, state.num_steps)
 
-    z, bad, energy = lax.scan(step, state, None, length=warmup + draws * thin)[1]
-    z, energy = (a[warmup + thin - 1 :: thin] for a in (z, energy))
+    z, bad, energy, steps = lax.scan(step, state, None, length=warmup + draws * thin)[1]
+    z, energy, steps = (a[warmup + thin - 1 :: thin] for a in (z, energy, steps))
     at = jax.vmap(lambda q: parameters(shape, data, q)[0])(z)
     bad = bad[warmup:].reshape(draws, thin).any(1)
-    return Chain(at.effects, at.scales, at.pace, bad, energy)
+    return Chain(z, at.effects, at.scales, at.pace, bad, energy, steps)
 
 
 @lru_cache(maxsize=32)

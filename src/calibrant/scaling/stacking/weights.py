@@ -16,7 +16,7 @@ from scipy import special
 from calibrant.errors import InputError
 from calibrant.scaling.scores import Floats, Names
 
-BELIEF = 4.0
+BELIEF = 2.0
 """Outcomes that equal weights are worth."""
 
 _LIKENESS = 0.5
