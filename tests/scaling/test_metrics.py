@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calibrant._text import dumps
 from calibrant.cli import main
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling import metric_ladder
@@ -111,6 +112,7 @@ def test_too_little_data_is_undetermined():
     assert few.says == "undetermined" and "5 are needed" in few.why and few.cuts == 0
     flat = emergence(drawn({**SMOOTH, "world": "chance"}, np.random.default_rng(1)))
     assert flat.says == "undetermined"
+    assert json.loads(dumps(flat.to_dict()))["mark"] == "accuracy"
     with pytest.raises(UnfitError, match="no rung 'margins'"):
         emergence(drawn(SMOOTH, np.random.default_rng(1)), mark="margins")
 

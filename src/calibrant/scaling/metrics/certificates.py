@@ -216,8 +216,8 @@ CERTIFICATES: tuple[Certificate, ...] = (
     Certificate(
         "metrics-skill",
         "metric_ladder",
-        "Intervals of skill at the level 90 %, of a rung's own lines and through the ladder, cover in at least "
-        "80 % over draws of items or clusters of items, for the subjects that were tested.",
+        "Intervals of skill at the level 90 %, of a rung's own lines and through the ladder, cover "
+        "in at least 80 % over draws of items or of their clusters, for the subjects tested.",
         regimes(
             "world subjects items noise spread cluster",
             ("odds", 6, 60, 0.3, 1.0, 1), ("power", 6, 80, 0.1, 1.0, 4),

@@ -31,7 +31,8 @@ class Unforeseen:
 
     Attributes:
         rung, link: its name, and the scale of the line.
-        share: 1 - foreseen / rise; 0 if all was foreseen, 1 if none, below 0 if more.
+        share: 1 - foreseen / rise; 0 if all was foreseen, 1 if none, below 0 if more;
+            None without a rise.
         interval: of the share, Fieller's; None if the rise cannot be told from none.
         above, below: by how many times its error the share is above a half, and below: 1 is
             enough for a statement. Negative or 0 if it is not; 0 without a rise.
@@ -39,7 +40,7 @@ class Unforeseen:
 
     rung: str
     link: Link
-    share: float
+    share: float | None
     interval: tuple[float, float] | None
     above: float
     below: float
@@ -113,7 +114,7 @@ def unforeseen(
     error_of = max(t * float(np.sqrt(max(half @ v @ half, 0.0))), 1e-12)
     rise_error = t * np.sqrt(max(scatter[1, 1], sampled[1, 1], 0.0))
     if told[1] <= max(rise_error, 1e-12):  # a share of no rise has no meaning
-        return Unforeseen(name, link, float("nan"), None, 0.0, 0.0)
+        return Unforeseen(name, link, None, None, 0.0, 0.0)
     above = float(half @ told) / error_of
     ends = _fieller(told, v, t)
     return Unforeseen(
@@ -178,8 +179,8 @@ def emergence(
     return Emergence(says, why, last, next_, len(every), mark, base, error, shown)
 
 
-def _far(share: float) -> float:
-    return abs(share) if np.isfinite(share) else np.inf
+def _far(share: float | None) -> float:
+    return np.inf if share is None else abs(share)
 
 
 def _few(answers: Answers, cut: float | None) -> str:
@@ -199,13 +200,13 @@ def _verdict(mark: Unforeseen, base: tuple[Unforeseen, ...]) -> tuple[Says, str]
     if mark.below >= 1:
         return "none", f"smaller subjects foresaw most of {m}: there is no jump to explain"
     if mark.above < 1:
-        why = "cannot be told from none" if np.isnan(mark.share) else "may have been foreseen"
+        why = "cannot be told from none" if mark.share is None else "may have been foreseen"
         return "undetermined", f"{m} {why}"
     if all(u.above >= 1 for u in base):
         return "ability", f"most of {m} was unforeseen, and most of {b} too: the ability broke"
     if any(u.below >= 1 for u in base):
         return "metric", f"most of {m} was unforeseen, but most of {b} was foreseen"
-    why = "cannot be told from none" if np.isnan(base[0].share) else "may have been foreseen"
+    why = "cannot be told from none" if base[0].share is None else "may have been foreseen"
     return "undetermined", f"most of {m} was unforeseen, but {b} {why}"
 
 
