@@ -11,6 +11,7 @@ _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
+    "rare_events": "calibrant.scaling.rare.forecast",
 }
 
 __all__: list[str] = [*_HOMES]
