@@ -34,6 +34,7 @@ _HOMES: dict[str, str] = {
     "only_capability": "calibrant.scaling.capability.verb",
     "trend": "calibrant.scaling.trends.trend",
     "will_hold": "calibrant.scaling.transfer.holds",
+    "rare_events": "calibrant.scaling.rare.forecast",
 }
 
 __all__: list[str] = [*_HOMES]
