@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint docs bench lock clean
+.PHONY: demo test slow lint docs bench lock clean
 
 demo: $(READY)
 	$(BIN)/calibrant demo
@@ -12,10 +12,15 @@ demo: $(READY)
 # One thread of linear algebra a worker: more would fight for the cores. One worker more than cores:
 # some tests wait. Compiled modules are kept even where the environment says otherwise: the tests
 # start many processes.
+TEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	$(BIN)/python -m pytest --dist worksteal \
+	-n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 test: $(READY)
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-		$(BIN)/python -m pytest --dist worksteal \
-		-n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+	$(TEST) -m "not slow"
+
+slow: $(READY)
+	$(TEST) -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from calibrant.ratings.rate import rate
     from calibrant.records import Reading, read, read_comparisons
     from calibrant.report import write_html
+    from calibrant.scaling.forecast import forecast
     from calibrant.stats import anytime, fixed, sprt
 
 _HOMES = {
@@ -38,6 +39,7 @@ _HOMES = {
     "Assessment": "calibrant.assurance.assessment",
     "compare": "calibrant.measurement",
     "fixed": "calibrant.stats",
+    "forecast": "calibrant.scaling.forecast",
     "hierarchical": "calibrant.measurement",
     "measure": "calibrant.measurement",
     "plan": "calibrant.measurement",
@@ -65,6 +67,7 @@ __all__ = [
     "assess",
     "compare",
     "fixed",
+    "forecast",
     "hierarchical",
     "measure",
     "plan",

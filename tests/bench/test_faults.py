@@ -32,6 +32,7 @@ def essence(path):
     return read_parquet(path / "trials.parquet").drop("run", "seconds", "time").to_dicts()
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_points_resumes_to_the_same_verdict(suite_file, tmp_path):
     file = suite_file(
         "- {name: a, instrument: task.py@yes, rate: includes, below: 0.20, if_really: 0.10}",
@@ -251,6 +252,7 @@ SMALL = "- {name: a, instrument: task.py@yes, rate: includes, below: 0.30, at_mo
 HEAD = "generate: {max_retries: 1, timeout: 20, attempt_timeout: 2}\nmax_connections: 4"
 
 
+@pytest.mark.slow
 def test_a_provider_that_misbehaves_ends_in_failed_trials_never_in_a_hang(
     suite_file, tmp_path, server
 ):
@@ -278,6 +280,7 @@ def test_a_provider_that_recovers_is_retried_and_no_trial_is_lost(
     assert {"busy", "broken"} <= set(handler.asked)
 
 
+@pytest.mark.slow
 def test_a_provider_that_only_fails_is_undetermined_and_says_why(suite_file, tmp_path, server):
     server("broken")
     head = HEAD.replace("max_retries: 1", "max_retries: 0")

@@ -1,6 +1,7 @@
 """The command line as a person uses it: help, exit codes, one JSON document, one-line errors."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -141,6 +142,16 @@ def test_output_that_cannot_be_written_is_said_in_a_line():
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
     assert done.stderr == ("calibrant: the output could not be written (No space left on device)\n")
+
+
+def test_who_closes_the_pipe_has_not_refuted_anything():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        command = [sys.executable, "-m", "calibrant", "schema"]
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == ""
 
 
 def test_a_fault_of_ours_never_exits_as_a_verdict(suite_file, below, monkeypatch, capsys):

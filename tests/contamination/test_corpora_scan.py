@@ -140,6 +140,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(files: list[Path], three:
     assert [i.exposures for i in scan.items[:4]] == [2, 2, 2, 0]
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.timeout(300)  # Ray's start takes 20 s where other tests keep all cores busy
 def test_ray_with_a_worker_killed_in_the_middle(files: list[Path], three: Any) -> None:

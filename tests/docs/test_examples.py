@@ -38,6 +38,7 @@ def test_the_story_of_a_leaked_test_ends_undetermined(tmp_path, capsys):
     assert found.interval[0] > 0.1 and found.p < 0.001
 
 
+@pytest.mark.slow
 def test_the_story_of_a_survey_is_honest_about_its_ranks(tmp_path, capsys):
     if not EXAMPLES.is_dir():
         pytest.skip("the examples are not beside an installed package")

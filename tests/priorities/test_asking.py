@@ -21,7 +21,7 @@ from calibrant.priorities.asking.worth import (
     updated,
     worths,
 )
-from calibrant.priorities.linear import Heard, believe, conditioned
+from calibrant.priorities.linear import Heard, believe
 from calibrant.priorities.ranks.simulate import Experts
 from calibrant.stats.certificates import measure_certificate
 
@@ -77,8 +77,6 @@ def test_the_belief_is_the_posterior_of_a_plain_regression():
     mean[[0, g]] += 3
     assert np.allclose(found.mean, mean, atol=1e-7)
     assert np.allclose(found.covariance, prior - prior @ x.T @ inner @ x @ prior, atol=1e-7)
-    again = conditioned(found, heard)
-    assert np.allclose(again.mean, found.mean)
 
 
 def test_the_belief_finds_a_planted_halo():

@@ -199,6 +199,7 @@ def test_from_a_table_as_from_arrays(fitted):
     assert (same[0] == same[1]).all()
 
 
+@pytest.mark.slow
 def test_the_sampler_agrees(fitted):
     """The same posterior by NUTS: means within 0.12 posterior sd, sds within 12 %."""
     pytest.importorskip("numpyro", reason="the sampler needs the extra 'bayes'")

@@ -1,7 +1,9 @@
 """Ranks of areas: kernels against plain twins, statements against small worlds, bad input."""
 
+import re
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.errors import InputError
+from calibrant.priorities.linear import Heard, _design, _solve, believe
 from calibrant.priorities.posterior import AreaPosterior
 from calibrant.priorities.ranks import certificates
+from calibrant.priorities.ranks.crowd import believe_areas, without_each
 from calibrant.priorities.ranks.figures import chance_figure, rank_figure
 from calibrant.priorities.ranks.halo import between, corrected
 from calibrant.priorities.ranks.places import (
@@ -23,7 +27,7 @@ from calibrant.priorities.ranks.places import (
     scores,
     top_chance,
 )
-from calibrant.priorities.ranks.rank import Labels, natural, rank_areas, tier
+from calibrant.priorities.ranks.rank import HELD, Labels, natural, rank_areas, tier
 from calibrant.priorities.ranks.simulate import Experts
 from calibrant.priorities.ranks.source import Settings, labels_of, read_own, read_source
 from calibrant.priorities.ranks.verb import rank
@@ -288,3 +292,49 @@ def test_certificates_hold_in_short(certificate, monkeypatch):
     (measured,) = measure_certificate(first, draws=20, seed=1)
     assert not measured.broken
     assert measured.statistics["bootstrap covered"] < measured.statistics["covered"]
+
+
+@pytest.mark.parametrize("halo", [True, False])
+def test_raters_eliminated_one_by_one_leave_the_same_belief(halo: bool) -> None:
+    rng = np.random.default_rng(3)
+    rater, area = np.nonzero(rng.random((9, 7)) < 0.7)
+    value = rng.integers(1, 6, (rater.size, 2)).astype(float)
+    value[rng.random(value.shape) < 0.2] = np.nan
+    heard = Heard(rater, area, value, rng.random(rater.size) < 0.3)
+    category = np.array([0, 0, 1, 1, 2, 2, 2])
+    plain = believe(heard, category, 9, halo=halo)
+    quick = believe_areas(heard, category, 9, halo=halo)
+    x = np.vstack([plain.areas(0), plain.areas(1)])
+    assert quick.mean + 3.0 == pytest.approx(x @ plain.mean, abs=1e-9)
+    assert quick.covariance == pytest.approx(x @ plain.covariance @ x.T, abs=1e-9)
+    assert quick.noise == pytest.approx(plain.noise, abs=1e-9)
+    if halo:
+        base, others = without_each(heard, category, 9)
+        assert base == pytest.approx(x @ plain.mean, abs=1e-9)
+        for r, other in enumerate(others):
+            assert other == pytest.approx(x @ _without(plain, heard, r), abs=1e-8)
+
+
+def _without(belief, heard, rater):
+    """Everything solved anew from the other raters' answers, variances held."""
+    rest = heard.rater != rater
+    part = Heard(heard.rater[rest], heard.area[rest], heard.value[rest], heard.own[rest])
+    sizes = (belief.categories, belief.category.size, belief.raters)
+    z, there = _design(part, belief.category, sizes), ~np.isnan(part.value)
+    y = np.where(there, part.value - 3.0, 0.0)
+    mean, _ = _solve(z, y, there, belief.noise, list(belief.spread), np.cumsum([2, *sizes]))
+    mean[[0, belief.coefficients]] += 3.0
+    return mean
+
+
+def test_what_intervals_are_said_to_hold_is_what_the_certificate_measured() -> None:
+    page = (Path(__file__).parents[2] / "docs/certificates/priorities-ranks.md").read_text(
+        encoding="utf-8"
+    )
+    row = next(line for line in page.splitlines() if line.startswith("| **covered**"))
+    head = next(line for line in page.splitlines() if "promise" in line and line.startswith("|"))
+    cells = zip(head.split("|")[3:-1], row.split("|")[3:-1], strict=True)
+    inside = [float(v.split("(")[0]) for h, v in cells if "(" not in h]
+    low, high = (int(x) for x in re.findall(r"\d+", HELD)[:2])
+    assert round(100 * min(inside)) == low
+    assert round(100 * max(inside)) == high

@@ -253,6 +253,7 @@ SIZE = """14 12 9 5 22 18 21 22 16 16 20 10 10 9 6 18 25 24 4 17 17 18 20 16 10 
 18 22 25 27 22 22 10 8 6 5 21 24 19 23 19 2 3 2 19 15 15 15"""
 
 
+@pytest.mark.slow
 def test_cattle_herds_have_the_published_spread():
     # lme4's cbpp: glmer(period + (1 | herd)) gives 0.642 for herds (ML), and periods at
     # -0.992, -1.128, -1.580 from the first. Here periods are shrunk and scales have priors.

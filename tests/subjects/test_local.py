@@ -187,6 +187,7 @@ def all_at_once(model: Model, order: list[str], in_flight: int) -> dict[str, tup
     return found
 
 
+@pytest.mark.slow
 def test_answers_are_bit_identical_for_any_order_and_number_in_flight(model: Model) -> None:
     four = get_model(NAME, memoize=False, parallel=4)
     first = all_at_once(model, prompts(), in_flight=1)

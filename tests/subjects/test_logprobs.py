@@ -445,6 +445,7 @@ def test_the_command_scores_and_refuses_in_a_line(server, tmp_path, monkeypatch,
         assert code == 2 and why in err and not out and len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_documents_that_stand_everywhere_are_likelier_than_made_up_ones():
     """A sanity check of the scores, and no test of exposure; all 100 texts are in the docs."""

@@ -126,6 +126,7 @@ print(json.dumps(sorted([s.id, s.epoch, s.output.completion] for s in log.sample
 """
 
 
+@pytest.mark.slow
 def test_in_an_evaluation_equal_items_and_epochs_are_separate_trials_in_any_order(
     tmp_path: Path,
 ) -> None:

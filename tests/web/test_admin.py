@@ -198,6 +198,7 @@ def test_an_item_that_was_left_goes_to_another(desk_of, monkeypatch):
     assert second.get("/next").url.path == "/item/1"
 
 
+@pytest.mark.slow
 def test_open_pairs_are_balanced(desk_of):
     desk = desk_of(answers(9, "ab"), pairwise(), raters=(), per_item=4)
     for name in "abcd":

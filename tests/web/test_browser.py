@@ -357,6 +357,7 @@ def luminance(rgb) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1100, 800), ("dark", 320, 640)])
 def test_everybody_can_read_and_reach_everything(serve, tab_of, scheme, width, height):
     served = serve(answers(3, "ab"), pairwise(), rubric="# Read\n\n- *this*\n\n`code`")

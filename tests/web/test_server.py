@@ -94,6 +94,7 @@ def test_open_raters_at_once_share_the_items(tmp_path):
     assert found.height == sum(len(r.saved) for r in raters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0.3, 0.9])
 def test_killed_in_the_middle(tmp_path, after):
     names = [f"r{i}" for i in range(6)]

@@ -72,6 +72,7 @@ def far(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=30, trust_env=False)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_saving(tmp_path):
     with make(tmp_path) as store:
         paths = links(store, 5)
@@ -261,6 +262,7 @@ def test_changes_made_together_stand_or_fall_alone(tmp_path):
         assert found == {i for i in range(12) if i % 3}
 
 
+@pytest.mark.slow
 def test_thousands_of_requests(tmp_path):
     with make(tmp_path) as store:
         (path,) = links(store, 1)

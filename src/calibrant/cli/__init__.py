@@ -60,6 +60,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; errors end in one line on stderr and exit code 2."""
     from calibrant._text import one_line
 
+    stdout = sys.stdout
     try:
         # click's own handling of Ctrl-C would end with 1, which here says "refuted".
         code = cli.main(args=args, prog_name="calibrant", standalone_mode=False)
@@ -78,6 +79,14 @@ def main(args: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo("calibrant: interrupted; the same command goes on from what was kept", err=True)
         sys.exit(130)
+    except SystemExit:
+        # Where a pipe is closed click puts another stdout in place and ends with 1, which here
+        # says "refuted".
+        if sys.stdout is stdout:
+            raise
+        sys.stdout = stdout
+        _forget_output()
+        sys.exit(2)
     except OSError as e:
         if e.filename is not None or e.errno not in _LOST_OUTPUT:
             _fault()

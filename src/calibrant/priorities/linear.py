@@ -9,7 +9,7 @@ are reported come from the ordinal model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,10 @@ Bools = NDArray[np.bool_]
 ROUNDS = 12
 """Rounds of EM; variances need not be exact to choose by."""
 
-_WEAK = 4.0
+WEAK = 4.0
 """Prior observations behind each variance's first guess."""
 
-_FLAT = 1e-2
+FLAT = 1e-2
 """Prior precision of means and own-area effects around the scale's middle and 0."""
 
 
@@ -129,13 +129,10 @@ def believe(
     sizes = (categories, category.size, raters)
     g = 2 + sum(sizes)
     middle = sum(scale) / 2
-    unit = ((scale[1] - scale[0]) / 4) ** 2
     z = _design(heard, category, sizes)
     answered = ~np.isnan(heard.value)
     y = np.where(answered, heard.value - middle, 0.0)
-    spread = [unit * s * np.array([[1, 0.4], [0.4, 1]]) for s in (0.15, 0.15, 0.25)]
-    tie = 0.2 if halo else 0.0
-    noise = 0.8 * unit * np.array([[1, tie], [tie, 1]])
+    spread, noise = first_guess(scale, halo=halo)
     first, usual = [s.copy() for s in spread], noise.copy()
     edges = np.cumsum([2, *sizes])
     mean, covariance = _solve(z, y, answered, noise, spread, edges)
@@ -145,7 +142,7 @@ def believe(
             noise = np.diag(np.diag(noise))
         for level in range(3):
             at = np.arange(edges[level], edges[level + 1])
-            spread[level] = _moments(mean, covariance, at, g, first[level])
+            spread[level] = moments(mean, covariance, at, g, first[level])
         mean, covariance = _solve(z, y, answered, noise, spread, edges)
     mean = mean.copy()
     mean[[0, g]] += middle
@@ -160,18 +157,13 @@ def believe(
     )
 
 
-def conditioned(belief: Belief, heard: Heard, scale: tuple[float, float] = (1.0, 5.0)) -> Belief:
-    """The belief after other answers, with the variances of `belief` held."""
-    sizes = (belief.categories, belief.category.size, belief.raters)
-    z = _design(heard, belief.category, sizes)
-    answered = ~np.isnan(heard.value)
-    middle = sum(scale) / 2
-    y = np.where(answered, heard.value - middle, 0.0)
-    edges = np.cumsum([2, *sizes])
-    mean, covariance = _solve(z, y, answered, belief.noise, list(belief.spread), edges)
-    mean = mean.copy()
-    mean[[0, belief.coefficients]] += middle
-    return replace(belief, mean=mean, covariance=covariance)
+def first_guess(scale: tuple[float, float], *, halo: bool) -> tuple[list[Floats], Floats]:
+    """Where EM begins, and what its priors hold to: spreads of categories, areas and raters, and
+    the noise, each (2, 2)."""
+    unit = ((scale[1] - scale[0]) / 4) ** 2
+    spread = [unit * s * np.array([[1, 0.4], [0.4, 1]]) for s in (0.15, 0.15, 0.25)]
+    tie = 0.2 if halo else 0.0
+    return spread, 0.8 * unit * np.array([[1, tie], [tie, 1]])
 
 
 def _design(heard: Heard, category: Ints, sizes: tuple[int, int, int]) -> Floats:
@@ -209,7 +201,7 @@ def _solve(
             part = slice(i * g, (i + 1) * g), slice(j * g, (j + 1) * g)
             precision[part] = z.T @ (z * w[:, i, j][:, None])
             right[i * g : (i + 1) * g] += z.T @ (w[:, i, j] * y[:, j])
-        precision[[i * g, i * g + 1], [i * g, i * g + 1]] += _FLAT
+        precision[[i * g, i * g + 1], [i * g, i * g + 1]] += FLAT
     for level, s in enumerate(spread):
         at = np.arange(edges[level], edges[level + 1])
         inverse = np.linalg.inv(s)
@@ -228,27 +220,31 @@ def _residual(
     """M step of the noise: variances from all answers, the correlation from pairs of them."""
     g = z.shape[1]
     left = np.stack([y[:, q] - z @ mean[q * g : (q + 1) * g] for q in range(2)])
-    total = _WEAK * usual
-    many = np.full((2, 2), _WEAK)
+    total, many = np.zeros((2, 2)), np.zeros((2, 2))
     both = answered.all(axis=1)
     for i in range(2):
         for j in range(2):
             rows = answered[:, i] if i == j else both
             x = z[rows]
             block = covariance[i * g : (i + 1) * g, j * g : (j + 1) * g]
-            total[i, j] += left[i, rows] @ left[j, rows] + ((x @ block) * x).sum()
-            many[i, j] += rows.sum()
-    out = total / many
+            total[i, j] = left[i, rows] @ left[j, rows] + ((x @ block) * x).sum()
+            many[i, j] = rows.sum()
+    return noise_of(total, many, usual)
+
+
+def noise_of(total: Floats, many: Floats, usual: Floats) -> Floats:
+    """The noise from summed products of residuals, their numbers, and a weak prior."""
+    out = np.asarray((total + WEAK * usual) / (many + WEAK))
     most = 0.9 * float((out[0, 0] * out[1, 1]) ** 0.5)
     out[0, 1] = out[1, 0] = np.clip(out[0, 1], -most, most)
-    return np.asarray(out)
+    return out
 
 
-def _moments(mean: Floats, covariance: Floats, at: Ints, g: int, first: Floats) -> Floats:
+def moments(mean: Floats, covariance: Floats, at: Ints, g: int, first: Floats) -> Floats:
     """M step of the covariance of a level's two effects, with a weak inverse-Wishart prior."""
     m = np.stack([mean[at], mean[g + at]])
     total = m @ m.T
     for i in range(2):
         for j in range(2):
             total[i, j] += covariance[i * g + at, j * g + at].sum()
-    return np.asarray((total + _WEAK * first) / (at.size + _WEAK))
+    return np.asarray((total + WEAK * first) / (at.size + WEAK))

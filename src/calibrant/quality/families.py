@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.quality.responses import Responses
+from calibrant.records.families import families_of_names
 
 COLUMN = "family"
 """The fact about subjects that is taken for their family where no other is named."""
@@ -51,26 +51,6 @@ def families(
             )
         return responses.subjects
     return tuple(f or name for f, name in zip(known, responses.subjects, strict=True))
-
-
-def families_of_names(names: Sequence[str], pattern: str) -> tuple[str, ...]:
-    """The first group of a regular expression in each name; the name itself where it is not found.
-
-    Raises:
-        InputError: if the pattern is none, has no group, or is found in no name.
-    """
-    try:
-        compiled = re.compile(pattern)
-    except re.error as e:
-        raise InputError(f"family pattern {one_line(pattern, 60)!r}: {e}") from e
-    if not compiled.groups:
-        raise InputError(
-            f"family pattern {one_line(pattern, 60)!r}: wanted a group, as in ^([a-z]+), got none"
-        )
-    found = [compiled.search(name) for name in names]
-    if not any(found):
-        raise InputError(f"family pattern {one_line(pattern, 60)!r}: found in no subject's name")
-    return tuple((m[1] or n) if m else n for m, n in zip(found, names, strict=True))
 
 
 def family_notes(names: Sequence[str]) -> tuple[str, ...]:

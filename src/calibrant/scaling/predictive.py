@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
-_LEVELS = np.array([1e-6, 1e-4, 0.003, 0.02, 0.06, 0.12, 0.2, 0.3, 0.4, 0.5])
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
+_LEVELS = np.array([1e-6, 1e-3, 0.02, 0.1, 0.25, 0.5])
 _LEVELS = np.concatenate([_LEVELS, 1 - _LEVELS[-2::-1]])
 """Quantiles between which the CRPS is integrated, so that narrow forecasts are not stepped over."""
 
@@ -117,7 +118,12 @@ class Predictive:
         y = np.asarray(y, dtype=float)
         below, width = self._cut()
         z = (np.expand_dims(y, -2) - self.location) / self.spread
-        inside = (_t_cdf(z, self.df) - below) / width
+        inside = (_t_cdf_fast(z, self.df) - below) / width
+        # A component that lies almost wholly outside its limits needs every digit of its tail.
+        thin = width < 1e-3
+        if thin.any():
+            exact = _t_cdf(z[..., thin], self.df[thin])
+            inside[..., thin] = (exact - below[thin]) / width[thin]
         found = np.sum(self.weight * np.clip(inside, 0, 1), axis=-2)
         found = np.where(y >= self.high, 1.0, np.where(y < self.low, 0.0, found))
         return np.clip(found, 0.0, 1.0)
@@ -134,15 +140,7 @@ class Predictive:
     def quantile(self, p: float | Floats) -> Floats:
         """The score below which a share p lies: shape (n,), or (m, n) for m values of p."""
         levels = np.atleast_1d(np.asarray(p, dtype=float))
-        low = np.where(np.isfinite(self.low), self.low, self._reach(-1))
-        high = np.where(np.isfinite(self.high), self.high, self._reach(1))
-        a = np.repeat(low[None], levels.size, axis=0)
-        b = np.repeat(high[None], levels.size, axis=0)
-        for _ in range(60):
-            middle = (a + b) / 2
-            short = self.cdf(middle) < levels[:, None]
-            a, b = np.where(short, middle, a), np.where(short, b, middle)
-        found = (a + b) / 2
+        found = self._invert(levels, 1e-11)
         return np.asarray(found if np.ndim(p) else found[0])
 
     def interval(self, level: float = 0.9) -> tuple[Floats, Floats]:
@@ -157,7 +155,8 @@ class Predictive:
         integral of (F(x) - [x ≥ y])² over x, by Gauss–Legendre between quantiles.
         """
         y = np.asarray(y, dtype=float)
-        knots = np.vstack([self.quantile(_LEVELS), y])
+        # Knots need not be exact: they only keep narrow components from being stepped over.
+        knots = np.vstack([self._invert(_LEVELS, 0.02), y])
         knots = np.sort(np.vstack([knots, np.maximum(knots[0], self.low), y]), axis=0)
         half = np.diff(knots, axis=0) / 2
         middle = (knots[1:] + knots[:-1]) / 2
@@ -170,6 +169,105 @@ class Predictive:
         below = _t_cdf((self.low - self.location) / self.spread, self.df)
         above = _t_cdf((self.high - self.location) / self.spread, self.df)
         return below, np.maximum(above - below, 1e-300)
+
+    def mean(self) -> Floats:
+        """The expected score, shape (n,): the integral of the quantiles over their levels."""
+        return np.asarray(self._rule()[0])
+
+    def sd(self) -> Floats:
+        """The standard deviation, shape (n,); of heavy tails, without their last 1e-6."""
+        return np.asarray(self._rule()[1])
+
+    def compressed(self, most: int = 48) -> Predictive:
+        """The same forecasts with at most about `most` components, merged with their likes.
+
+        Components are sorted into bands of like spread, and within each by location; those of a
+        cell become one with their weight, mean and variance. With 48 cells the distribution
+        function of 500 draws of a sampler moves by less than 0.01.
+        """
+        k, n = self.location.shape
+        bands = max(round((most / 4) ** 0.5), 1)
+        cells = max(most // bands, 1)
+        if k <= bands * cells:
+            return self
+        heavy = np.where(np.isfinite(self.df), 1 / np.maximum(self.df, 1.0), 0.0)
+        by_spread = np.argsort(self.spread * (1 + heavy), axis=0, kind="stable")
+        band = _ranked(by_spread) * bands // k
+        by_place = np.lexsort((self.location, band), axis=0)
+        rank = _ranked(by_place)
+        start = -(-band * k // bands)
+        size = -(-(band + 1) * k // bands) - start
+        cell = band * cells + (rank - start) * cells // size
+        flat = (cell + np.arange(n) * bands * cells).ravel()
+
+        def total(x: Floats) -> Floats:
+            found = np.bincount(
+                flat, weights=(x * self.weight).ravel(), minlength=n * bands * cells
+            )
+            return np.asarray(found.reshape(n, bands * cells).T)
+
+        weight = total(np.ones((k, n)))
+        share = np.where(weight > 0, weight, 1.0)
+        place = total(self.location) / share
+        spread2 = total(self.spread**2 + self.location**2) / share - place**2
+        tail = total(heavy) / share
+        there = weight > 0
+        return Predictive(
+            np.where(there, place, self.location[:1]),
+            np.where(there, np.sqrt(np.maximum(spread2, 1e-300)), self.spread[:1]),
+            np.where(there & (tail > 0), np.round(1 / np.where(tail > 0, tail, 1.0), 1), np.inf),
+            weight,
+            self.low,
+            self.high,
+        )
+
+    def _invert(self, levels: Floats, tolerance: float) -> Floats:
+        """Quantiles, shape (levels, n), until normal scores are within `tolerance`.
+
+        Regula falsi by the Illinois rule on normal scores of the distribution function, in which it
+        is nearly a line; every fourth step halves the bracket, so that no shape is slow. Forecasts
+        that are done are left alone.
+        """
+        a = np.where(np.isfinite(self.low), self.low, self._reach(-1))
+        b = np.where(np.isfinite(self.high), self.high, self._reach(1))
+        shape = (levels.size, len(self))
+        a, b = (np.broadcast_to(edge, shape).copy() for edge in (a, b))
+        want = special.ndtri(np.clip(levels, 1e-300, 1 - 1e-16))[:, None]
+        fa, fb = np.full(shape, -9.0) - want, np.full(shape, 9.0) - want
+        found = np.where(np.isneginf(want), a, (a + b) / 2)
+        fine = 1e-15 * np.maximum(np.abs(a), np.abs(b)).max(axis=0)
+        busy = np.arange(len(self))
+        for step in range(200):
+            x = (a + b) / 2
+            if step % 4 != 3:
+                cut = b - fb * (b - a) / np.where(fb > fa, fb - fa, 1.0)
+                x = np.where((cut > a) & (cut < b), cut, x)
+            part = self if busy.size == len(self) else self.take(busy)
+            with np.errstate(divide="ignore"):
+                f = np.clip(special.ndtri(part.cdf(x)), -9.0, 9.0) - want
+            found[:, busy] = x
+            short = f < 0
+            # The end that stays twice is pulled in, or regula falsi would creep.
+            fa, fb = np.where(short, f, fa / 2), np.where(short, fb / 2, f)
+            a, b = np.where(short, x, a), np.where(short, b, x)
+            open_ = ((b - a > fine) & (np.abs(f) > tolerance)).any(axis=0)
+            if not open_.all():
+                if not open_.any():
+                    break
+                a, b, fa, fb = (v[:, open_] for v in (a, b, fa, fb))
+                busy, fine = busy[open_], fine[open_]
+        return found
+
+    def _rule(self) -> tuple[Floats, Floats]:
+        """Mean and standard deviation, by Gauss–Legendre over the levels of quantiles."""
+        knots = np.array([1e-6, 1e-3, 0.05, 0.5, 0.95, 0.999, 1 - 1e-6])
+        half = np.diff(knots) / 2
+        levels = ((knots[1:] + knots[:-1]) / 2)[:, None] + half[:, None] * _NODES
+        share = (half[:, None] * _WEIGHTS).ravel()[:, None]
+        values = self._invert(levels.ravel(), 1e-4)
+        mean = (share * values).sum(axis=0) / share.sum()
+        variance = (share * (values - mean) ** 2).sum(axis=0) / share.sum()
+        return mean, np.sqrt(variance)
 
     def _reach(self, sign: int) -> Floats:
         far = self.spread * np.where(self.df < 5, 1e4, 60.0)
@@ -197,11 +295,72 @@ def mixed(parts: Sequence[Predictive], weight: Floats) -> Predictive:
     )
 
 
+def joined(parts: Sequence[Predictive], at: Sequence[NDArray[np.int64]], n: int) -> Predictive:
+    """Forecasts of different scores, side by side, as one of n.
+
+    Args:
+        parts: each of some of the scores; with fewer components than the most they get empty ones.
+        at: the places of each part's scores; together every place from 0 to n - 1, once.
+    """
+    k = max(p.location.shape[0] for p in parts)
+    location, spread, df = np.zeros((k, n)), np.ones((k, n)), np.full((k, n), np.inf)
+    weight, low, high = np.zeros((k, n)), np.zeros(n), np.ones(n)
+    for part, where in zip(parts, at, strict=True):
+        own = part.location.shape[0]
+        for array, filled in ((location, part.location), (spread, part.spread), (df, part.df)):
+            array[:own, where] = filled
+            array[own:, where] = filled[:1]
+        weight[:own, where] = part.weight
+        low[where], high[where] = part.low, part.high
+    return Predictive(location, spread, df, weight, low, high)
+
+
+def _ranked(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each element's rank within its column, from the columns' sorting order."""
+    found = np.empty_like(order)
+    np.put_along_axis(found, order, np.arange(order.shape[0])[:, None], axis=0)
+    return found
+
+
 def _t_cdf(z: Floats, df: Floats) -> Floats:
     finite = np.isfinite(df)
+    if not finite.any():
+        return np.asarray(special.ndtr(z))
     with np.errstate(invalid="ignore"):
         t = special.stdtr(np.where(finite, df, 1.0), z)
-    return np.asarray(np.where(finite, t, special.ndtr(z)))
+    return np.asarray(t if finite.all() else np.where(finite, t, special.ndtr(z)))
+
+
+_STEP, _END = 1 / 128, 12.0
+_MANY, _KINDS = 5000, 40
+_NODES_OF_T = round(2 * _END / _STEP) + 1
+"""Where more are asked for at once, distribution functions of Student's t come from tables."""
+
+
+@lru_cache(maxsize=64)
+def _t_table(df: float) -> tuple[Floats, Floats]:
+    """P(T ≤ z) and its slope at equal steps of asinh(z), from -12 to 12."""
+    s = np.linspace(-_END, _END, _NODES_OF_T)
+    z = np.sinh(s)
+    return special.stdtr(df, z), np.exp(_t_log_pdf(z, np.array(df))) * np.cosh(s) * _STEP
+
+
+def _t_cdf_fast(z: Floats, df: Floats) -> Floats:
+    """As `_t_cdf`, to 1e-9: cubic interpolation between tabled values and slopes."""
+    if z.size < _MANY or not np.isfinite(df).all():
+        return _t_cdf(z, df)
+    kinds, code = np.unique(df, return_inverse=True)
+    if kinds.size > _KINDS:
+        return _t_cdf(z, df)
+    value, slope = (np.concatenate(t) for t in zip(*map(_t_table, map(float, kinds)), strict=True))
+    place = (np.clip(np.arcsinh(z), -_END, _END - 1e-9) + _END) / _STEP
+    i = place.astype(np.int64)
+    t = place - i
+    i += code.reshape(df.shape) * _NODES_OF_T
+    here = value[i]
+    rise = value[i + 1] - here
+    a, b = slope[i] - rise, rise - slope[i + 1]
+    return np.asarray(here + t * (rise + (1 - t) * (a * (1 - t) + b * t)))
 
 
 def _t_log_pdf(z: Floats, df: Floats) -> Floats:

@@ -1,9 +1,9 @@
-"""Which scores are meant? From a table with one row a subject, columns named by the user."""
+"""Which scores are meant? From tables with one row a subject, or one row a score."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from datetime import date as Day
 from typing import Any
 
 import numpy as np
@@ -12,128 +12,137 @@ import polars as pl
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records.frames import table_of
-from calibrant.scaling.scores import Dates, Floats, Names, Scores
-
-SUBJECTS = ("subject", "model", "model_name", "name", "system", "agent", "id")
-"""Names by which the column of subjects is recognised, in any case, the first found first."""
-
-_UNIT = re.compile(r"\(\s*(?:1|10)?\s*(?:[eE^]|\*\*)\s*\+?(\d+)[^)]*\)")
+from calibrant.scaling.reading import columns
+from calibrant.scaling.reading.checks import checked
+from calibrant.scaling.reading.columns import SUBJECTS as SUBJECTS
+from calibrant.scaling.reading.tables import joined, limits_of
+from calibrant.scaling.scores import Names, Scores
 
 
 def read_scores(
     source: Any,
     *,
-    target: str | Sequence[str],
+    target: str | Sequence[str] | None = None,
     scale: str | None = None,
     family: str | None = None,
     subject: str | None = None,
     date: str | None = None,
     se: str | None = None,
-    limits: tuple[float, float] | Mapping[str, tuple[float, float]] = (0.0, 1.0),
+    limits: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
     chance: Mapping[str, float] | None = None,
     log: bool = True,
+    joins: Sequence[Any] = (),
+    measure: str | None = None,
+    score: str | None = None,
+    today: Day | None = None,
 ) -> Scores:
-    """Read scores of subjects from a table with one row a subject.
+    """Read scores of subjects from a table with one row a subject, or with one row a score.
+
+    What a reader of a forecast must know of the data is in `notes` and `warnings` of the result:
+    units read from a header or doubtful, few or equal families, scores at chance, rows twice.
 
     Args:
-        source: a path (CSV, TSV, Parquet) or any table narwhals understands.
-        target: the column of scores, or several; each is a measure. Empty cells are to be forecast.
-        scale: the column of compute. A unit in its name, as in "FLOPs (1E21)", is multiplied in.
+        source: a path (CSV, TSV, JSON lines, Parquet) or any table narwhals understands.
+        target: the column of scores, or several; each is a measure. Empty cells are to be
+            forecast. In a long table, the measures that are meant; by default all.
+        scale: the column of compute. A unit in its name, as in "FLOPs (1E21)" or "Size (B)", is
+            multiplied in.
         family, subject, date, se: columns; subjects are found by `SUBJECTS` if not named. Without
             families every subject is its own.
-        limits: the lowest and highest score, one pair or one for each target.
+        limits: the lowest and highest score, one pair or one for each target. By default 0 and 1,
+            or where scores are in percent 0 and 100, or none, which is said in `warnings`.
         chance: the score of a guesser on each target; by default the lowest.
         log: whether the scale is yet to be taken the logarithm of; False where it is one already
             (such as log10 of compute).
+        joins: more tables, whose columns are joined by subject.
+        measure, score: columns of a long table, with the name of a measure and its score.
+        today: the day after which no score can be known; by default today.
 
     Raises:
         InputError: naming the column or row that is wrong.
     """
-    table = table_of(source, "scores")
-    targets = [target] if isinstance(target, str) else list(target)
-    for name in (*targets, scale, family, subject, date, se):
-        if name is not None and name not in table.columns:
-            there = one_line(", ".join(table.columns[:12]), 160)
-            raise InputError(f"scores: no column {one_line(name)!r}; there are {there}")
-    who = subject or next((c for s in SUBJECTS for c in table.columns if c.lower() == s), None)
-    names = _names(table, who, "s")
-    groups = names if family is None else _names(table, family, "f")
-    many = len(targets)
     notes: list[str] = []
-    size = np.full(table.height, np.nan)
-    if scale is not None:
-        size = _scale(_numbers(table, scale), scale, log, notes)
-    when = _dates(table, date)
-    each = limits if isinstance(limits, Mapping) else dict.fromkeys(targets, limits)
-    return Scores(
-        subject=np.tile(names, many),
-        family=np.tile(groups, many),
-        measure=np.repeat(np.array(targets, dtype=str), table.height),
-        scale=np.tile(size, many),
-        date=np.tile(when, many),
-        score=np.concatenate([_numbers(table, t) for t in targets]),
-        se=np.tile(np.full(table.height, np.nan) if se is None else _numbers(table, se), many),
-        limits={t: (float(each[t][0]), float(each[t][1])) for t in targets},
-        chance=chance or {},
-        notes=tuple(notes),
+    warnings: list[str] = []
+    table = joined(table_of(source, "scores"), joins, subject, notes)
+    if not table.height:
+        raise InputError("scores: the table has no rows")
+    if measure is not None or score is not None:
+        table, targets, which = _long(table, target, measure, score)
+        cells = [str(score)]
+    else:
+        targets = [target] if isinstance(target, str) else list(target or ())
+        if not targets:
+            raise InputError("scores: wanted a target, the column of scores")
+        which, cells = np.repeat(np.array(targets, dtype=str), table.height), targets
+    columns.there(table, (*cells, scale, family, subject, date, se))
+    many = len(cells)
+    names = columns.names(table, columns.subjects_of(table, subject), "s")
+    groups = names if family is None else columns.names(table, family, "f")
+    if scale is None:
+        size = np.full(table.height, np.nan)
+        notes.append("no column of scale was named: nothing is said of growth with compute")
+    else:
+        size = columns.scale(columns.numbers(table, scale), scale, log, notes, warnings)
+    value = np.concatenate([columns.numbers(table, c) for c in cells])
+    error = np.full(table.height, np.nan) if se is None else columns.numbers(table, se)
+    return checked(
+        Scores(
+            subject=np.tile(names, many),
+            family=np.tile(groups, many),
+            measure=which,
+            scale=np.tile(size, many),
+            date=np.tile(columns.dates(table, date), many),
+            score=value,
+            se=np.tile(error, many),
+            limits=_limits(limits, targets, which, value, warnings),
+            chance=_chance(chance or {}, targets),
+            notes=tuple(notes),
+            warnings=tuple(warnings),
+        ),
+        today,
     )
 
 
-def _names(table: pl.DataFrame, column: str | None, letter: str) -> Names:
-    if column is None:
-        return np.array([f"{letter}{i + 1}" for i in range(table.height)], dtype=str)
-    values = table[column].cast(pl.String)
-    if values.null_count():
-        row = int(np.flatnonzero(values.is_null().to_numpy())[0]) + 1
-        raise InputError(f"scores: row {row} has no {one_line(column)!r}")
-    return np.array(values.to_list(), dtype=str)
-
-
-def _numbers(table: pl.DataFrame, column: str) -> Floats:
-    values = table[column]
-    if not values.dtype.is_numeric():
-        text = values.cast(pl.String).str.strip_chars()
-        found = text.cast(pl.Float64, strict=False)
-        wrong = found.is_null() & text.is_not_null() & (text != "")
-        if wrong.any():
-            row = int(np.flatnonzero(wrong.to_numpy())[0])
-            got = one_line(str(text[row]), 40)
+def _long(
+    table: pl.DataFrame, target: str | Sequence[str] | None, measure: str | None, score: str | None
+) -> tuple[pl.DataFrame, list[str], Names]:
+    """The rows of the measures that are meant, their names, and the measure of each row."""
+    if measure is None or score is None:
+        raise InputError("scores: a long table wants both columns, of measures and of scores")
+    columns.there(table, (measure, score))
+    which = columns.names(table, measure, "m")
+    known = list(dict.fromkeys(map(str, which)))
+    targets = known if target is None else [target] if isinstance(target, str) else list(target)
+    for name in targets:
+        if name not in known:
+            found = one_line(", ".join(known[:12]), 160)
             raise InputError(
-                f"scores: row {row + 1}, {one_line(column)!r}: wanted a number, got {got!r}"
+                f"scores: no measure {one_line(name, 80)!r} in {one_line(measure, 80)!r}; "
+                f"there are {found}"
             )
-        values = found
-    return values.cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
+    kept = np.isin(which, targets)
+    return table.filter(pl.Series(kept)), targets, which[kept]
 
 
-def _scale(values: Floats, column: str, log: bool, notes: list[str]) -> Floats:
-    if not log:
-        return values
-    if (values <= 0).any():
-        row = int(np.flatnonzero(values <= 0)[0])
-        raise InputError(
-            f"scores: row {row + 1}, {one_line(column)!r}: wanted a scale above 0, "
-            f"got {values[row]:g}"
-        )
-    unit = _UNIT.search(column)
-    power = int(unit.group(1)) if unit else 0
-    if power:
-        notes.append(f"{one_line(column)}: multiplied by 1e{power}, as its name says")
-    return np.asarray(np.log10(values) + power)
+def _limits(
+    given: tuple[float, float] | Mapping[str, tuple[float, float]] | None,
+    targets: Sequence[str],
+    which: Names,
+    score: Any,
+    warnings: list[str],
+) -> dict[str, tuple[float, float]]:
+    if given is None:
+        return {t: limits_of(t, score[which == t], warnings) for t in targets}
+    if not isinstance(given, Mapping):
+        return {t: (float(given[0]), float(given[1])) for t in targets}
+    lost = [t for t in targets if t not in given]
+    if lost:
+        raise InputError(f"scores: no limits for measure {one_line(lost[0], 80)!r}")
+    return {t: (float(given[t][0]), float(given[t][1])) for t in targets}
 
 
-def _dates(table: pl.DataFrame, column: str | None) -> Dates:
-    if column is None:
-        return np.full(table.height, "NaT", dtype="datetime64[D]")
-    values = table[column]
-    if values.dtype == pl.String:
-        text = values.str.strip_chars()
-        found = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-        wrong = found.is_null() & text.is_not_null() & (text != "")
-        if wrong.any():
-            row = int(np.flatnonzero(wrong.to_numpy())[0])
-            raise InputError(
-                f"scores: row {row + 1}, {one_line(column)!r}: wanted a date such as 2026-01-31, "
-                f"got {one_line(str(text[row]), 40)!r}"
-            )
-        values = found
-    return values.cast(pl.Date).to_numpy().astype("datetime64[D]")
+def _chance(chance: Mapping[str, float], targets: Sequence[str]) -> dict[str, float]:
+    wrong = [name for name in chance if name not in targets]
+    if wrong:
+        raise InputError(f"scores: chance of {one_line(wrong[0], 80)!r}, which is no target")
+    return dict(chance)

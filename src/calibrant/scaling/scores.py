@@ -30,6 +30,7 @@ class Scores:
             there is none.
         chance: for each measure, the score of a guesser, where curves begin; by default the lowest.
         notes: what a reader must know of how it was read, one sentence each.
+        warnings: what may be wrong with it, one sentence each.
     """
 
     subject: Names
@@ -42,6 +43,7 @@ class Scores:
     limits: Mapping[str, tuple[float, float]]
     chance: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         rows = len(self.subject)

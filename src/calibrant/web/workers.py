@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp
 
+from calibrant._text import one_line
 from calibrant.errors import RunError
 from calibrant.web.serve import GRACE, Place, run
 
@@ -85,7 +86,7 @@ def _work(build: Callable[[], ASGIApp], place: Place, alive: int, away: int) -> 
         run(build(), place)
         code = 0
     except BaseException as e:
-        print(f"calibrant: a worker ended: {e}", file=sys.stderr, flush=True)
+        print(f"calibrant: a worker ended: {one_line(str(e))}", file=sys.stderr, flush=True)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -74,7 +74,7 @@ def lines(found: Integrity) -> list[str]:
         said.append(f"without all of these: {_change(last.enters, last.leaves)}")
     if not found.flags:
         said.append("no flags")
-    said += ["", f"top {len(found.top)}: {one_line(', '.join(found.top), 200)}"]
+    said += ["", f"top {len(found.top)} by means: {one_line(', '.join(found.top), 200)}"]
     for one in found.influence[:_MOST]:
         said.append(f"  {one_line(repr(one), 200)}")
     if len(found.influence) > _MOST:

@@ -87,7 +87,7 @@ class Integrity:
         moved = len(self.influence)
         return (
             f"{self.answers:,} answers of {self.respondents:,} respondents: {said}; "
-            f"{moved} alone could change the top {len(self.top)}"
+            f"{moved} alone could change the top {len(self.top)} by means"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from calibrant.priorities.linear import Belief, Heard, believe
+from calibrant.priorities.linear import Heard
 from calibrant.priorities.posterior import AreaPosterior
+from calibrant.priorities.ranks.crowd import believe_areas
 from calibrant.records.ratings import Ratings
 
 Floats = NDArray[np.float64]
@@ -103,23 +104,17 @@ def corrected(
     pairs = int((~np.isnan(heard.value)).all(axis=1).sum())
     if pairs < LEAST_PAIRS:
         return posterior, Halo(0.0, pairs)
-    tied = believe(heard, category, len(names), scale=scale)
-    free = believe(heard, category, len(names), scale=scale, halo=False)
-    x = np.vstack([tied.areas(0), tied.areas(1)])
-    shift = x @ (tied.mean - free.mean)
-    stretch = between(x @ free.covariance @ x.T, x @ tied.covariance @ x.T)
+    tied = believe_areas(heard, category, len(names), scale=scale)
+    free = believe_areas(heard, category, len(names), scale=scale, halo=False)
+    shift = tied.mean - free.mean
+    stretch = between(free.covariance, tied.covariance)
     draws = np.concatenate([posterior.draws[q] for q in questions], axis=1)
     mean = draws.mean(axis=0)
     moved = np.clip(mean + shift + (draws - mean) @ stretch.T, *scale)
     size = len(posterior.areas)
     halves = dict(zip(questions, (moved[:, :size], moved[:, size:]), strict=True))
-    found = Halo(_correlation(tied), pairs)
+    found = Halo(tied.correlation, pairs)
     return replace(posterior, draws={**posterior.draws, **halves}), found
-
-
-def _correlation(belief: Belief) -> float:
-    n = belief.noise
-    return float(n[0, 1] / (n[0, 0] * n[1, 1]) ** 0.5)
 
 
 def between(first: Floats, second: Floats) -> Floats:

@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from calibrant._text import one_line
-from calibrant.priorities.linear import Belief, Heard, believe, conditioned
 from calibrant.priorities.posterior import AreaPosterior
+from calibrant.priorities.ranks.crowd import without_each
 from calibrant.priorities.ranks.halo import heard_of
 from calibrant.priorities.ranks.places import best, scores
 from calibrant.priorities.ranks.rank import change, natural, respondents
@@ -114,15 +114,9 @@ def screen(ratings: Ratings, held: Frame, settings: Settings) -> list[str]:
     names, heard, category = heard_of(
         ratings, areas, ("importance", "tractability"), settings.own, settings.categories
     )
-    belief = believe(heard, category, len(names), scale=_scale(settings))
-    base = _means(belief)
     near = np.array([a in held.main for a in areas])
-    moved = []
-    for r in range(len(names)):
-        rest = heard.rater != r
-        part = Heard(heard.rater[rest], heard.area[rest], heard.value[rest], heard.own[rest])
-        other = _means(conditioned(belief, part, _scale(settings)))
-        moved.append(_lost(base, other, near, len(held.base)))
+    base, others = without_each(heard, category, len(names), (1.0, float(settings.most)))
+    moved = [_lost(_promise(base), _promise(o), near, len(held.base)) for o in others]
     order = np.lexsort((np.arange(len(names)), -np.array(moved)))
     return [names[r] for r in order]
 
@@ -134,9 +128,6 @@ def _lost(base: Floats, other: Floats, near: NDArray[np.bool_], top: int) -> flo
     return float(now - base[chosen].sum() + 1e-3 * np.abs(other - base)[near].mean())
 
 
-def _means(belief: Belief) -> Floats:
-    return np.asarray((belief.areas(0) @ belief.mean) * (belief.areas(1) @ belief.mean))
-
-
-def _scale(settings: Settings) -> tuple[float, float]:
-    return 1.0, float(settings.most)
+def _promise(means: Floats) -> Floats:
+    first, second = means.reshape(2, -1)
+    return np.asarray(first * second)

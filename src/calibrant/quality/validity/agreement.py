@@ -18,15 +18,15 @@ from scipy.special import stdtrit
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.validity.correlations import (
+from calibrant.quality.validity.measures import Measures, mean_scores
+from calibrant.stats.relations.correlations import (
     kendall,
     kendall_without,
     pearson,
     ranks,
     standard,
 )
-from calibrant.quality.validity.measures import Measures, mean_scores
-from calibrant.quality.validity.spread import (
+from calibrant.stats.relations.spread import (
     LEAST_FAMILIES,
     Estimate,
     check_level,

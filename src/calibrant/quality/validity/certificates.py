@@ -10,24 +10,21 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc, ndtri, stdtrit
 
 from calibrant.quality.validity.agreement import family_tau
-from calibrant.quality.validity.correlations import kendall, pearson
 from calibrant.quality.validity.factors import factors
 from calibrant.quality.validity.overlap import pairs
 from calibrant.quality.validity.prediction import predict, unseen_intervals
 from calibrant.quality.validity.redundancy import MOST_FOLDS, predicted_by_others
 from calibrant.quality.validity.simulate import (
-    correlated,
     factor_scores,
-    families_of,
     items_of,
     measures_from,
-    normal,
-    percentile,
     plain_measures,
 )
-from calibrant.quality.validity.spread import Estimate, corrected, estimates, folds_of
 from calibrant.quality.validity.traits import htmt_ratio
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
+from calibrant.stats.relations.correlations import kendall, pearson
+from calibrant.stats.relations.simulate import correlated, families_of, normal, percentile
+from calibrant.stats.relations.spread import Estimate, corrected, estimates, folds_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -22,7 +22,7 @@ from calibrant._figure import (
 )
 from calibrant.errors import InputError
 from calibrant.quality.validity.factors import Factors
-from calibrant.quality.validity.spread import Estimate
+from calibrant.stats.relations.spread import Estimate
 
 if TYPE_CHECKING:
     from calibrant.quality.validity.result import Validity

@@ -16,8 +16,8 @@ from calibrant.errors import InputError
 from calibrant.quality.families import codes, families, family_notes
 from calibrant.quality.read import read_responses
 from calibrant.quality.responses import Responses
-from calibrant.quality.validity.correlations import standard
 from calibrant.records.frames import table_of
+from calibrant.stats.relations.correlations import standard
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.validity.correlations import (
+from calibrant.quality.validity.measures import Measures, reliability_of
+from calibrant.stats.relations.correlations import (
     first_component,
     pearson,
     ranks,
     spearman,
     standard,
 )
-from calibrant.quality.validity.measures import Measures, reliability_of
-from calibrant.quality.validity.spread import Estimate, corrected, estimates
+from calibrant.stats.relations.spread import Estimate, corrected, estimates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.validity.correlations import standard
 from calibrant.quality.validity.measures import LEAST_SUBJECTS, Measures
-from calibrant.quality.validity.spread import Estimate, check_level, estimates
+from calibrant.stats.relations.correlations import standard
+from calibrant.stats.relations.spread import Estimate, check_level, estimates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.validity.correlations import kendall, standard
 from calibrant.quality.validity.measures import Measures
-from calibrant.quality.validity.spread import Estimate, estimates, folds_of
+from calibrant.stats.relations.correlations import kendall, standard
+from calibrant.stats.relations.spread import Estimate, estimates, folds_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

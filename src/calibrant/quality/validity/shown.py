@@ -10,7 +10,7 @@ from typing import Any
 from calibrant._figure import shorten
 from calibrant._text import one_line
 from calibrant.quality.validity.result import Validity
-from calibrant.quality.validity.spread import Estimate
+from calibrant.stats.relations.spread import Estimate
 
 MOST = 30
 """Rows of a table."""

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
-from calibrant.quality.validity.correlations import pearson, standard
-from calibrant.quality.validity.factors import minres
 from calibrant.quality.validity.measures import Measures
-from calibrant.quality.validity.spread import Estimate, corrected, estimates
+from calibrant.stats.relations.correlations import pearson, standard
+from calibrant.stats.relations.factors import minres
+from calibrant.stats.relations.spread import Estimate, corrected, estimates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

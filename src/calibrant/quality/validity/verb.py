@@ -17,9 +17,9 @@ from calibrant.quality.validity.overlap import capability, pairs
 from calibrant.quality.validity.prediction import Prediction, predict
 from calibrant.quality.validity.redundancy import Redundancy, redundancy
 from calibrant.quality.validity.result import About, Validity
-from calibrant.quality.validity.spread import check_level, effective_families
 from calibrant.quality.validity.traits import discriminant, mtmm
 from calibrant.records.frames import table_of
+from calibrant.stats.relations.spread import check_level, effective_families
 
 PARTS = ("pairs", "discriminant", "factors", "capability", "redundancy", "agreement")
 """What is computed by default; predictions where there is a criterion."""

@@ -1,1 +1,1 @@
-"""How many capabilities do the benchmarks measure, and how do they grow with compute?"""
+"""How many capabilities do benchmarks measure, and how do they grow with compute?"""

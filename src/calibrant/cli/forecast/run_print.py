@@ -1,0 +1,113 @@
+"""A forecast as tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from calibrant._text import one_line
+
+if TYPE_CHECKING:
+    from calibrant.scaling.result import Forecast
+
+MOST = 40
+"""Rows of a table; the rest is counted."""
+
+_MARK = {"held": "✓ held", "failed": "✗ failed", "too few": "? too few"}
+
+
+def tables(found: Forecast) -> list[Table]:
+    """What is forecast, what is withheld, the horizons and the models; empty ones are left out."""
+    made = [_forecasts(found), _silent(found), _horizons(found), _models(found)]
+    return [t for t in made if t.row_count]
+
+
+def _cell(text: str, limit: int = 40) -> Text:
+    return Text(one_line(text, limit))
+
+
+def _forecasts(found: Forecast) -> Table:
+    table = Table(title="forecast", title_justify="left")
+    for name in (
+        "subject",
+        "measure",
+        "scale",
+        "distance",
+        "median",
+        f"{found.level:.0%} interval",
+    ):
+        table.add_column(name, justify="left" if name in ("subject", "measure") else "right")
+    rows = list(zip(found.rows(), found.intervals(), strict=True))
+    truth = any(r["outcome"] is not None for r, _ in rows)
+    if truth:
+        table.add_column("came", justify="right")
+    for r, i in rows[:MOST]:
+        cells: list[Text | str] = [
+            _cell(r["subject"]), _cell(r["measure"]), _power(r["scale"]), _far(r["distance"]),
+            f"{r['median']:.3g}", f"{i['low']:.3g} to {i['high']:.3g}",
+        ]  # fmt: skip
+        if truth and r["outcome"] is not None:
+            held = i["low"] <= r["outcome"] <= i["high"]
+            cells.append(f"{r['outcome']:.3g} {'✓' if held else '✗'}")
+        table.add_row(*cells)
+    if len(rows) > MOST:
+        table.add_row(f"… {len(rows) - MOST} more", *[""] * (len(table.columns) - 1))
+    return table
+
+
+def _silent(found: Forecast) -> Table:
+    table = Table(title="withheld", title_justify="left")
+    for name in ("subject", "measure", "distance", "why"):
+        table.add_column(name, overflow="fold")
+    rows = found.silent
+    for r in rows[:MOST]:
+        table.add_row(
+            _cell(r["subject"]), _cell(r["measure"]), _far(r["distance"]), _cell(r["why"], 300)
+        )
+    if len(rows) > MOST:
+        table.add_row(f"… {len(rows) - MOST} more", "", "", "")
+    return table
+
+
+def _horizons(found: Forecast) -> Table:
+    table = Table(title="the past, by horizon", title_justify="left")
+    for name in ("measure", "horizon", "held", "families", "worth", "verdict"):
+        table.add_column(name, justify="right" if name in ("held", "families", "worth") else "left")
+    for h in found.backtest.by_horizon[:MOST]:
+        g = h.gate
+        table.add_row(
+            _cell(h.measure or "all"), h.name, f"{g.covered:.0f} of {g.n}", str(g.families),
+            f"{g.effective:.1f}", _MARK[g.verdict] + (" (with those farther out)" if h.borrowed
+                                                       else ""),
+        )  # fmt: skip
+    return table
+
+
+def _models(found: Forecast) -> Table:
+    table = Table(title="models, by weight", title_justify="left")
+    for name in ("model", "weight", "log score", "CRPS", "coverage", "beats the plain ones"):
+        table.add_column(name, justify="left" if name == "model" else "right")
+    for m in found.models:
+        beats = "plain" if m.baseline else "yes" if m.beats else "not shown"
+        table.add_row(
+            _cell(m.name), f"{m.weight:.2f}", _number(m.log_score), _number(m.crps),
+            "" if m.coverage is None else f"{m.coverage:.2f}",
+            beats if m.failed is None else f"{beats}; at times unfit",
+        )  # fmt: skip
+    return table
+
+
+def _number(x: float | None) -> str:
+    return "" if x is None else f"{x:.3g}"
+
+
+def _power(x: float | None) -> str:
+    if x is None:
+        return ""
+    return f"{10**x:.2g}" if abs(x) < 300 else f"10^{x:.3g}"
+
+
+def _far(x: float | None) -> str:
+    return "?" if x is None else f"{x:.2g}"

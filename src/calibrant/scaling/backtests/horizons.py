@@ -1,0 +1,145 @@
+"""Which part of the past speaks for a forecast? That which reached as far, on the same measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from calibrant.scaling.backtests.cuts import Rule
+from calibrant.scaling.backtests.gate import Gate, judge
+from calibrant.scaling.backtests.outcomes import MONTHS, ORDERS, Outcomes
+from calibrant.scaling.scores import Floats
+
+FARTHEST = 3
+"""Families that must lie at least as far out as a forecast."""
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """A range of distances, and what the past says of it.
+
+    Attributes:
+        measure: the measure, or None for all.
+        low, high: the distances, in `unit`; low = high = 0 is within what was known.
+        unit: "orders of magnitude" or "months".
+        reach: how far out at least three families lie among the outcomes it is judged by.
+        borrowed: whether outcomes farther out were added, as too few lay within.
+        gate: the verdict.
+    """
+
+    measure: str | None
+    low: float
+    high: float
+    unit: str
+    reach: float
+    borrowed: bool
+    gate: Gate
+
+    def __repr__(self) -> str:
+        return f"Horizon {self.name}: {self.gate.says}"
+
+    @property
+    def name(self) -> str:
+        """Such as "1 to 2 orders of magnitude"."""
+        if self.high == 0:
+            return "within what was known"
+        if np.isinf(self.high):
+            return f"beyond {self.low:g} {self.unit}"
+        return f"{self.low:g} to {self.high:g} {self.unit}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data."""
+        ends = {"low": self.low, "high": self.high if np.isfinite(self.high) else None}
+        return {
+            "horizon": self.name, "measure": self.measure, **ends, "unit": self.unit,
+            "reach": self.reach, "borrowed": self.borrowed, **self.gate.to_dict(),
+            "says": self.gate.says,
+        }  # fmt: skip
+
+
+def unit_of(rule: Rule) -> str:
+    """What distances are counted in."""
+    return "months" if rule.along == "date" else "orders of magnitude"
+
+
+def edges_of(rule: Rule, index: int) -> tuple[float, float]:
+    """The two ends of a horizon."""
+    edges = (*(MONTHS if rule.along == "date" else ORDERS), np.inf)
+    return (0.0, 0.0) if index == 0 else (edges[index - 1], edges[index])
+
+
+def horizon(
+    once: Outcomes, index: int, rule: Rule, level: float, measure: str | None = None
+) -> Horizon:
+    """What the past says at one horizon.
+
+    Where too few outcomes lie within it, those farther out are added, horizon by horizon: a
+    forecast is only ever judged by others that reached at least as far.
+
+    Args:
+        once: outcomes, each once at each horizon.
+        index: of the horizon.
+        measure: only outcomes of it; None for all.
+    """
+    low, high = edges_of(rule, index)
+    mine = once.horizon >= index
+    if measure is not None:
+        mine &= once.measure == measure
+    some = once.take(np.flatnonzero(mine))
+    last = int(some.horizon.max()) if len(some) else index
+    used, gate = some, judge(some.covered, some.transform, some.family, level)
+    borrowed = False
+    for until in range(index, last + 1):
+        used = _nearest(some.take(some.horizon <= until))
+        gate = judge(used.covered, used.transform, used.family, level)
+        borrowed = bool((used.horizon > index).any())
+        if gate.verdict != "too few":
+            break
+    return Horizon(measure, low, high, unit_of(rule), _reach(used, rule), borrowed, gate)
+
+
+def silence(h: Horizon, distance: float) -> str | None:
+    """Why a forecast that far out is withheld; None if it may be said."""
+    if np.isnan(distance):
+        return "how far out it lies is not known"
+    where = h.name if h.measure is None else f"{h.measure}, {h.name}"
+    if h.gate.n == 0 or distance > h.reach + 0.05 * max(h.reach, 1.0):
+        return (
+            f"no back-test reaches that far: it lies {distance:.2g} {h.unit} out, at least "
+            f"{FARTHEST} families were tried up to {h.reach:.2g}"
+        )
+    if h.gate.verdict == "failed":
+        return f"intervals failed on the past ({where}): {h.gate.says}"
+    if h.gate.verdict == "too few":
+        return f"the past is too thin to tell ({where}): {h.gate.says}"
+    return None
+
+
+def distances(once: Outcomes, rule: Rule) -> Floats:
+    """The distances that count."""
+    return once.months if rule.along == "date" else once.orders
+
+
+def table(once: Outcomes, rule: Rule, level: float, measures: Sequence[str]) -> list[Horizon]:
+    """Every horizon of every measure that was tried, nearest first."""
+    return [
+        horizon(once, index, rule, level, m)
+        for m in measures
+        for index in sorted({int(h) for h in once.horizon[once.measure == m] if h >= 0})
+    ]
+
+
+def _nearest(some: Outcomes) -> Outcomes:
+    """Each outcome once, at its nearest horizon."""
+    order = np.argsort(some.horizon, kind="stable")
+    _, first = np.unique(some.row[order], return_index=True)
+    return some.take(np.sort(order[first]))
+
+
+def _reach(used: Outcomes, rule: Rule) -> float:
+    d = distances(used, rule)
+    far = sorted((float(d[used.family == f].max()) for f in np.unique(used.family)), reverse=True)
+    return far[FARTHEST - 1] if len(far) >= FARTHEST else 0.0

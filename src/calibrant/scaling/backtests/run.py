@@ -1,0 +1,194 @@
+"""What would each model have said then? Every model of a zoo at every cut of the past."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.errors import GateError, InputError, UnfitError
+from calibrant.scaling.backtests.cuts import Cut, along
+from calibrant.scaling.forecaster import Forecaster
+from calibrant.scaling.predictive import Predictive, joined
+from calibrant.scaling.scores import Floats, Scores
+
+Rows = NDArray[np.int64]
+Tell = Callable[[str], None]
+
+MONTH = 365.25 / 12
+COMPONENTS = 32
+"""A mixture of more components is merged: back-tests ask for many distribution functions."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A model that could say nothing.
+
+    Attributes:
+        model, cut: their names.
+        measure: the one it could not forecast; None if it was all of them.
+        why: its own words.
+    """
+
+    model: str
+    cut: str
+    measure: str | None
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What the zoo said of some scores.
+
+    Attributes:
+        forecasts: of each model that said something, with the mask of scores it spoke of.
+        failures: the rest.
+    """
+
+    forecasts: dict[str, tuple[Predictive, NDArray[np.bool_]]]
+    failures: tuple[Failure, ...]
+
+    def log_density(self, names: Sequence[str], y: Floats) -> Floats:
+        """The log score of each model, shape (models, n); NaN where it said nothing."""
+        found = np.full((len(names), y.size), np.nan)
+        for i, name in enumerate(names):
+            if name in self.forecasts:
+                forecast, there = self.forecasts[name]
+                found[i, there] = forecast.take(there).log_density(y[there])
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One cut, tried.
+
+    Attributes:
+        cut: what was known.
+        rows: shape (n,); the later scores, as rows of the table.
+        orders, months: shape (n,); how far beyond what was known of their measure, 0 within it;
+            NaN where unknown.
+        stranger: shape (n,); whether their family was not known at all.
+        said: what each model said of them.
+    """
+
+    cut: Cut
+    rows: Rows
+    orders: Floats
+    months: Floats
+    stranger: NDArray[np.bool_]
+    said: Said
+
+
+def ask(zoo: Sequence[Forecaster], known: Scores, at: Scores, *, seed: int, where: str) -> Said:
+    """Ask every model for its forecasts.
+
+    A model that cannot speak of all measures at once is asked for each by itself. One that cannot
+    be fitted, or whose sampler does not pass its gates, says nothing there: its words are kept.
+
+    Args:
+        known: only rows with a score.
+        at: what to forecast; its scores are hidden from the models.
+        seed: the numbers of a model depend on it, on its name and on `where` alone.
+        where: a name of the cut.
+    """
+    hidden = _hide(at)
+    forecasts: dict[str, tuple[Predictive, NDArray[np.bool_]]] = {}
+    failures: list[Failure] = []
+    for model in zoo:
+        mark = zlib.crc32(f"{model.name}\0{where}".encode())
+        try:
+            found = model.predict(known, hidden, np.random.default_rng([seed, mark]))
+            forecasts[model.name] = (found.compressed(COMPONENTS), np.ones(len(at), dtype=bool))
+        except (UnfitError, GateError) as error:
+            parts, lost = _apart(model, known, hidden, [seed, mark], where, str(error))
+            failures += lost
+            if parts is not None:
+                forecasts[model.name] = parts
+    return Said(forecasts, tuple(failures))
+
+
+def try_out(
+    zoo: Sequence[Forecaster],
+    scores: Scores,
+    cuts: Sequence[Cut],
+    *,
+    seed: int = 0,
+    tell: Tell | None = None,
+) -> tuple[Trial, ...]:
+    """Every model at every cut.
+
+    Args:
+        scores: all with a score.
+        tell: called with a line before each cut.
+    """
+    found = []
+    for i, cut in enumerate(cuts):
+        if tell is not None:
+            tell(f"back-test {i + 1} of {len(cuts)}: {cut!r}")
+        known = scores.take(cut.known)
+        rows = np.flatnonzero(cut.later & np.isin(scores.measure, known.measures))
+        at = scores.take(rows)
+        said = ask(zoo, known, at, seed=seed, where=cut.name)
+        orders, months = distance(known, at)
+        stranger = ~np.isin(at.family, known.families)
+        found.append(Trial(cut, rows, orders, months, stranger, said))
+    return tuple(found)
+
+
+def distance(known: Scores, at: Scores) -> tuple[Floats, Floats]:
+    """How far each forecast lies beyond what is known of its measure: orders of magnitude, months.
+
+    0 within what is known, NaN where a scale or date is unknown.
+    """
+    found = []
+    for axis, unit in (("scale", 1.0), ("date", MONTH)):
+        have, want = along(known, axis), along(at, axis)  # type: ignore[arg-type]
+        edge = np.full(len(at), np.nan)
+        for name in at.measures:
+            some = have[(known.measure == name) & np.isfinite(have)]
+            if some.size:
+                edge[at.measure == name] = some.max()
+        found.append(np.maximum((want - edge) / unit, 0.0))
+    return found[0], found[1]
+
+
+def _apart(
+    model: Forecaster, known: Scores, at: Scores, seed: list[int], where: str, why: str
+) -> tuple[tuple[Predictive, NDArray[np.bool_]] | None, list[Failure]]:
+    """Each measure by itself."""
+    if len(at.measures) < 2:
+        return None, [Failure(model.name, where, None, why)]
+    parts: list[Predictive] = []
+    places: list[Rows] = []
+    there = np.zeros(len(at), dtype=bool)
+    failures: list[Failure] = []
+    for i, name in enumerate(at.measures):
+        mine = at.measure == name
+        rng = np.random.default_rng([*seed, i])
+        try:
+            found = model.predict(known.take(known.measure == name), at.take(mine), rng)
+        except (UnfitError, GateError) as error:
+            failures.append(Failure(model.name, where, name, str(error)))
+            continue
+        parts.append(found.compressed(COMPONENTS))
+        places.append(np.flatnonzero(mine))
+        there |= mine
+    if not parts:
+        return None, [Failure(model.name, where, None, why)]
+    if not there.all():
+        lost = np.flatnonzero(~there)
+        low, high = at.low[lost], at.high[lost]
+        parts.append(Predictive.of(np.zeros(lost.size), np.ones(lost.size), low=low, high=high))
+        places.append(lost)
+    return (joined(parts, places, len(at)), there), failures
+
+
+def _hide(at: Scores) -> Scores:
+    from dataclasses import replace
+
+    if not np.isin(at.measure, list(at.limits)).all():
+        raise InputError("forecast: a measure has no limits")
+    return replace(at, score=np.full(len(at), np.nan))

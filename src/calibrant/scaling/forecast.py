@@ -1,0 +1,270 @@
+"""What will the next subject score? A stacked forecast, said only as far as the past was held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from calibrant._text import one_line
+from calibrant.errors import InputError
+from calibrant.scaling.asked import read_known, split
+from calibrant.scaling.backtests.cuts import Rule, cuts_of, read_rule
+from calibrant.scaling.backtests.horizons import horizon, silence, table
+from calibrant.scaling.backtests.outcomes import (
+    Outcomes,
+    combined,
+    horizon_of,
+    outcomes_of,
+    weights_now,
+)
+from calibrant.scaling.backtests.peers import peers
+from calibrant.scaling.backtests.run import Said, Tell, Trial, ask, distance, try_out
+from calibrant.scaling.backtests.summary import BackTest, summarise
+from calibrant.scaling.backtests.warn import exchangeability
+from calibrant.scaling.forecaster import Forecaster
+from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.reading.facts import digests
+from calibrant.scaling.result import Forecast, Model
+from calibrant.scaling.scores import Floats, Scores
+from calibrant.scaling.stacking.against import FLOOR, Against, against
+
+
+def forecast(
+    source: Any,
+    *,
+    target: str | Sequence[str] | None = None,
+    scale: str | None = None,
+    family: str | None = None,
+    subject: str | None = None,
+    date: str | None = None,
+    se: str | None = None,
+    cut: str = "rolling",
+    at: Sequence[str] = (),
+    level: float = 0.9,
+    limits: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+    chance: Mapping[str, float] | None = None,
+    log: bool = True,
+    joins: Sequence[Any] = (),
+    measure: str | None = None,
+    score: str | None = None,
+    bayes: bool = False,
+    zoo: Sequence[Forecaster] | None = None,
+    seed: int = 0,
+    tell: Tell | None = None,
+) -> Forecast:
+    """Forecast scores of larger or later subjects, back-tested first.
+
+    Args:
+        source: a path or table with one row a subject, or `Scores`.
+        target: the column of scores, or several. Rows without a score are forecast.
+        scale, family, subject, date, se: columns; see `read_scores`.
+        cut: how the past is cut: one of "scale<=8.4e22", "date<=2024-01-31", "family" (families
+            left out in turn), "rolling", "rolling date"; ":9" after the last three sets how many.
+            Where a fixed cut is given and no row lacks a score, the rows beyond it are forecast.
+        at: more to forecast: "1e26", "1e26:Llama" or "1e26:Llama:2027-01-01", on every target.
+        level: the share that intervals promise, 0.5 to 0.99.
+        limits, chance, log, joins, measure, score: see `read_scores`.
+        bayes: add the hierarchical model by its sampler (extra `bayes`), once a cut: slow.
+        zoo: the models; by default all of calibrant's.
+        seed: the same seed gives the same numbers.
+        tell: called with a line before each cut.
+
+    Raises:
+        InputError: naming the column, row or rule that is wrong.
+    """
+    if not 0.5 <= level <= 0.99:
+        raise InputError(f"level: wanted 0.5 to 0.99, got {level:g}")
+    scores = read_known(
+        source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
+        limits=limits, chance=chance, log=log, joins=joins, measure=measure, score=score,
+    )  # fmt: skip
+    rule = read_rule(cut, log=log)
+    models = tuple(zoo) if zoo is not None else default_zoo(bayes=bayes)
+    known, asked, notes = split(scores, at, log)
+    cuts = cuts_of(known, rule, seed=seed)
+    trials = try_out(models, known, cuts, seed=seed, tell=tell)
+    names = [m.name for m in models]
+    outcomes, weights = outcomes_of(known, trials, names, rule, level)
+    once = outcomes.once()
+    told = _final(models, names, known, asked, trials, rule, seed, notes, tell)
+    test = summarise(
+        once, rule=rule.text, level=level, horizons=table(once, rule, level, known.measures),
+        peers=peers(known, trials, once, level, seed),
+        cuts=[_cut(known, t, weights.get(t.cut.name), names) for t in trials],
+        failures=[f for t in trials for f in t.said.failures],
+    )  # fmt: skip
+    why, reach = _gates(told, once, rule, level)
+    warnings = [*scores.warnings, *exchangeability(once, test, told.known, told.at)]
+    zoo_ = _models(models, once, told, trials)
+    stacked = _stacked(models, once)
+    warnings += _plainly(zoo_, stacked, told, once, rule)
+    order = sorted(zoo_, key=lambda m: -m.weight)
+    return Forecast(
+        target=scores.measures, scale=scale, family=family, cut=rule.text, level=level, seed=seed,
+        models=tuple(order), known=known, at=told.at, predictive=told.predictive,
+        outcome=told.at.score,
+        orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
+        reach=reach, warnings=tuple(warnings), notes=tuple(notes),
+        data=digests((source, *joins)),
+    )  # fmt: skip
+
+
+def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
+    """Every model of calibrant that forecasts; with `bayes` also the one with a sampler."""
+    from calibrant.scaling.curves.forecasters import FORECASTERS as CURVES
+    from calibrant.scaling.hierarchical.forecasters import FORECASTERS as HIERARCHIES
+
+    found = (*CURVES, *HIERARCHIES)
+    if bayes:
+        raise InputError("--bayes: the sampler is not among the models yet")
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """The forecast itself, before the past is asked whether it may be said."""
+
+    known: Scores
+    at: Scores
+    predictive: Predictive | None
+    spoken: np.ndarray[Any, np.dtype[np.bool_]]
+    share: Floats
+    said: Said
+    orders: Floats
+    months: Floats
+
+
+def _final(
+    models: Sequence[Forecaster], names: Sequence[str], known: Scores, asked: Scores,
+    trials: tuple[Trial, ...], rule: Rule, seed: int, notes: list[str], tell: Tell | None,
+) -> _Told:  # fmt: skip
+    """The forecast of what is asked for; of a fixed cut's later rows if nothing is."""
+    share = weights_now(known, trials, names)
+    if len(asked):
+        if tell is not None:
+            tell(f"forecast of {len(asked)} scores from {len(known)} known ones")
+        said = ask(models, known, asked, seed=seed, where="now")
+        orders, months = distance(known, asked)
+        base = known
+    elif rule.at is not None:
+        last = trials[-1]
+        asked, said, base = known.take(last.rows), last.said, known.take(last.cut.known)
+        orders, months = last.orders, last.months
+        early = [replace(t) for t in trials[:-1]]
+        share = weights_now(known, early, names)
+        notes.append(
+            "no row lacks a score: those beyond the cut are forecast from what was known at it, "
+            "and the back-test is of the same rows"
+        )
+    else:
+        notes.append("nothing is forecast: no row lacks a score, and --at names none")
+        said, base = Said({}, ()), known
+        orders = months = np.zeros(0)
+    found = combined(said, names, share) if len(asked) else None
+    none = np.zeros(len(asked), dtype=bool)
+    spoke = np.array([n in said.forecasts for n in names]) if len(asked) else np.ones(len(names))
+    share = share * spoke
+    share = share / share.sum() if share.sum() > 0 else share
+    predictive, spoken = (None, none) if found is None else found
+    return _Told(base, asked, predictive, spoken, share, said, orders, months)
+
+
+def _gates(
+    told: _Told, once: Outcomes, rule: Rule, level: float
+) -> tuple[tuple[str | None, ...], dict[str, float]]:
+    """Why each forecast is withheld, if it is; and how far out each measure was tried."""
+    d = told.months if rule.along == "date" else told.orders
+    index = horizon_of(told.orders, told.months, rule)
+    seen = {}
+    why: list[str | None] = []
+    for i, m in enumerate(map(str, told.at.measure)):
+        if not told.spoken[i]:
+            words = next((f.why for f in told.said.failures), "no model speaks of it")
+            why.append(f"no model could be fitted to {one_line(m, 60)}: {one_line(words, 200)}")
+            continue
+        key = (m, int(index[i]))
+        if key not in seen:
+            seen[key] = horizon(once, max(key[1], 0), rule, level, m)
+        why.append(silence(seen[key], float(d[i])))
+    tried = {
+        m: horizon(once, 0, rule, level, m).reach if (once.measure == m).any() else 0.0
+        for m in told.known.measures
+    }
+    return tuple(why), tried
+
+
+def _models(
+    models: Sequence[Forecaster], once: Outcomes, told: _Told, trials: Sequence[Trial]
+) -> list[Model]:  # fmt: skip
+    plain = [i for i, m in enumerate(models) if m.baseline]
+    words = {f.model: f"{f.cut}: {f.why}" for t in trials for f in t.said.failures}
+    words |= {f.model: f"now: {f.why}" for f in told.said.failures}
+    found = []
+    for i, m in enumerate(models):
+        rivals = tuple(
+            against(models[j].name, once.each[i], once.each[j], once.family, level=0.9)
+            for j in plain if j != i
+        )  # fmt: skip
+        spoke = ~np.isnan(once.each[i])
+        found.append(
+            Model(
+                name=m.name, says=m.says, baseline=m.baseline, weight=float(told.share[i]),
+                log_score=_mean(np.maximum(once.each[i], FLOOR)[spoke]),
+                crps=_mean(once.each_crps[i, spoke]), coverage=_mean(once.each_covered[i, spoke]),
+                n=int(spoke.sum()),
+                beats=not m.baseline and bool(rivals) and all(r.beats for r in rivals),
+                against=rivals, failed=words.get(m.name),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _stacked(models: Sequence[Forecaster], once: Outcomes) -> tuple[Against, ...]:
+    return tuple(
+        against(m.name, once.log_score, once.each[i], once.family, level=0.9)
+        for i, m in enumerate(models) if m.baseline
+    )  # fmt: skip
+
+
+def _plainly(
+    zoo: Sequence[Model], stacked: Sequence[Against], told: _Told, once: Outcomes, rule: Rule
+) -> list[str]:
+    """What a reader must know of the models and of the distance."""
+    found = []
+    lost = [m.name for m in zoo if not m.baseline and not m.beats]
+    plain = " and ".join(m.name for m in zoo if m.baseline)
+    if lost and plain:
+        found.append(f"not shown to beat {plain}: {', '.join(lost)}")
+    weak = [a for a in stacked if not a.beats]
+    if weak:
+        found.append("the stacked forecast: " + "; ".join(map(repr, weak)))
+    other = (told.orders, once.orders) if rule.along == "date" else (told.months, once.months)
+    unit = "orders of magnitude" if rule.along == "date" else "months"
+    ours, tried = (np.nan if not np.isfinite(x).any() else np.nanmax(x) for x in other)
+    if np.isfinite(ours) and (not np.isfinite(tried) or ours > tried):
+        reach = f"up to {tried:.2g}" if np.isfinite(tried) else "none"
+        found.append(f"forecasts lie {ours:.2g} {unit} out; the back-test tried {reach}")
+    return found
+
+
+def _cut(known: Scores, trial: Trial, share: Floats | None, names: Sequence[str]) -> dict[str, Any]:
+    cut = trial.cut
+    return {
+        "name": cut.name,
+        "judged": cut.judged,
+        "known": int(cut.known.sum()),
+        "known_subjects": int(np.unique(known.subject[cut.known]).size),
+        "later": int(trial.rows.size),
+        "later_subjects": int(np.unique(known.subject[trial.rows]).size),
+        "weights": None if share is None else dict(zip(names, map(float, share), strict=True)),
+    }
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if values.size else None
+
+
+__all__ = ["BackTest", "Forecast", "default_zoo", "forecast"]

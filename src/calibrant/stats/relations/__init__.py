@@ -1,0 +1,1 @@
+"""How do columns of numbers go together, when the rows are relatives?"""
