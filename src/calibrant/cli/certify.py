@@ -56,6 +56,7 @@ SCIENCES = {
     "priorities-ranks": "calibrant.priorities.ranks.certificates",
     "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
+    "trends": "calibrant.scaling.trends.certificates",
     "curves": "calibrant.scaling.curves.certificates",
     "forecast-cards": "calibrant.scaling.cards.certificates",
     "axes": "calibrant.scaling.axes.certificates",
