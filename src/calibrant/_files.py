@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from calibrant.errors import InputError
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` beside `path` and let it take its place; an OSError leaves `path` as it was."""
@@ -22,6 +24,22 @@ def write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_private(path: Path, text: str, what: str) -> None:
+    """Write a new file that only its owner may read.
+
+    Raises:
+        InputError: if there is such a file, or it cannot be written.
+    """
+    try:
+        place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as e:
+        raise InputError(f"{path}: there is such a file; a {what} is never written over") from e
+    except OSError as e:
+        raise InputError(f"{path}: the {what} cannot be written ({e.strerror})") from e
+    with os.fdopen(place, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _umask() -> int:

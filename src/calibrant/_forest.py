@@ -45,7 +45,7 @@ class Row:
 
 def forest(
     rows: Sequence[Row], *, title: str, said: str, axis: str, description: str,
-    zero: bool = True,
+    zero: bool = True, strokes: Sequence[float] = (),
 ) -> Figure:  # fmt: skip
     """A figure of values with intervals.
 
@@ -53,8 +53,10 @@ def forest(
         rows: at least one, from top to bottom.
         said: below the title.
         zero: whether 0 is shown, with a line.
+        strokes: other values with a line.
     """
     ends = [x for r in rows for x in (r.low, r.value, r.high) if math.isfinite(x)]
+    ends += strokes
     ends += [0.0] if zero else []
     margin = 0.04 * (max(ends) - min(ends)) or 0.1
     low, high = min(ends) - margin, max(ends) + margin
@@ -67,6 +69,7 @@ def forest(
                           label(said, -left + 4, "left", -24, "soft")]  # fmt: skip
     if zero:
         layers.append(rule(place.x(0.0), height, INK["line"], [4, 3]))
+    layers += [rule(place.x(x), height, INK["futile"], [2, 3]) for x in strokes]
     for number, (r, name) in enumerate(zip(rows, names, strict=True)):
         y, ink = _ROW * (number + 0.5) + 4, INK["refute" if r.alert else "support"]
         layers += [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.scaling.asked import read_known, split
 from calibrant.scaling.backtests.cuts import Rule, cuts_of, read_rule
 from calibrant.scaling.backtests.horizons import horizon, silence, table
 from calibrant.scaling.backtests.outcomes import (
@@ -26,12 +26,10 @@ from calibrant.scaling.backtests.summary import BackTest, summarise
 from calibrant.scaling.backtests.warn import exchangeability
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive
-from calibrant.scaling.read import read_scores
+from calibrant.scaling.reading.facts import digests
 from calibrant.scaling.result import Forecast, Model
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import FLOOR, Against, against
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def forecast(
@@ -46,9 +44,12 @@ def forecast(
     cut: str = "rolling",
     at: Sequence[str] = (),
     level: float = 0.9,
-    limits: tuple[float, float] | Mapping[str, tuple[float, float]] = (0.0, 1.0),
+    limits: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
     chance: Mapping[str, float] | None = None,
     log: bool = True,
+    joins: Sequence[Any] = (),
+    measure: str | None = None,
+    score: str | None = None,
     bayes: bool = False,
     zoo: Sequence[Forecaster] | None = None,
     seed: int = 0,
@@ -65,7 +66,7 @@ def forecast(
             Where a fixed cut is given and no row lacks a score, the rows beyond it are forecast.
         at: more to forecast: "1e26", "1e26:Llama" or "1e26:Llama:2027-01-01", on every target.
         level: the share that intervals promise, 0.5 to 0.99.
-        limits, chance, log: see `read_scores`.
+        limits, chance, log, joins, measure, score: see `read_scores`.
         bayes: add the hierarchical model by its sampler (extra `bayes`), once a cut: slow.
         zoo: the models; by default all of calibrant's.
         seed: the same seed gives the same numbers.
@@ -76,10 +77,13 @@ def forecast(
     """
     if not 0.5 <= level <= 0.99:
         raise InputError(f"level: wanted 0.5 to 0.99, got {level:g}")
-    scores = _read(source, target, scale, family, subject, date, se, limits, chance, log)
+    scores = read_known(
+        source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
+        limits=limits, chance=chance, log=log, joins=joins, measure=measure, score=score,
+    )  # fmt: skip
     rule = read_rule(cut, log=log)
     models = tuple(zoo) if zoo is not None else default_zoo(bayes=bayes)
-    known, asked, notes = _split(scores, at, log)
+    known, asked, notes = split(scores, at, log)
     cuts = cuts_of(known, rule, seed=seed)
     trials = try_out(models, known, cuts, seed=seed, tell=tell)
     names = [m.name for m in models]
@@ -93,26 +97,29 @@ def forecast(
         failures=[f for t in trials for f in t.said.failures],
     )  # fmt: skip
     why, reach = _gates(told, once, rule, level)
-    warnings = exchangeability(once, test, told.known, told.at)
+    warnings = [*scores.warnings, *exchangeability(once, test, told.known, told.at)]
     zoo_ = _models(models, once, told, trials)
     stacked = _stacked(models, once)
     warnings += _plainly(zoo_, stacked, told, once, rule)
     order = sorted(zoo_, key=lambda m: -m.weight)
     return Forecast(
         target=scores.measures, scale=scale, family=family, cut=rule.text, level=level, seed=seed,
-        models=tuple(order), at=told.at, predictive=told.predictive, outcome=told.at.score,
+        models=tuple(order), known=known, at=told.at, predictive=told.predictive,
+        outcome=told.at.score,
         orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
         reach=reach, warnings=tuple(warnings), notes=tuple(notes),
+        data=digests((source, *joins)),
     )  # fmt: skip
 
 
 def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
     """Every model of calibrant that forecasts; with `bayes` also the one with a sampler."""
-    if bayes:
-        raise InputError("--bayes: the hierarchical model is not here yet")
-    from calibrant.scaling.stacking.plain import PLAIN
+    from calibrant.scaling.curves.forecasters import FORECASTERS as CURVES
+    from calibrant.scaling.hierarchical.forecasters import FORECASTERS as HIERARCHIES
+    from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
 
-    return PLAIN
+    found = (*CURVES, *HIERARCHIES)
+    return (*found, bayes_forecaster()) if bayes else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,80 +134,6 @@ class _Told:
     said: Said
     orders: Floats
     months: Floats
-
-
-def _read(
-    source: Any, target: str | Sequence[str] | None, scale: str | None, family: str | None,
-    subject: str | None, date: str | None, se: str | None,
-    limits: tuple[float, float] | Mapping[str, tuple[float, float]],
-    chance: Mapping[str, float] | None, log: bool,
-) -> Scores:  # fmt: skip
-    if isinstance(source, Scores):
-        found = source
-    elif target is None or scale is None:
-        lacking = "target" if target is None else "scale"
-        raise InputError(f"forecast: wanted the column of the {lacking}; none was named")
-    else:
-        found = read_scores(
-            source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
-            limits=limits, chance=chance, log=log,
-        )  # fmt: skip
-    for i in np.flatnonzero((found.score < found.low) | (found.score > found.high)):
-        low, high = found.limits[str(found.measure[i])]
-        raise InputError(
-            f"scores: {one_line(str(found.subject[i]), 60)!r} on "
-            f"{one_line(str(found.measure[i]), 60)!r}: wanted {low:g} to {high:g}, got "
-            f"{found.score[i]:g}; other limits are named by --limits LOW,HIGH"
-        )
-    return found
-
-
-def _split(scores: Scores, at: Sequence[str], log: bool) -> tuple[Scores, Scores, list[str]]:
-    """What is known, what is asked for, and what must be said of it."""
-    notes = list(scores.notes)
-    placed = np.isfinite(scores.scale)
-    lost = np.unique(scores.subject[~placed]).size
-    if not placed.any():
-        raise InputError("forecast: no row has a scale (compute); name its column")
-    if lost:
-        notes.append(f"{lost} subjects without a scale are left out")
-    have = np.isfinite(scores.score)
-    known = scores.take(placed & have)
-    asked = scores.take(placed & ~have)
-    if at:
-        more = [_asked(text, m, scores, log) for text in at for m in scores.measures]
-        asked = _joined([asked, *more], scores)
-    return known, asked, notes
-
-
-def _asked(text: str, measure: str, scores: Scores, log: bool) -> Scores:
-    """One row of --at, on one measure."""
-    parts = text.split(":")
-    day = parts.pop() if len(parts) > 1 and _DATE.fullmatch(parts[-1]) else "NaT"
-    try:
-        value = float(parts[0])
-        size = float(np.log10(value)) if log and value > 0 else value
-        when = np.array([day], dtype="datetime64[D]")
-    except ValueError:
-        value = size = np.nan
-    if not np.isfinite(size) or (log and value <= 0):
-        raise InputError(
-            f"--at: wanted SCALE[:FAMILY[:DATE]], such as 1e26:Llama:2027-01-31, got "
-            f"{one_line(text, 60)!r}"
-        )
-    family = ":".join(parts[1:]) or "new family"
-    one = scores.take(np.array([0], dtype=np.int64))
-    return replace(
-        one,
-        subject=np.array([text]), family=np.array([family]), measure=np.array([measure]),
-        scale=np.array([size]), date=when, score=np.array([np.nan]), se=np.array([np.nan]),
-    )  # fmt: skip
-
-
-def _joined(parts: Sequence[Scores], like: Scores) -> Scores:
-    names = ("subject", "family", "measure", "scale", "date", "score", "se")
-    all_: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in parts]) for n in names}
-    return replace(like, **all_)
 
 
 def _final(

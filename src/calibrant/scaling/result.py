@@ -10,6 +10,7 @@ import numpy as np
 from calibrant._text import one_line
 from calibrant.scaling.backtests.summary import BackTest
 from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.reading.facts import history
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import Against
 
@@ -55,6 +56,7 @@ class Forecast:
         scale, family: the columns they were read from, or None.
         cut, level, seed: how the past was cut, the promised share, the seed.
         models: the zoo, the heaviest first.
+        known: the scores it is made from.
         at: what was asked for, with `predictive` of the same rows; `outcome` where it is known.
         orders, months: shape (n,); how far out each lies.
         why: for each, None or why it is withheld.
@@ -62,6 +64,7 @@ class Forecast:
         stacked: the stack against the plain models.
         reach: how far out the past was tried, by measure.
         warnings, notes: one sentence each.
+        data: name and SHA-256 of the files that they were read from.
     """
 
     target: tuple[str, ...]
@@ -71,6 +74,7 @@ class Forecast:
     level: float
     seed: int
     models: tuple[Model, ...]
+    known: Scores
     at: Scores
     predictive: Predictive | None
     outcome: Floats
@@ -82,6 +86,7 @@ class Forecast:
     reach: dict[str, float]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    data: tuple[dict[str, str], ...] = ()
 
     def __repr__(self) -> str:
         if self.withheld is not None:
@@ -178,6 +183,8 @@ class Forecast:
             "withheld": self.withheld,
             "withheld_rows": self.silent,
             "notes": list(self.notes),
+            "history": history(self.known),
+            "data": list(self.data),
         }
 
     def _said(self) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibrant.cli.figures import figure_option, save_figure
 from calibrant.cli.pairs import pairs
 
 if TYPE_CHECKING:
     from calibrant.scaling.result import Forecast
 
 
-def _limits(_: click.Context, __: click.Parameter, value: str) -> tuple[float, float]:
+def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
     from calibrant.errors import InputError
 
+    if value is None:
+        return None
     try:
         low, high = (float(x) for x in value.split(","))
     except ValueError:
@@ -27,7 +30,7 @@ def _limits(_: click.Context, __: click.Parameter, value: str) -> tuple[float, f
 
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--target", required=True, multiple=True, metavar="COLUMN",
+@click.option("--target", multiple=True, metavar="COLUMN",
               help="The score to forecast, again for more; empty cells are asked for.")  # fmt: skip
 @click.option("--scale", required=True, metavar="COLUMN",
               help="Compute; a unit in its name such as (1E21) is multiplied in.")  # fmt: skip
@@ -35,6 +38,11 @@ def _limits(_: click.Context, __: click.Parameter, value: str) -> tuple[float, f
 @click.option("--subject", metavar="COLUMN", help="Their names; found by themselves if common.")
 @click.option("--date", metavar="COLUMN", help="When each was released.")
 @click.option("--se", metavar="COLUMN", help="The standard error of each score.")
+@click.option("--measure", metavar="COLUMN",
+              help="Of a long table, one row a score: the column that names measures.")  # fmt: skip
+@click.option("--score", metavar="COLUMN", help="Of a long table: the column of scores.")
+@click.option("--with", "joins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Another table of the same subjects, joined to FILE.")  # fmt: skip
 @click.option("--cut", default="rolling", show_default=True, metavar="RULE",
               help="How the past is cut: scale<=8.4e22, date<=2024-01-31, family, rolling, "
               "rolling date; rolling:9 for nine cuts.")  # fmt: skip
@@ -42,8 +50,8 @@ def _limits(_: click.Context, __: click.Parameter, value: str) -> tuple[float, f
               help="Also forecast a subject of this scale, such as 1e26:Llama.")  # fmt: skip
 @click.option("--level", type=float, default=0.9, show_default=True,
               help="The share that intervals promise.")  # fmt: skip
-@click.option("--limits", default="0,1", show_default=True, metavar="LOW,HIGH", callback=_limits,
-              help="The lowest and highest score there can be.")  # fmt: skip
+@click.option("--limits", metavar="LOW,HIGH", callback=_limits,
+              help="The lowest and highest score there can be; else as it looks.")  # fmt: skip
 @click.option("--chance", multiple=True, metavar="COLUMN=SCORE",
               callback=pairs(float, "COLUMN=SCORE, as MMLU=0.25"),
               help="What a guesser scores on a target.")  # fmt: skip
@@ -51,10 +59,11 @@ def _limits(_: click.Context, __: click.Parameter, value: str) -> tuple[float, f
 @click.option("--bayes", is_flag=True,
               help="Add the hierarchical model by its sampler (extra bayes); minutes.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
     file: Path, *, target: tuple[str, ...], chance: dict[str, float], log_scale: bool,
-    as_json: bool, **options: Any,
+    figure: Path | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Forecast the empty cells of a target in FILE (one row a subject), and --at others.
 
@@ -66,9 +75,13 @@ def cli(
     from calibrant.scaling.forecast import forecast
 
     found = forecast(
-        file, target=target, chance=chance or None, log=not log_scale,
+        file, target=target or None, chance=chance or None, log=not log_scale,
         tell=lambda line: click.echo(line, err=True), **options,
     )  # fmt: skip
+    if figure is not None:
+        from calibrant.scaling.figures import forecast_figure
+
+        save_figure(forecast_figure(found), figure)
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from calibrant._files import write_private
 from calibrant._text import dumps, one_line
 from calibrant.contamination.fresh.files import read_rows, write_text
-from calibrant.contamination.fresh.stream import Secret, read_secret, write_private
+from calibrant.contamination.fresh.stream import Secret, read_secret
 from calibrant.errors import InputError
 
 FORMAT = "calibrant commitment 1"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from calibrant._files import write_private
 from calibrant._text import one_line
 from calibrant.errors import InputError
 
@@ -165,19 +166,3 @@ def new_secret(path: str | Path) -> Secret:
     text = os.urandom(32).hex()
     write_private(Path(path), text + "\n", "secret")
     return Secret(text.encode())
-
-
-def write_private(path: Path, text: str, what: str) -> None:
-    """Write a new file that only its owner may read.
-
-    Raises:
-        InputError: if there is such a file, or it cannot be written.
-    """
-    try:
-        place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as e:
-        raise InputError(f"{path}: there is such a file; a {what} is never written over") from e
-    except OSError as e:
-        raise InputError(f"{path}: the {what} cannot be written ({e.strerror})") from e
-    with os.fdopen(place, "w", encoding="utf-8") as file:
-        file.write(text)

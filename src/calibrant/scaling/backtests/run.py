@@ -19,7 +19,7 @@ Rows = NDArray[np.int64]
 Tell = Callable[[str], None]
 
 MONTH = 365.25 / 12
-COMPONENTS = 48
+COMPONENTS = 32
 """A mixture of more components is merged: back-tests ask for many distribution functions."""
 
 

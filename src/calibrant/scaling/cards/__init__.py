@@ -1,1 +1,1 @@
-"""What was forecast, before anyone knew, and did it come true?"""
+"""Was it said before it was known? Forecasts registered by hash, settled later, on a card."""

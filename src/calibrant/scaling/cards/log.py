@@ -1,0 +1,183 @@
+"""Were other forecasts made and forgotten? A log in which each line holds the hash of the last.
+
+A line that was changed, taken out or put in breaks the chain from there on. What a chain cannot
+show is that its last lines were cut off, or that there is a second log: publish its head.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from calibrant.errors import InputError
+from calibrant.scaling.cards.documents import canonical, parse, sha256
+
+START = "0" * 64
+"""What stands in place of the hash of a line before the first."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a log.
+
+    Attributes:
+        number: from 1.
+        kind: "registered" or "settled".
+        time: when, in UTC.
+        seal: of the registered forecast.
+        content: of a settlement, which forecasts with which outcomes; else nothing.
+        previous: the hash of the line before.
+        hash: of all these.
+    """
+
+    number: int
+    kind: str
+    time: str
+    seal: str
+    content: tuple[dict[str, Any], ...]
+    previous: str
+    hash: str
+
+    def __repr__(self) -> str:
+        return f"line {self.number}: {self.kind} {self.seal[:12]} at {self.time}"
+
+    def body(self) -> dict[str, Any]:
+        """All but the hash, as plain data."""
+        return {
+            "number": self.number, "kind": self.kind, "time": self.time, "seal": self.seal,
+            "content": list(self.content), "previous": self.previous,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Log:
+    """The lines of a log whose chain holds.
+
+    Attributes:
+        lines: in order.
+    """
+
+    lines: tuple[Line, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"log: {self.registered} registered, {self.settled} settled, head {self.head[:12]}"
+
+    @property
+    def head(self) -> str:
+        """The hash of the last line: what to publish."""
+        return self.lines[-1].hash if self.lines else START
+
+    @property
+    def registered(self) -> int:
+        """How many forecasts were registered."""
+        return sum(x.kind == "registered" for x in self.lines)
+
+    @property
+    def settled(self) -> int:
+        """How many of them were settled, in whole or in part."""
+        return len({x.seal for x in self.lines if x.kind == "settled"})
+
+    def find(self, seal: str) -> Line | None:
+        """The line by which a forecast was registered."""
+        same = (x for x in self.lines if x.kind == "registered" and x.seal == seal)
+        return next(same, None)
+
+    def settlements(self, seal: str) -> tuple[Line, ...]:
+        """The lines by which a forecast was settled."""
+        return tuple(x for x in self.lines if x.kind == "settled" and x.seal == seal)
+
+
+def read_log(path: str | Path) -> Log:
+    """A log whose chain holds; an empty one where there is no such file.
+
+    Raises:
+        InputError: naming the first line that was changed, or follows one that is gone.
+    """
+    file = Path(path)
+    if not file.exists():
+        return Log()
+    try:
+        return _parsed(file.read_bytes(), file)
+    except OSError as e:
+        raise InputError(f"{path}: the log cannot be read ({e.strerror or e})") from e
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[tuple[Log, Writer]]:
+    """The log, held so that nobody else adds to it meanwhile, and what adds a line.
+
+    Raises:
+        InputError: as `read_log`, or if it cannot be written.
+    """
+    try:
+        file = Path(path).open("a+b")  # noqa: SIM115 - held below
+    except OSError as e:
+        raise InputError(f"{path}: the log cannot be written ({e.strerror or e})") from e
+    with file:
+        _lock(file)
+        file.seek(0)
+        log = _parsed(file.read(), Path(path))
+        yield log, Writer(file, log, Path(path))
+
+
+class Writer:
+    """Adds lines to a log."""
+
+    def __init__(self, file: IO[bytes], log: Log, path: Path) -> None:
+        self._file, self._log, self._path = file, log, path
+
+    def line(self, kind: str, seal: str, time: str, content: list[dict[str, Any]]) -> Line:
+        """The next line, not yet written."""
+        bare = Line(len(self._log.lines) + 1, kind, time, seal, tuple(content), self._log.head, "")
+        return Line(**{**bare.__dict__, "hash": sha256(bare.body())})
+
+    def add(self, line: Line) -> None:
+        """Write a line, to the disk.
+
+        Raises:
+            InputError: if it cannot be.
+        """
+        try:
+            self._file.write(canonical(line.body() | {"hash": line.hash}) + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as e:
+            raise InputError(f"{self._path}: the log cannot be written ({e.strerror or e})") from e
+
+
+def _lock(file: IO[bytes]) -> None:
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover - Windows has no fcntl; logs there are unlocked
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _parsed(data: bytes, path: Path) -> Log:
+    lines: list[Line] = []
+    head = START
+    if data and not data.endswith(b"\n"):
+        raise InputError(f"{path}: its last line is not whole")
+    for number, text in enumerate(data.split(b"\n")[:-1], start=1):
+        where = f"{path}, line {number}"
+        found = parse(text, where, "a line of a log of forecasts")
+        try:
+            line = Line(found["number"], found["kind"], found["time"], found["seal"],
+                        tuple(found["content"]), found["previous"], found["hash"])  # fmt: skip
+        except (KeyError, TypeError) as e:
+            raise InputError(f"{where}: not a line of a log of forecasts ({e})") from e
+        # The bytes too: a line may say the same in another form, which is none of ours.
+        same = canonical(line.body() | {"hash": line.hash}) == text
+        if not same or sha256(line.body()) != line.hash:
+            raise InputError(f"{where}: changed after it was written: its hash is not of it")
+        if line.previous != head or line.number != number:
+            raise InputError(
+                f"{where}: the chain is broken: a line before it was changed or taken out"
+            )
+        lines.append(line)
+        head = line.hash
+    return Log(tuple(lines))

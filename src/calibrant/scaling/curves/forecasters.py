@@ -1,0 +1,144 @@
+"""Which models of one measure against scale forecast? The zoo, each measure fitted apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from calibrant._text import one_line
+from calibrant.errors import UnfitError
+from calibrant.scaling.curves.monotone import ALPHA, Monotone, monotone
+from calibrant.scaling.curves.predict import fit
+from calibrant.scaling.curves.shapes import BROKEN, FREE, POWER, SHAPES, SIGMOID, SPLINE, Shape
+from calibrant.scaling.curves.simple import line, persistence
+from calibrant.scaling.forecaster import Forecaster, Predict
+from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.scores import Scores
+
+__all__ = ["FITS", "FORECASTERS", "SHAPES", "apart", "refused", "shaped"]
+
+_EXCHANGES = 499
+
+FITS: dict[str, tuple[Shape, bool]] = {
+    "pooled sigmoid": (SIGMOID, False),
+    "family sigmoid": (SIGMOID, True),
+    "free sigmoid": (FREE, True),
+    "power law": (POWER, True),
+    "broken power law": (BROKEN, True),
+    "monotone spline": (SPLINE, True),
+}
+"""The shape that each model with one fits, and whether families differ in it."""
+
+
+def apart(predict: Predict) -> Predict:
+    """A forecast of several measures from one of a single measure: each is fitted for itself.
+
+    Where a model refuses some measures of several and not others, as where a score falls with
+    scale, those are forecast by persistence; `refused` says which they are.
+
+    Raises:
+        UnfitError: if it refuses every measure, or one has no known score.
+    """
+
+    def every(known: Scores, at: Scores, rng: np.random.Generator) -> Predictive:
+        rows, parts, refusals = [], [], []
+        for name, child in zip(at.measures, rng.spawn(len(at.measures)), strict=True):
+            mine = np.flatnonzero(at.measure == name)
+            of = known.measure == name
+            if not of.any():
+                raise UnfitError(f"{one_line(name)}: no score is known")
+            try:
+                parts.append(predict(known.take(of), at.take(mine), child))
+            except UnfitError as error:
+                refusals.append(f"{one_line(name)}: {error}")
+                parts.append(persistence(known.take(of), at.take(mine), child))
+            rows.append(mine)
+        if refusals and len(refusals) == len(parts):
+            raise UnfitError(refusals[0])
+        return _joined(parts, np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64))
+
+    return every
+
+
+def refused(known: Scores) -> dict[str, str]:
+    """Measures to which no growing curve is fitted, as their score falls with scale, and why."""
+    found = {}
+    for name in known.measures:
+        tested = _tested(known.take(known.measure == name))
+        if tested.verdict in ("falling", "turning"):
+            found[name] = tested.says
+    return found
+
+
+def _tested(known: Scores) -> Monotone:
+    return monotone(known, permutations=_EXCHANGES, alpha=ALPHA, rng=0)
+
+
+def _joined(parts: list[Predictive], rows: np.ndarray) -> Predictive:
+    """Forecasts of several measures in the order of their rows, padded to as many components."""
+    if not rows.size:
+        empty = np.zeros((1, 0))
+        return Predictive(empty, empty, empty, empty, np.zeros(0), np.zeros(0))
+    most = max(p.location.shape[0] for p in parts)
+    back = np.argsort(rows, kind="stable")
+
+    def wide(name: str) -> np.ndarray:
+        many = []
+        for p in parts:
+            a = getattr(p, name)
+            extra = most - a.shape[0]
+            fill = np.zeros_like(a[:1]) if name == "weight" else a[:1]
+            many.append(np.vstack([a, np.repeat(fill, extra, axis=0)]))
+        return np.hstack(many)[:, back]
+
+    return Predictive(
+        wide("location"), wide("spread"), wide("df"), wide("weight"),
+        np.concatenate([p.low for p in parts])[back],
+        np.concatenate([p.high for p in parts])[back],
+    )  # fmt: skip
+
+
+def shaped(shape: Shape, known: Scores, at: Scores, rng: np.random.Generator, *,
+           families: bool) -> Predictive:  # fmt: skip
+    """The forecast of one shape for one measure, after the test that it may grow.
+
+    Raises:
+        UnfitError: if the score falls with scale, or as `fit` does.
+    """
+    if not np.isfinite(at.scale).all():
+        raise UnfitError(f"{shape.name}: a scale to forecast at is not known")
+    if shape is not POWER:
+        tested = _tested(known)
+        if tested.verdict in ("falling", "turning"):
+            raise UnfitError(f"{shape.name} refused: {tested.says}")
+    return fit(shape, known, rng, families=families).predict(at, rng)
+
+
+def _zoo(name: str, says: str, predict: Callable[..., Predictive], **more: bool) -> Forecaster:
+    baseline = more.pop("baseline", False)
+    return Forecaster(name, says, apart(partial(predict, **more)), baseline)
+
+
+FORECASTERS: tuple[Forecaster, ...] = (
+    _zoo("persistence", "the next score of a family is its last one, of a new family that of any "
+         "large subject", persistence, baseline=True),
+    _zoo("pooled sigmoid", "one logistic curve from chance to the highest score for all families",
+         partial(shaped, SIGMOID), families=False, baseline=True),
+    _zoo("family sigmoid", "a logistic curve that each family shifts and tilts",
+         partial(shaped, SIGMOID), families=True),
+    _zoo("free sigmoid", "a logistic curve with estimated ends, shifted and tilted by families",
+         partial(shaped, FREE), families=True),
+    _zoo("pooled log-odds line", "log-odds are a straight line in log scale for all families",
+         line, families=False),
+    _zoo("family log-odds lines", "log-odds are straight lines in log scale, of one slope and a "
+         "level for each family", line, families=True),
+    _zoo("power law", "the distance to an end that is estimated shrinks as a power of scale",
+         partial(shaped, POWER), families=True),
+    _zoo("broken power law", "what is missing to the highest score is a power of scale, with one "
+         "bend", partial(shaped, BROKEN), families=True),
+    _zoo("monotone spline", "log-odds grow with a slope that walks, also beyond what was seen",
+         partial(shaped, SPLINE), families=True),
+)  # fmt: skip
+"""The zoo of one measure against scale; the first two are the baselines."""

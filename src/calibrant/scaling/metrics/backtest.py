@@ -1,0 +1,231 @@
+"""How well were later values forecast at each rung? Tried on the past, in units all rungs share.
+
+At every cut the next scale is forecast from the smaller ones in three ways: as the last value was
+(persistence), by lines of the rung itself, and through the ladder: the graded rung is forecast by
+lines, and every item's odds are moved until it is met. Errors are compared as skill, the share of
+persistence's squared error that is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from calibrant.scaling.metrics.lines import LEAST, Cut, cuts, weights
+from calibrant.scaling.metrics.rungs import (
+    Answers,
+    Floats,
+    Ints,
+    of_choices,
+    of_probabilities,
+    rung,
+)  # fmt: skip
+
+Interval = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a rung lets one forecast.
+
+    Attributes:
+        rung: its name.
+        cuts: how many forecasts of a next scale were tried; 0 if there are too few scales.
+        skill: of lines of the rung itself: 1 is perfect, 0 as good as persistence, below 0 worse.
+            None if nothing was tried or nothing changed.
+        skill_interval: by resampling item clusters, with these subjects.
+        through: skill through the ladder; None where it cannot be had.
+        through_interval: of it.
+        rank: Spearman's correlation of values and scale; None if all values are equal.
+        rank_interval: of it.
+        item_rank: the median over items of the correlation of their own values with scale, items
+            whose values are all equal counted as 0 (Schaeffer et al., 2024).
+        signal: the rise from the smallest to the largest scale in standard errors, by sampling of
+            item clusters, of a step between neighbouring scales; None where items are not known.
+        signal_interval: of it.
+    """
+
+    rung: str
+    cuts: int
+    skill: float | None
+    skill_interval: Interval
+    through: float | None
+    through_interval: Interval
+    rank: float | None
+    rank_interval: Interval
+    item_rank: float | None
+    signal: float | None
+    signal_interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def line(x: Floats, y: Floats, name: str, at: float) -> Floats:
+    """The forecast of a rung: the mean of its lines, on each of its scales.
+
+    Args:
+        x: shape (S,); `y`: shape (..., S); `at`: one scale.
+
+    Returns:
+        shape (...).
+    """
+    r, w = rung(name), weights(x, at)
+    return np.asarray(np.mean([r.unlinked(r.linked(y, k) @ w, k) for k in r.links], axis=0))
+
+
+def moved(answers: Answers, at: int, target: Floats, w: Floats) -> dict[str, Floats]:
+    """The rungs if every item's odds of the right answer moved alike until a base rung is met.
+
+    Args:
+        at: the subject whose items are moved.
+        target: shape (B,), means that are met: of the log share of choices, or of the
+            log-probability of free answers.
+        w: shape (B, n), weights of items, each row summing to 1.
+
+    Returns:
+        of each rung that can be had, shape (B,): of free answers none that says what was answered.
+    """
+    if answers.logp is not None:
+        logp = answers.logp[at]
+        odds = logp[:, 0] - special.logsumexp(logp[:, 1:], axis=-1)
+    else:
+        p = np.minimum(answers.values["log-probability"][at], -1e-12)
+        odds = p - np.log(-np.expm1(p))
+    aim = np.minimum(target, -1e-9)
+    low, high = np.full(len(aim), -60.0), np.full(len(aim), 60.0)
+    for _ in range(45):
+        middle = (low + high) / 2
+        short = np.sum(w * special.log_expit(odds + middle[:, None]), axis=1) < aim
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    by = ((low + high) / 2)[:, None]
+    ks = tuple(int(r[5:]) for r in answers.values if r.startswith("pass^"))
+    if answers.logp is not None:
+        raised = np.repeat(logp[None], len(aim), axis=0)
+        raised[..., 0] += by
+        found = of_choices(raised, ks)
+        # What the right answer's own log-probability would be is not said by its share.
+        del found["log-probability"]
+    else:
+        found = of_probabilities(special.log_expit(odds + by), None, ks)
+    return {r: np.sum(w * v, axis=1) for r, v in found.items() if r in answers.values}
+
+
+def resampled(cluster: Ints, draws: int, rng: np.random.Generator) -> Floats:
+    """Weights of items, shape (1 + draws, n): the sample itself, then whole clusters redrawn."""
+    groups = int(cluster.max()) + 1
+    many = rng.multinomial(groups, np.full(groups, 1 / groups), size=draws)
+    w = np.vstack([np.ones(groups), many])[:, cluster].astype(float)
+    return np.asarray(w / np.maximum(w.sum(axis=1, keepdims=True), 1e-300))
+
+
+def backtest(
+    answers: Answers, base: str | None, *, draws: int, level: float, seed: int
+) -> tuple[Tried, ...]:
+    """Try every rung on the past.
+
+    Args:
+        base: the graded rung that is forecast for the way through the ladder; None without one.
+        draws: of item clusters, for intervals.
+    """
+    known = len(answers.cluster) > 1 and int(answers.cluster.max()) > 0
+    rng = np.random.default_rng(seed)
+    w = resampled(answers.cluster, draws if known else 0, rng)
+    means = {r: v @ w.T for r, v in answers.values.items()}  # (S, 1 + draws)
+    every = cuts(answers.scale, LEAST)
+    through = [_through(answers, base, means, c, w) for c in every] if base else []
+    return tuple(
+        _tried(answers, r, means[r].T, every, [t[r] for t in through if r in t], level, known)
+        for r in answers.values
+    )
+
+
+def _through(
+    answers: Answers, base: str, means: dict[str, Floats], cut: Cut, w: Floats
+) -> dict[str, Floats]:
+    below, above = cut
+    x = answers.scale
+    target = line(x[below], means[base].T[:, below], base, float(x[above].mean()))
+    found: dict[str, list[Floats]] = {}
+    # In parts, so that many items with many choices do not fill the memory.
+    size = w.shape[1] * (1 if answers.logp is None else answers.logp.shape[-1])
+    each = max(1, 4_000_000 // size)
+    for i in range(0, len(w), each):
+        part = moved(answers, int(below[-1]), target[i : i + each], w[i : i + each])
+        for r, v in part.items():
+            found.setdefault(r, []).append(v)
+    return {r: np.concatenate(v) for r, v in found.items()}
+
+
+def _tried(
+    answers: Answers, name: str, y: Floats, every: list[Cut], through: list[Floats],
+    level: float, known: bool,
+) -> Tried:  # fmt: skip
+    x = answers.scale
+    errors, others, last = (np.zeros((len(every), len(y))) for _ in range(3))
+    for i, (below, above) in enumerate(every):
+        truth = y[:, above].mean(axis=1)
+        errors[i] = line(x[below], y[:, below], name, float(x[above].mean())) - truth
+        last[i] = y[:, below][:, x[below] == x[below].max()].mean(axis=1) - truth
+        if through:
+            others[i] = through[i] - truth
+    gone = np.sum(last**2, axis=0)
+    own = _skill(errors, gone)
+    by = _skill(others, gone) if through else np.full(len(y), np.nan)
+    rank = spearman(x, y)
+    signal = _signal(answers, name, y) if known else np.full(len(y), np.nan)
+    items = np.nan_to_num(spearman(x, answers.values[name].T)) if known else np.array([np.nan])
+
+    def both(found: Floats) -> tuple[float | None, Interval]:
+        first = float(found[0]) if np.isfinite(found[0]) else None
+        rest = found[1:][np.isfinite(found[1:])]
+        if first is None or rest.size < 20:
+            return first, None
+        a, b = np.quantile(rest, [(1 - level) / 2, (1 + level) / 2])
+        return first, (float(a), float(b))
+
+    middle = float(np.median(items))
+    return Tried(
+        name, len(every), *both(own), *both(by), *both(rank),
+        middle if np.isfinite(middle) else None, *both(signal),
+    )  # fmt: skip
+
+
+def _skill(errors: Floats, gone: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = 1 - np.sum(errors**2, axis=0) / gone
+    return np.where(gone > 1e-18, found, np.nan)
+
+
+def _signal(answers: Answers, name: str, y: Floats) -> Floats:
+    """The rise over all scales, by the noise of a step that the sampling of items makes."""
+    v, better = answers.values[name], rung(name).better
+    step = np.diff(v, axis=0)
+    step = step - step.mean(axis=1, keepdims=True)
+    groups = int(answers.cluster.max()) + 1
+    sums = np.zeros((groups, len(step)))
+    np.add.at(sums, answers.cluster, step.T)
+    noise = np.sqrt(np.mean(np.sum(sums**2, axis=0)) * groups / (groups - 1)) / v.shape[1]
+    rise = better * (y[:, -1] - y[:, 0])
+    return np.asarray(rise / noise) if noise > 0 else np.full(len(y), np.nan)
+
+
+def spearman(x: Floats, y: Floats) -> Floats:
+    """Of x, shape (S,), with each row of y, shape (B, S); NaN where all of a row are equal."""
+    a, b = ranked(x[None]), ranked(y)
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    size = np.sqrt(np.sum(a * a, axis=1) * np.sum(b * b, axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(size > 0, np.sum(a * b, axis=1) / size, np.nan))
+
+
+def ranked(y: Floats) -> Floats:
+    """Ranks within each row, shape (B, S); equal values share the mean of theirs."""
+    below = np.zeros(y.shape)
+    for k in range(y.shape[1]):
+        below += (y > y[:, [k]]) + 0.5 * (y == y[:, [k]])
+    return below
