@@ -65,6 +65,9 @@ SCIENCES = {
     "forecasts": "calibrant.scaling.backtests.certificates",
     "metrics": "calibrant.scaling.metrics.certificates",
     "trends": "calibrant.scaling.trends.certificates",
+    "families": "calibrant.scaling.hierarchical.certificates",
+    "axes": "calibrant.scaling.axes.certificates",
+    "capability": "calibrant.scaling.capability.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

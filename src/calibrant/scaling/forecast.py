@@ -116,11 +116,10 @@ def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
     """Every model of calibrant that forecasts; with `bayes` also the one with a sampler."""
     from calibrant.scaling.curves.forecasters import FORECASTERS as CURVES
     from calibrant.scaling.hierarchical.forecasters import FORECASTERS as HIERARCHIES
+    from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
 
     found = (*CURVES, *HIERARCHIES)
-    if bayes:
-        raise InputError("--bayes: the sampler is not among the models yet")
-    return found
+    return (*found, bayes_forecaster()) if bayes else found
 
 
 @dataclass(frozen=True, eq=False)
