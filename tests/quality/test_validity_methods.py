@@ -18,18 +18,16 @@ from calibrant.quality.validity.overlap import capability, pairs
 from calibrant.quality.validity.prediction import left_out, predict, unseen_intervals
 from calibrant.quality.validity.redundancy import redundancy, ridge
 from calibrant.quality.validity.simulate import (
-    correlated,
     factor_scores,
-    families_of,
     items_of,
     measures_from,
-    normal,
     plain_measures,
 )
 from calibrant.quality.validity.traits import discriminant, mtmm
 from calibrant.stats.certificates import measure_certificate
 from calibrant.stats.relations.correlations import kendall, kendall_without, pearson, ranks
 from calibrant.stats.relations.factors import minres, residual_likeness, velicer
+from calibrant.stats.relations.simulate import correlated, families_of, normal
 from calibrant.stats.relations.spread import corrected, effective_families, estimates, folds_of
 
 SEEDS = st.integers(0, 10**6)

@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.scaling.documents import document, withheld
 
 from calibrant.errors import InputError
 from calibrant.scaling.cards.documents import canonical, parse
@@ -28,6 +27,8 @@ from calibrant.scaling.cards.settle import read_settled, settle
 from calibrant.scaling.cards.track import coverage_interval, track
 from calibrant.scaling.predictive import Predictive
 from calibrant.stats.estimates.intervals import clopper_pearson
+
+from .documents import document, withheld
 
 
 @pytest.fixture

@@ -57,6 +57,8 @@ SCIENCES = {
     "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
     "forecasts": "calibrant.scaling.backtests.certificates",
+    "axes": "calibrant.scaling.axes.certificates",
+    "capability": "calibrant.scaling.capability.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -20,6 +20,8 @@ _HOMES: dict[str, str] = {
     "register": "calibrant.scaling.cards.register",
     "read_registered": "calibrant.scaling.cards.register",
     "settle": "calibrant.scaling.cards.settle",
+    "Families": "calibrant.scaling.hierarchical.result",
+    "fit_families": "calibrant.scaling.hierarchical.verb",
     "Axes": "calibrant.scaling.axes.result",
     "capability_axes": "calibrant.scaling.axes.verb",
     "Forecast": "calibrant.scaling.result",
@@ -27,6 +29,7 @@ _HOMES: dict[str, str] = {
     "OnlyCapability": "calibrant.scaling.capability.result",
     "only_capability": "calibrant.scaling.capability.verb",
     "trend": "calibrant.scaling.trends.trend",
+    "will_hold": "calibrant.scaling.transfer.holds",
 }
 
 __all__: list[str] = [*_HOMES]

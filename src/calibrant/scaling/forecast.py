@@ -26,6 +26,7 @@ from calibrant.scaling.backtests.summary import BackTest, summarise
 from calibrant.scaling.backtests.warn import exchangeability
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.reading.facts import digests
 from calibrant.scaling.result import Forecast, Model
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import FLOOR, Against, against
@@ -107,6 +108,7 @@ def forecast(
         outcome=told.at.score,
         orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
         reach=reach, warnings=tuple(warnings), notes=tuple(notes),
+        data=digests((source, *joins)),
     )  # fmt: skip
 
 
@@ -117,7 +119,9 @@ def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
 
     found = (*CURVES, *HIERARCHIES)
     if bayes:
-        raise InputError("--bayes: the sampler is not among the models yet")
+        from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
+
+        found = (*found, bayes_forecaster())
     return found
 
 

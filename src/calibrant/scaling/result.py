@@ -10,6 +10,7 @@ import numpy as np
 from calibrant._text import one_line
 from calibrant.scaling.backtests.summary import BackTest
 from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.reading.facts import history
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import Against
 
@@ -63,6 +64,7 @@ class Forecast:
         stacked: the stack against the plain models.
         reach: how far out the past was tried, by measure.
         warnings, notes: one sentence each.
+        data: name and SHA-256 of the files that they were read from.
     """
 
     target: tuple[str, ...]
@@ -84,6 +86,7 @@ class Forecast:
     reach: dict[str, float]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    data: tuple[dict[str, str], ...] = ()
 
     def __repr__(self) -> str:
         if self.withheld is not None:
@@ -154,21 +157,6 @@ class Forecast:
             for j, i in enumerate(keep)
         ]  # fmt: skip
 
-    def history(self) -> list[dict[str, Any]]:
-        """Every score that is known."""
-        k = self.known
-        return [
-            {
-                "subject": str(k.subject[i]),
-                "family": str(k.family[i]),
-                "measure": str(k.measure[i]),
-                "scale": _number(k.scale[i]),
-                "date": None if np.isnat(k.date[i]) else str(k.date[i]),
-                "score": float(k.score[i]),
-            }
-            for i in range(len(k))
-        ]
-
     def to_dict(self) -> dict[str, Any]:
         """The document: what is withheld is null."""
         rows, farthest = self.rows(), [o for o in self.orders if np.isfinite(o)]
@@ -183,7 +171,6 @@ class Forecast:
             "models": [m.to_dict() for m in self.models],
             "forecast": rows or None,
             "intervals": self.intervals() or None,
-            "history": self.history(),
             "backtest": self.backtest.to_dict(),
             "stacked_against": [a.to_dict() for a in self.stacked],
             "distance": {
@@ -196,6 +183,8 @@ class Forecast:
             "withheld": self.withheld,
             "withheld_rows": self.silent,
             "notes": list(self.notes),
+            "history": history(self.known),
+            "data": list(self.data),
         }
 
     def _said(self) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -37,7 +37,8 @@ ADJUST = ("holm", "benjamini-hochberg", "benjamini-yekutieli", "none")
               help="A correlation surely larger is driven by capability.")  # fmt: skip
 @click.option("--multiplicity", type=click.Choice(ADJUST), default="holm", show_default=True,
               help="How verdicts on many scores pay for their number.")  # fmt: skip
-@click.option("--level", type=float, default=0.95, show_default=True)
+@click.option("--level", type=float, default=0.9, show_default=True,
+              help="Of intervals; verdicts err in half of the rest.")  # fmt: skip
 @click.option("--draws", type=int, default=9999, show_default=True, help="Shuffles.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @figure_option

@@ -15,18 +15,15 @@ from calibrant.quality.validity.overlap import pairs
 from calibrant.quality.validity.prediction import predict, unseen_intervals
 from calibrant.quality.validity.redundancy import MOST_FOLDS, predicted_by_others
 from calibrant.quality.validity.simulate import (
-    correlated,
     factor_scores,
-    families_of,
     items_of,
     measures_from,
-    normal,
-    percentile,
     plain_measures,
 )
 from calibrant.quality.validity.traits import htmt_ratio
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 from calibrant.stats.relations.correlations import kendall, pearson
+from calibrant.stats.relations.simulate import correlated, families_of, normal, percentile
 from calibrant.stats.relations.spread import Estimate, corrected, estimates, folds_of
 
 Floats = NDArray[np.float64]

@@ -64,7 +64,7 @@ def components(values: Floats, *, standardise: bool = False) -> Components:
 
 
 def iterated(
-    values: Floats, *, rank: int = 1, tolerance: float = 1e-10, rounds: int = MOST_ROUNDS
+    values: Floats, *, rank: int = 1, tolerance: float = 1e-10, rounds: int | None = None
 ) -> Floats:
     """Gaps filled from the first principal components of standardised scores, until they agree.
 
@@ -74,16 +74,17 @@ def iterated(
     Args:
         values: shape (n, k); NaN where there is none. Every column has two different numbers.
         tolerance: in standard deviations.
+        rounds: after which it ends, settled or not; by default it must settle.
 
     Raises:
-        UnfitError: if it does not settle.
+        UnfitError: if it must settle and does not.
     """
     gaps = np.isnan(values)
     if not gaps.any():
         return values.copy()
     mean, size = np.nanmean(values, axis=0), _sizes(values)
     z = np.where(gaps, 0.0, (values - mean) / size)
-    for _ in range(rounds):
+    for _ in range(MOST_ROUNDS if rounds is None else rounds):
         centre = z.mean(axis=0)
         apart = z - centre
         top = np.linalg.eigh(apart.T @ apart)[1][:, -rank:]
@@ -91,8 +92,14 @@ def iterated(
         moved = float(np.abs(z[gaps] - said).max())
         z[gaps] = said
         if moved < tolerance:
-            return np.asarray(np.where(gaps, z * size + mean, values))
-    raise UnfitError(f"axes: gaps did not settle in {rounds} rounds; leave out measures with many")
+            break
+    else:
+        if rounds is None:
+            raise UnfitError(
+                f"axes: gaps did not settle in {MOST_ROUNDS} rounds: measures share too little to "
+                "fill them; leave out measures with many, or drop subjects with gaps"
+            )
+    return np.asarray(np.where(gaps, z * size + mean, values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +141,11 @@ def probabilistic(
     """
     gaps = np.isnan(values)
     k = values.shape[1]
-    start = iterated(values, rank=min(axes, k - 1), tolerance=1e-4) if gaps.any() else values
+    start = (
+        iterated(values, rank=min(axes, k - 1), tolerance=1e-4, rounds=200)
+        if gaps.any()
+        else values
+    )
     mean, weights, noise = closed_form(start, axes)
     patterns, which = np.unique(gaps, axis=0, return_inverse=True)
     groups = [(~p, np.flatnonzero(which.ravel() == i)) for i, p in enumerate(patterns)]

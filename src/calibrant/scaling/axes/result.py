@@ -64,7 +64,8 @@ class Axes:
         first = self.share[0]
         text = (
             f"the first axis of {len(self.measures)} measures holds {first.value:.1%} of the "
-            f"variance of {len(self.subjects)} subjects in {len(set(self.families))} families"
+            f"variance of {len(self.subjects)} subjects in "
+            f"{families(len(set(self.families)))}"
         )
         if first.low is not None:
             text += f" ({first.low:.1%} to {first.high:.1%})"
@@ -126,6 +127,11 @@ class Axes:
         from calibrant.scaling.axes.figures import lines
 
         return lines(self)
+
+
+def families(many: int) -> str:
+    """Their number in words."""
+    return "1 family" if many == 1 else f"{many} families"
 
 
 def _ends(e: Estimate) -> list[float] | None:

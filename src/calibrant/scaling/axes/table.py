@@ -146,7 +146,12 @@ def _matrix(found: Scores, measures: list[str], related: bool, notes: tuple[str,
         )
     values = np.full((subjects.size, len(measures)), np.nan)
     values[rows, at] = found.score
-    values[~np.isfinite(values)] = np.nan
+    if np.isinf(values).any():
+        i, j = (int(v[0]) for v in np.nonzero(np.isinf(values)))
+        raise InputError(
+            f"scores: subject {one_line(str(subjects[order][i]), 60)!r}, "
+            f"{one_line(measures[j], 60)!r}: wanted a finite score, got {values[i, j]}"
+        )
     return Matrix(
         tuple(map(str, subjects[order])),
         tuple(map(str, found.family[first][order])),
@@ -160,9 +165,13 @@ def _matrix(found: Scores, measures: list[str], related: bool, notes: tuple[str,
 
 def _measures(table: pl.DataFrame, taken: set[str], notes: list[str]) -> list[str]:
     """Columns of numbers that score subjects; the others of numbers are told in a note."""
-    found, left = [], []
+    found, left, mixed = [], [], []
     for name in table.columns:
-        if name in taken or not _is_number(table[name]):
+        if name in taken:
+            continue
+        share = _numbers(table[name])
+        if share < 1:
+            mixed += [name] if share >= 0.5 or share < 0 else []
             continue
         values = table[name].cast(pl.Float64, strict=False).drop_nulls()
         if SIZES.search(name) or values.n_unique() < 2:
@@ -174,15 +183,22 @@ def _measures(table: pl.DataFrame, taken: set[str], notes: list[str]) -> list[st
             f"not taken for measures: {one_line(', '.join(left), 200)} (name the columns to "
             "choose otherwise)"
         )
+    if mixed:
+        notes.append(
+            f"not taken for measures, as some cells are no numbers or none has any: "
+            f"{one_line(', '.join(mixed), 200)}"
+        )
     return found
 
 
-def _is_number(values: pl.Series) -> bool:
+def _numbers(values: pl.Series) -> float:
+    """The share of cells that are numbers, of those that hold something; -1 where none does."""
     if values.dtype.is_numeric():
-        return True
+        return 1.0 if values.drop_nulls().len() else -1.0
     if values.dtype != pl.String:
-        return False
+        return 0.0
     text = values.str.strip_chars()
-    some = text.is_not_null() & (text != "")
-    read = text.cast(pl.Float64, strict=False)
-    return bool(some.any()) and not bool((some & read.is_null()).any())
+    some = text.filter(text.is_not_null() & (text != ""))
+    if not some.len():
+        return -1.0
+    return 1 - some.cast(pl.Float64, strict=False).null_count() / some.len()

@@ -15,7 +15,12 @@ from calibrant.scaling.axes.growth import growth
 from calibrant.scaling.axes.result import Axes
 from calibrant.scaling.axes.table import Matrix, read_matrix
 from calibrant.stats.relations.factors import Parallel, parallel_analysis
-from calibrant.stats.relations.spread import Estimate, check_level, estimates
+from calibrant.stats.relations.spread import (
+    LEAST_FAMILIES,
+    Estimate,
+    check_level,
+    estimates,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -131,8 +136,13 @@ def _usable(matrix: Matrix, missing: Missing) -> tuple[Matrix, list[str]]:
             "every subject counts as its own family: if some are versions of one model, intervals "
             "are too narrow and too many axes are found (name a column or a pattern of families)"
         )
+    elif len(set(matrix.families)) < LEAST_FAMILIES:
+        notes.append(
+            f"fewer than {LEAST_FAMILIES} families: nothing here says how it is in others, so "
+            "there are no intervals"
+        )
     share = float(np.isnan(matrix.values).mean())
-    if share > 0.2:
+    if share > 0.05:
         notes.append(
             f"{share:.0%} of cells were filled: filled cells agree with the axes by design, so "
             "that these look stronger than they are"
@@ -193,7 +203,7 @@ def _parallel(
         return None
 
     def treated(x: Floats) -> Floats:
-        return iterated(np.where(gaps, np.nan, x), rank=rank, tolerance=1e-4)
+        return iterated(np.where(gaps, np.nan, x), rank=rank, tolerance=1e-4, rounds=100)
 
     return parallel_analysis(
         full, matrix.family, draws=draws, seed=seed, treated=treated if gaps.any() else None
@@ -230,12 +240,12 @@ class _Jackknife:
             found = self.at(rows) if rows.size >= 3 and self._varied(rows) else None
             if found is None:
                 return np.full(2 * k, np.nan)
-            return np.concatenate([found.share, np.cumsum(found.share)])
+            return log_odds(np.concatenate([found.share, np.cumsum(found.share)]))
 
-        every = estimates(
-            statistic, self.matrix.family, scale="plain", level=level, bounds=(0.0, 1.0)
-        )
-        return tuple(every[:k]), tuple(every[k:])
+        every = estimates(statistic, self.matrix.family, scale="plain", level=level)
+        whole = np.concatenate([self.whole.share, np.cumsum(self.whole.share)])
+        ends = [shares_of(e, v) for e, v in zip(every, whole, strict=True)]
+        return tuple(ends[:k]), tuple(ends[k:])
 
     def loadings(self) -> tuple[Floats, Floats]:
         """Standard errors of loadings, shape (k, shown), and how steady each axis is."""
@@ -264,6 +274,22 @@ class _Jackknife:
         if (there.sum(axis=0) < 2).any():
             return False
         return bool((np.nanmax(some, axis=0) > np.nanmin(some, axis=0)).all())
+
+
+def log_odds(share: Floats) -> Floats:
+    """Of shares: on this scale they are about normal. NaN where nothing, or nothing else, is."""
+    good = (share > 1e-12) & (share < 1 - 1e-12)
+    safe = np.where(good, share, 0.5)
+    return np.where(good, np.log(safe) - np.log1p(-safe), np.nan)
+
+
+def shares_of(found: Estimate, share: float) -> Estimate:
+    """An interval of log odds as one of the share."""
+    if found.low is None or found.high is None:
+        note = found.note if 1e-12 < share < 1 - 1e-12 else ""
+        return Estimate(float(share), None, None, found.level, note)
+    low, high = (1 / (1 + np.exp(-v)) for v in (found.low, found.high))
+    return Estimate(float(share), float(low), float(high), found.level)
 
 
 def _open(spread: Floats, whole: Components, shown: int) -> Floats:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from calibrant._text import one_line
+from calibrant.scaling.axes.result import families
 from calibrant.scaling.capability.verdict import Verdict
 from calibrant.stats.relations.spread import Estimate
 
@@ -23,7 +24,7 @@ class Follows:
         correlation: Spearman's with the capability score, the interval for subjects of other
             families, by itself.
         verdict: capability-driven, independent or undetermined, all scores together erring in at
-            most 1 - level of tables.
+            most (1 - level) / 2 of tables.
         p: the smaller of the p-values of the two tests; adjusted: for all scores.
         least_margin: the smallest margin within which this table, had it only this score, would
             call it independent.
@@ -74,7 +75,7 @@ class OnlyCapability:
             say as much.
         margin, driven: a score within the margin is independent, one beyond `driven` is driven.
         multiplicity: how p-values were adjusted for the number of scores.
-        level: of intervals; 1 - level is the error of verdicts.
+        level: of intervals; (1 - level) / 2 is the error of verdicts.
         seed, draws: of shuffles.
         notes: what a reader must know.
     """
@@ -99,7 +100,7 @@ class OnlyCapability:
         return sum(s.verdict == verdict for s in self.scores)
 
     def __repr__(self) -> str:
-        where = f"{self.subjects} subjects in {self.families} families"
+        where = f"{self.subjects} subjects in {families(self.families)}"
         if len(self.scores) == 1:
             return f"{self.scores[0]!r}; {where}"
         return (

@@ -22,9 +22,10 @@ from calibrant.scaling.capability.ability import (
     within_p,
 )
 from calibrant.scaling.capability.result import Follows, OnlyCapability
-from calibrant.scaling.capability.verdict import Tested, check_margins, conclude, tested
+from calibrant.scaling.capability.verdict import Tested, check_margins, conclude, two_tests
 from calibrant.stats.comparisons.multiplicity import adjust
 from calibrant.stats.relations.spread import (
+    LEAST_FAMILIES,
     Estimate,
     check_level,
     effective_families,
@@ -52,7 +53,7 @@ def only_capability(
     margin: float = 0.3,
     driven: float = 0.5,
     multiplicity: Multiplicity = "holm",
-    level: float = 0.95,
+    level: float = 0.9,
     draws: int = 9999,
     seed: int = 0,
 ) -> OnlyCapability:
@@ -66,9 +67,10 @@ def only_capability(
         margin: the size of Spearman's correlation within which a score is independent.
         driven: the size beyond which it is driven by capability. 0.3 and 0.5 are what Cohen calls
             medium and large.
-        multiplicity: "holm" keeps the chance of any wrong verdict at 1 - level; the others the
-            share of wrong ones among verdicts, or nothing.
-        level: of intervals, for subjects of other families of the same kind.
+        multiplicity: "holm" keeps the chance of any wrong verdict at (1 - level) / 2; the others
+            the share of wrong ones among verdicts, or nothing.
+        level: of intervals, for subjects of other families of the same kind; one by itself has a
+            verdict if its interval lies beyond or inside the margins.
         draws, seed: shuffles of the tests within and between families.
 
     Raises:
@@ -139,6 +141,11 @@ def _usable(matrix: Matrix, many: int) -> tuple[Matrix, list[str]]:
         notes.append(
             "every subject counts as its own family: if some are versions of one model, intervals "
             "are too narrow and verdicts too many (name a column or a pattern of families)"
+        )
+    elif len(set(matrix.families)) < LEAST_FAMILIES:
+        notes.append(
+            f"fewer than {LEAST_FAMILIES} families: nothing here says how it is in others, so "
+            "there are no intervals"
         )
     return matrix, notes
 
@@ -241,7 +248,7 @@ def _judged(
         there = ~np.isnan(matrix.values[:, column[f.score]])
         code = np.unique(matrix.family[there], return_inverse=True)[1].ravel()
         df = max(effective_families(np.asarray(code, np.int64)) - 1, 1.0) if there.any() else 1.0
-        tests.append(tested(f.correlation, df, margin=margin, driven=driven))
+        tests.append(two_tests(f.correlation, df, margin=margin, driven=driven))
     p = [1.0 if t is None else min(t.p_driven, t.p_independent) for t in tests]
     adjusted = p if multiplicity == "none" else [float(v) for v in adjust(p, multiplicity)]
     out = []
@@ -249,7 +256,7 @@ def _judged(
         if t is None:
             out.append(f)
             continue
-        verdict = conclude(t, all_of, 1 - level)
+        verdict = conclude(t, all_of, (1 - level) / 2)
         out.append(replace(f, verdict=verdict, p=one, adjusted=all_of, least_margin=t.least_margin))
     return tuple(out)
 

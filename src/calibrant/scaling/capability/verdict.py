@@ -3,7 +3,8 @@
 Two one-sided tests on Fisher's scale with an error by families. Both hypotheses that are to be
 refuted are large: that |ρ| is at most `driven`, and that it is at least `margin` (Schuirmann's two
 one-sided tests of equivalence). As margin ≤ driven no subject refutes both, so that the smaller of
-the two p-values errs as rarely as one of them.
+the two p-values errs as rarely as one of them. At half of 1 - level, a score by itself has a verdict
+exactly if its interval lies beyond or inside the margins.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Tested:
 
     Attributes:
         p_driven: of |ρ| at most `driven`; p_independent: of |ρ| at least `margin`.
-        least_margin: the smallest margin within which it would pass for independent, alone.
+        least_margin: the smallest margin within which it would pass for independent, alone: how
+            far its interval reaches.
         df: degrees of freedom: effective families less one.
     """
 
@@ -45,7 +47,7 @@ def check_margins(margin: float, driven: float) -> None:
         )
 
 
-def tested(found: Estimate, df: float, *, margin: float, driven: float) -> Tested | None:
+def two_tests(found: Estimate, df: float, *, margin: float, driven: float) -> Tested | None:
     """The tests of a correlation with its interval on Fisher's scale; None without an interval.
 
     Args:
@@ -59,11 +61,10 @@ def tested(found: Estimate, df: float, *, margin: float, driven: float) -> Teste
     if error <= 0:
         return None
     size = math.atanh(abs(found.value))
-    reach = float(stdtrit(df, found.level)) * error
     return Tested(
         float(stdtr(df, -(size - math.atanh(driven)) / error)),
         float(stdtr(df, -(math.atanh(margin) - size) / error)),
-        math.tanh(size + reach),
+        max(abs(found.low), abs(found.high)),
         df,
     )
 

@@ -31,6 +31,7 @@ from calibrant.scaling.cards.documents import (
     written,
 )
 from calibrant.scaling.cards.log import opened
+from calibrant.scaling.reading.facts import digests
 
 FORMAT = "calibrant registered forecast 1"
 OPENING = "calibrant opening of a forecast 1"
@@ -145,7 +146,7 @@ def register(
     at = now()
     made = Registered(
         seal="", commitment=_commitment(document, salt), hidden=hidden, time=at,
-        version=__version__, data=tuple(_file(p) for p in data), note=note, previous=None,
+        version=__version__, data=digests(data), note=note, previous=None,
         warnings=tuple(_doubts(document, told, at[:10], bool(data))),
         document=document, salt=salt.hex() or None,
     )  # fmt: skip
@@ -280,11 +281,6 @@ def _commitment(document: Document, salt: bytes) -> str:
     # Binding and hiding as long as the salt cannot be guessed (Katz and Lindell, section 6.6.5).
     data = (_HIDDEN if salt else _OPEN) + salt + canonical(document)
     return hashlib.sha256(data).hexdigest()
-
-
-def _file(path: str | Path) -> dict[str, str]:
-    data = read_bytes(path, "data")
-    return {"file": Path(path).name, "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _known_in(path: str | Path, told: Sequence[Told]) -> list[str]:

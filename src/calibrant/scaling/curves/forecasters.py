@@ -17,9 +17,19 @@ from calibrant.scaling.forecaster import Forecaster, Predict
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.scores import Scores
 
-__all__ = ["FORECASTERS", "SHAPES", "apart", "refused", "shaped"]
+__all__ = ["FITS", "FORECASTERS", "SHAPES", "apart", "refused", "shaped"]
 
 _EXCHANGES = 499
+
+FITS: dict[str, tuple[Shape, bool]] = {
+    "pooled sigmoid": (SIGMOID, False),
+    "family sigmoid": (SIGMOID, True),
+    "free sigmoid": (FREE, True),
+    "power law": (POWER, True),
+    "broken power law": (BROKEN, True),
+    "monotone spline": (SPLINE, True),
+}
+"""The shape that each model with one fits, and whether families differ in it."""
 
 
 def apart(predict: Predict) -> Predict:

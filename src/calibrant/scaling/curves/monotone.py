@@ -39,7 +39,10 @@ class Monotone:
         p_falls: of the hypothesis that it never falls.
         p_grows: of the hypothesis that it never grows, over all scales.
         window: the log10 scales between which it falls most clearly, if it does.
-        pairs: comparable pairs; `subjects` of which there are in `strata` families (or none).
+        pairs: comparable pairs.
+        subjects: with a score.
+        strata: families of two or more, and one for all others.
+        falls: whether scores were turned upside down first, as better subjects score lower.
     """
 
     verdict: str
@@ -49,6 +52,7 @@ class Monotone:
     pairs: int
     subjects: int
     strata: int
+    falls: bool = False
 
     def __repr__(self) -> str:
         return one_line(f"Monotone: {self.says}", 400)
@@ -56,13 +60,16 @@ class Monotone:
     @property
     def says(self) -> str:
         """The verdict in one sentence."""
-        falls = f"p = {self.p_falls:.3g} that it never falls"
+        up, down, fall = ("falls", "grows", "rise") if self.falls else ("grows", "falls", "fall")
+        never = f"p = {self.p_falls:.3g} that it never {down}"
         place = "" if self.window is None else f" between {self.window[0]:g} and {self.window[1]:g}"
         return {
-            "growing": f"the score grows with scale ({falls})",
-            "falling": f"the score falls with scale: inverse scaling ({falls})",
-            "turning": f"the score falls{place}, as in a U or its inverse ({falls})",
-            "undetermined": f"neither growth nor a fall is shown by {self.pairs} pairs ({falls})",
+            "growing": f"the score {up} with scale ({never})",
+            "falling": f"the score {down} with scale: inverse scaling ({never})",
+            "turning": f"the score {down}{place}, as in a U or its inverse ({never})",
+            "undetermined": f"neither growth nor a {fall} is shown by {self.pairs} pairs ({never})"
+            if not self.falls
+            else f"neither a fall nor a rise is shown by {self.pairs} pairs ({never})",
         }[self.verdict]
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.curves.posterior import Known, Posterior, posterior, variance
@@ -90,7 +91,7 @@ class Fit:
             drift = DRIFT * kept.spread[:, 1:] * self._beyond(z, group)[old]
             doubt[:, old] = np.hypot(within, drift)
             doubt[:, ~old] = np.hypot(kept.spread[:, :1], kept.spread[:, 1:] * z[~old])
-        u = mean + np.sqrt(1 - _LINEAR) * doubt * _strata(COMPONENTS, len(at), rng)
+        u = mean + np.sqrt(1 - _LINEAR) * doubt * _strata(COMPONENTS, rng)
         with np.errstate(over="ignore", under="ignore"):
             curve = self.shape.curve(kept.theta, z, u)
         error = np.where(np.isfinite(at.se), (at.se / self.units.reach) ** 2, self.usual)
@@ -137,7 +138,7 @@ def fit(shape: Shape, known: Scores, rng: np.random.Generator, *, families: bool
         len(names),
         np.where(np.isfinite(error), error, usual),
         families and len(names) > 1,
-        bool(np.isfinite(known.high[0])),
+        bool(np.isfinite(known.high[0] - known.floor[0])),
     )
     return Fit(shape, data, units, tuple(map(str, names)), posterior(shape, data, rng), usual)
 
@@ -166,9 +167,10 @@ def units_of(shape: Shape, known: Scores) -> Units:
     return Units(middle, float(scales[-1] - scales[0]) / 4, floor, reach, low, high)
 
 
-def _strata(count: int, columns: int, rng: np.random.Generator) -> Floats:
-    """Standard normals that fill each column evenly, in an order of their own."""
-    from scipy import special
+def _strata(count: int, rng: np.random.Generator) -> Floats:
+    """Standard normals (count, 1) that fill the line evenly, in random order.
 
-    levels = (np.arange(count)[:, None] + rng.random((count, columns))) / count
-    return np.asarray(rng.permuted(special.ndtri(levels), axis=0))
+    The same for every forecast, so that neighbouring ones do not differ by chance.
+    """
+    levels = (np.arange(count) + rng.random(count)) / count
+    return np.asarray(rng.permutation(special.ndtri(levels))[:, None])

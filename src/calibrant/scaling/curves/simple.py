@@ -126,7 +126,7 @@ def from_log_odds(
     reach = high - floor
     return Predictive.of(
         floor + reach * value,
-        reach * np.maximum(wide, 0.004),
+        reach * np.maximum(wide, 0.01),
         low=float(known.low[0]),
         high=high,
     )

@@ -21,7 +21,6 @@ from calibrant.scaling.hierarchical.priors import Priors
 from calibrant.stats.hierarchical.fit import Posterior, check_numbers
 from calibrant.stats.hierarchical.gates import Gate, chain_gates
 
-
 PILOT = 300
 """Draws of each chain of the pilot run."""
 
@@ -182,7 +181,8 @@ def prepare(module: ModuleType, fitted: Fitted, *, anchored: bool = True) -> tup
         root, centre = block_diag(root, module.LOOSE), np.append(centre, 0.0)
     data = module.Data(
         at.family, at.measure, at.subject, at.cell, at.x, at.y, at.error,
-        at.base, at.span, at.bounded, np.where(at.free, np.cumsum(at.free) - 1, -1),
+        at.base, at.span, at.low, at.reach, at.bounded,
+        np.where(at.free, np.cumsum(at.free) - 1, -1),
         places["noise"].start + np.arange(at.measures.size),
         centre, root, group, known, mean, sd, np.concatenate(typical), about,
         priors.weight, priors.tails, QUIET,

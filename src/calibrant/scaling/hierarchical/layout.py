@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 QUIET = 0.01
-"""Noise is a share of the slope of the curve, and never less than a fifth of its largest: its
-variance is as s (1 - s) + QUIET, where s goes from 0 at chance to 1 at the ceiling."""
+"""Noise is as that of a rate, but never less than a fifth of its largest: its variance is as
+m (1 - m) + QUIET, where the expected score m goes from 0 at the lowest to 1 at the highest."""
 
 LEAST = 6
 """Scores below which nothing is fitted."""
@@ -37,6 +37,8 @@ class Layout:
         bounded: shape (measures,); whether both limits are known, so that the curve is a sigmoid.
         base, span: shape (measures,); of a sigmoid, chance and its distance to the ceiling; of a
             line, mean and standard deviation of the scores.
+        low, reach: shape (measures,); the lowest score and its distance to the highest; 0 and 1
+            where there is none.
         free: shape (measures,); whether the floor of a sigmoid is not told and has to be found.
     """
 
@@ -56,6 +58,8 @@ class Layout:
     bounded: NDArray[np.bool_]
     base: Floats
     span: Floats
+    low: Floats
+    reach: Floats
     free: NDArray[np.bool_]
 
     @property
@@ -128,7 +132,8 @@ def layout(known: Scores) -> Layout:
         families, measures, subjects, family, measure, subject, cell.ravel(), cells,
         (rows.scale - anchor) / unit, rows.score,
         np.where(np.isfinite(rows.se), rows.se, 0.0), anchor, unit,
-        bounded, base, span, bounded & ~told,
+        bounded, base, span, np.where(bounded, ends[:, 0], 0.0),
+        np.where(bounded, np.ptp(ends, axis=1), 1.0), bounded & ~told,
     )  # fmt: skip
 
 
@@ -162,16 +167,15 @@ def curve(at: Layout, measure: Ints, eta: Floats, floor: Floats) -> Curve:
     base, span = at.base[measure], at.span[measure]
     s, p = expit(eta), expit(floor)
     rise = span * (1 - p)
-    curved = at.bounded[measure]
-    gap = s * (1 - s)
-    return Curve(
-        np.where(curved, base + span * p + rise * s, base + span * eta),
-        np.where(curved, rise**2 * (gap + QUIET), span**2),
-        np.where(curved, rise * gap, span),
-        np.where(curved, span * p * (1 - p) * (1 - s), 0.0),
-        np.where(curved, (1 - 2 * s) * gap / (gap + QUIET), 0.0),
-        np.where(curved, -2 * p, 0.0),
-    )
+    curved, reach = at.bounded[measure], at.reach[measure]
+    mean = np.where(curved, base + span * p + rise * s, base + span * eta)
+    slope = np.where(curved, rise * s * (1 - s), span)
+    lift = np.where(curved, span * p * (1 - p) * (1 - s), 0.0)
+    m = np.where(curved, (mean - at.low[measure]) / reach, 0.5)
+    rate = m * (1 - m) + QUIET
+    tilt = (1 - 2 * m) / (rate * reach)
+    noise = np.where(curved, reach**2 * rate, span**2)
+    return Curve(mean, noise, slope, lift, tilt * slope, tilt * lift)
 
 
 def elbow(ability: Floats) -> tuple[Floats, Floats]:

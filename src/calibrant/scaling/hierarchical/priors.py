@@ -29,7 +29,7 @@ class Priors:
     level_sd: float = 2.0
     floor: float = -1.5
     floor_sd: float = 1.0
-    bend: float = 0.4
+    bend: float = 0.15
     family: float = 0.4
     growth: float = 0.2
     subject: float = 0.15

@@ -52,6 +52,8 @@ class Data(NamedTuple):
     error: Any
     base: Any  # per measure
     span: Any
+    low: Any
+    reach: Any
     bounded: Any
     free: Any  # per measure: position of its floor, or -1
     noise: Any  # per measure: position of its noise among the scales
@@ -119,7 +121,9 @@ def likelihood(shape: Shape, data: Data, at: Parameters) -> Any:
     p, s = p[data.measure], sigmoid(eta)
     rise = span * (1 - p)
     mean = jnp.where(curved, base + span * p + rise * s, base + span * eta)
-    unit = jnp.where(curved, rise**2 * (s * (1 - s) + data.quiet), span**2)
+    reach = data.reach[data.measure]
+    m = jnp.where(curved, (mean - data.low[data.measure]) / reach, 0.5)
+    unit = jnp.where(curved, reach**2 * (m * (1 - m) + data.quiet), span**2)
     variance = jnp.exp(2 * at.scales[data.noise[data.measure]]) * unit + data.error**2
     gap = (data.y - mean) ** 2 / variance
     return (-0.5 * (data.tails + 1) * jnp.log1p(gap / data.tails) - 0.5 * jnp.log(variance)).sum()

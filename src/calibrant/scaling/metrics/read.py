@@ -162,7 +162,7 @@ def _items(
         raise InputError(f"metrics: {wanted}; there are {_there(table)}")
     names, x, of = _subjects(table, at)
     items, which = np.unique(_texts(table, at["item"]), return_inverse=True)
-    choices = "choice" in at and "logprob" in at
+    choices = _has(table, at, "choice") and "logprob" in at
     if choices and "correct" not in at:
         raise InputError("metrics: choices need a column 'correct' that says which one is right")
     if choices:
@@ -233,9 +233,10 @@ def _plain(
         return np.asarray(total / many[:, keep])
 
     right = None
-    mark = at.get("score") or at.get("correct")
-    if mark is not None:
-        score = _numbers(table, mark) if "score" in at else _marks(table, mark).astype(float)
+    scored = _has(table, at, "score")
+    if scored or "correct" in at:
+        column = at["score" if scored else "correct"]
+        score = _numbers(table, column) if scored else _marks(table, column).astype(float)
         if bad := [i for i, v in enumerate(score) if not 0 <= v <= 1]:
             raise _wrong(table, bad[0], f"wanted a score from 0 to 1, got {score[bad[0]]:g}")
         right = mean(score)
@@ -250,10 +251,15 @@ def _plain(
     return of_trials(np.rint(right * many[:, keep]), many[:, keep], ks), keep
 
 
+def _has(table: pl.DataFrame, at: Mapping[str, str], key: str) -> bool:
+    """Whether a column is there and not empty, as it may be for one measure of several."""
+    return key in at and table[at[key]].null_count() < table.height
+
+
 def _log_of(table: pl.DataFrame, at: Mapping[str, str]) -> Floats | None:
-    if "logprob" in at:
+    if _has(table, at, "logprob"):
         return _logs(table, at["logprob"])
-    if "probability" not in at:
+    if not _has(table, at, "probability"):
         return None
     p = _numbers(table, at["probability"])
     bad = np.flatnonzero((p < 0) | (p > 1))

@@ -17,7 +17,10 @@ from scipy.special import ndtri
 from calibrant._text import one_line
 from calibrant.errors import InputError, UnfitError
 from calibrant.records.frames import table_of
-from calibrant.scaling.read import SUBJECTS, _dates, _names, _numbers
+from calibrant.scaling.reading.columns import SUBJECTS
+from calibrant.scaling.reading.columns import dates as _dates
+from calibrant.scaling.reading.columns import names as _names
+from calibrant.scaling.reading.columns import numbers as _numbers
 from calibrant.scaling.scores import Dates, Names
 from calibrant.scaling.trends.model import Floats, Ints, Points
 

@@ -1,0 +1,98 @@
+"""`calibrant forecast ladder`: train a ladder of tiny models and forecast the next rung."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from calibrant.cli.figures import figure_option, save_figure
+
+if TYPE_CHECKING:
+    from calibrant.subjects.ladder.chain import Climb
+
+
+@click.command("ladder")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True,
+              metavar="FOLDER", help="What is made stands here; it is taken up again.")  # fmt: skip
+@click.option("--ladder", default="seven", show_default=True,
+              help="seven: a few minutes of CPU; tiny: seconds, learns little.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True,
+              help="Of the world, its text and the networks.")  # fmt: skip
+@figure_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def cli(out: Path, *, ladder: str, seed: int, figure: Path | None, as_json: bool) -> None:
+    """Climb a ladder of tiny language models, from log-probabilities to a settled forecast.
+
+    Trains all subjects but the largest on text with planted skills, climbs the metric ladder,
+    registers a forecast of the largest, trains it, and settles. Needs the extra 'train'.
+    """
+    from calibrant._text import dumps
+    from calibrant.subjects.ladder.chain import climb_ladder
+
+    found = climb_ladder(out, ladder=ladder, seed=seed, say=_teller())
+    if figure is not None:
+        save_figure(found.after.plot(), figure)
+    if as_json:
+        click.echo(dumps(found.to_dict(), indent=1))
+        return
+    _show(found)
+
+
+def _show(found: Climb) -> None:
+    from calibrant._text import one_line
+    from calibrant.cli.items.tables import print_table
+
+    rows = [
+        (s.subject, f"{s.parameters:,}", f"{s.tokens:,}", f"{s.compute:.3g}", f"{s.loss:.3f}",
+         f"{s.cpu_seconds:.0f} s")
+        for s in found.subjects
+    ]  # fmt: skip
+    columns = ("subject", "weights", "tokens", "compute", "loss", "CPU")
+    print_table(columns, rows, names=(0,))
+    click.echo(f"\nregistered before {found.subjects[-1].subject} was trained: {found.seal}")
+    last = {f"{a.measure}: {r.name}": r.values[-1] for a in found.before.ladders for r in a.rungs}
+    told: list[tuple[str, ...]] = []
+    for r in found.settled["rows"]:
+        told.append(
+            (r["measure"], f"{last[r['measure']]:.3g}", f"{r['median']:.3g}",
+             f"{r['low']:.3g} to {r['high']:.3g}", f"{r['outcome']:.3g}",
+             "held" if r["covered"] else "missed", f"{r['crps']:.3g}",
+             f"{r['against']['persistence']['crps']:.3g}")
+        )  # fmt: skip
+    heads = ("skill and rung", "largest known", "forecast", "interval", "truth", "", "CRPS",
+             "of persistence")  # fmt: skip
+    click.echo()
+    print_table(heads, told, names=(0,))
+    click.echo()
+    for a, b in zip(found.before.ladders, found.after.ladders, strict=True):
+        click.echo(one_line(f"{a.measure}, before: {a.emergence!r}", 300))
+        click.echo(one_line(f"{b.measure}, with the largest: {b.emergence!r}", 300))
+    click.echo(f"\n{found!r}")
+
+
+def _teller() -> Callable[[str, int, int, float], None]:
+    """A bar on a terminal, else lines on stderr, now and then."""
+    import sys
+
+    begun: dict[str, tuple[float, int, float]] = {}
+    wide = sys.stderr.isatty()
+
+    def say(name: str, done: int, steps: int, loss: float) -> None:
+        now = time.monotonic()
+        start, first, told = begun.setdefault(name, (now, done, 0.0))
+        if not wide and now - told < 5 and done < steps:
+            return
+        begun[name] = start, first, now
+        rate = (now - start) / (done - first) if done > first else 0.0
+        left = f", {rate * (steps - done):.0f} s left" if rate and done < steps else ""
+        text = f"{name}: step {done:,} of {steps:,}, loss {loss:.3f}{left}"
+        if wide:
+            full = 24 * done // steps
+            text = f"\r{'█' * full}{'░' * (24 - full)} {text:70}"
+        click.echo(text, err=True, nl=not wide or done == steps)
+
+    return say
