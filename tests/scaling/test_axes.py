@@ -211,11 +211,14 @@ def test_the_table_says_what_it_left_out_and_refuses_what_it_cannot_read():
     assert matrix.scale[0] == pytest.approx(np.log10(t["FLOPs (1E21)"][0]) + 21)
     assert read_matrix(table(), family_pattern="^(m1)").families[:3] == ("m0", "m1", "m2")
     for bad, said in (
-        (table().with_columns(pl.lit("m").alias("model")), "more than one row"),
+        (table().with_columns(pl.lit("m").alias("model")), "twice|more than one row"),
         (table().with_columns(pl.lit(np.inf).alias("b0")), "finite"),
     ):
         with pytest.raises(InputError, match=said):
             read_matrix(bad, columns=["b0", "b2"])
+    plain = table().with_columns(pl.col("FLOPs (1E21)").alias("compute"))
+    doubtful = read_matrix(plain, columns=["b0", "b1"], scale="compute")
+    assert any(n.startswith("warning: compute") for n in doubtful.notes)
     with pytest.raises(InputError, match="no columns of numbers"):
         read_matrix(table().select("model", "family"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,10 @@ def test_what_cannot_be_written_settles_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        (outcomes(("other", "MMLU", 0.5)), "none is of a forecast subject; wanted such as next-0"),
+        (
+            outcomes(("other", "MMLU", 0.5)),
+            "none is of a subject with a forecast; wanted such as next-0",
+        ),
         (outcomes(("next-0", "ARC", 0.5)), "a column for each measure, such as 'MMLU'"),
         (outcomes(("next-0", "MMLU", 56.0)), "wanted a score from 0 to 1, got 56; in percent"),
         (outcomes(("next-0", "MMLU", 0.5), family=["F9"]), "family 'F9', the forecast of 'F0'"),
@@ -234,6 +238,11 @@ def test_an_opening_with_another_forecast_is_refused(tmp_path: Path) -> None:
     bad.write_text(json.dumps(opening, indent=1, sort_keys=True) + "\n")
     with pytest.raises(InputError, match="altered"):
         read_registered(path, bad)
+
+
+def test_rows_that_are_withheld_are_said() -> None:
+    found = settle(register(_with(withheld_rows=withheld()["withheld_rows"])), GOOD)
+    assert any(n.endswith("not scored: 1 of the forecasts") for n in found.notes)
 
 
 def test_a_withheld_forecast_settles_as_withheld(tmp_path: Path) -> None:
@@ -304,10 +313,13 @@ def test_a_subject_already_released_is_doubted() -> None:
 
 def test_baselines_that_were_registered_are_compared() -> None:
     made = document()
-    worse = [r | {"density": {**r["density"], "location": [0.1, 0.1]}} for r in made["forecast"]]
+    rows = document(12)["forecast"]
+    made |= {"forecast": rows, "intervals": None}
+    worse = [r | {"density": {**r["density"], "location": [0.1, 0.1]}} for r in rows]
     made["baselines"] = [{"name": "persistence", "forecast": worse}]
-    good = outcomes(("next-0", "MMLU", 0.5), ("next-1", "MMLU", 0.55), ("next-2", "MMLU", 0.62))
-    found = settle(register(made), good)
+    few = [(f"next-{i}", "MMLU", 0.52 + 0.008 * i) for i in range(12)]
+    assert settle(register(made), outcomes(*few[:9])).baselines["persistence"].gain_interval is None
+    found = settle(register(made), outcomes(*few))
     assert found.baselines["persistence"].says == "the forecast was better"
     assert found.baselines["persistence"].gain is not None
     assert found.baselines["persistence"].gain > 5
@@ -362,3 +374,15 @@ def test_registered_says_what_it_is() -> None:
     made = register(document())
     assert isinstance(made, Registered)
     assert repr(made).startswith("forecast registered 20")
+
+
+def test_the_certificate_holds_in_short() -> None:
+    from calibrant.scaling.cards.certificates import CERTIFICATES
+    from calibrant.stats.certificates import measure_certificate
+
+    kept, beyond = CERTIFICATES[0].regimes, CERTIFICATES[0].beyond
+    short = replace(CERTIFICATES[0], regimes=kept[:1] + kept[2:3], beyond=beyond[2:3])
+    found = measure_certificate(short, draws=50)
+    assert [m.broken for m in found if m.broken] == []
+    families = {tuple(m.regime.values()): m.statistics for m in found}
+    assert families[12, 4, 0.5, 2.0]["blamed"] > 0.8

@@ -59,6 +59,14 @@ SCIENCES = {
     "forecasts": "calibrant.scaling.backtests.certificates",
     "axes": "calibrant.scaling.axes.certificates",
     "capability": "calibrant.scaling.capability.certificates",
+    "curves": "calibrant.scaling.curves.certificates",
+    "forecast-cards": "calibrant.scaling.cards.certificates",
+    "axes": "calibrant.scaling.axes.certificates",
+    "capability": "calibrant.scaling.capability.certificates",
+    "families": "calibrant.scaling.hierarchical.certificates",
+    "forecasts": "calibrant.scaling.backtests.certificates",
+    "metrics": "calibrant.scaling.metrics.certificates",
+    "trends": "calibrant.scaling.trends.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

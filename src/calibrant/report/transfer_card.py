@@ -22,10 +22,10 @@ from calibrant.report.transfer_card_rows import (
     past,
     peers,
     silent,
-    spread,
     track_rows,
 )
 from calibrant.scaling.cards.documents import Document, check
+from calibrant.scaling.cards.log import START
 from calibrant.scaling.cards.register import LIMITS, Registered
 from calibrant.scaling.figures import forecast_figure, horizon_figure, pit_figure
 
@@ -94,12 +94,11 @@ class TransferCard:
         if not rows:
             return "nothing was asked for"
         several = f", and {len(rows) - 1} more below" if len(rows) > 1 else ""
-        first = rows[0]
-        low, high = spread(self.document, 0)
+        first = check(self.document, "card")[0]
         return (
-            f"{words.line(str(first['measure']), 60)} of {words.line(str(first['subject']), 80)}: "
-            f"{number(first['median'])}, with {self.document['level']:.0%} probability from "
-            f"{number(low)} to {number(high)}{several}"
+            f"{words.line(first.measure, 60)} of {words.line(first.subject, 80)}: "
+            f"{number(first.median)}, with {self.document['level']:.0%} probability from "
+            f"{number(first.low)} to {number(first.high)}{several}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,10 +115,20 @@ class TransferCard:
 
 
 def card_html(card: TransferCard) -> str:
-    """The card as an HTML document without scripts, under a policy that allows none."""
+    """The card as an HTML document without scripts, under a policy that allows none.
+
+    Raises:
+        InputError: if a part of its document is not as `calibrant forecast` writes it.
+    """
     style = style_sheet()
     template = environment().get_template("transfer_card.html.j2")
-    return template.render(policy=policy_for(style), style=style, **_view(card))
+    try:
+        parts = _view(card)
+    except (KeyError, TypeError, ValueError, AttributeError) as e:
+        if isinstance(e, InputError):
+            raise
+        raise InputError(f"card: not a whole document ({type(e).__name__}: {e})") from e
+    return template.render(policy=policy_for(style), style=style, **parts)
 
 
 def card_files(path: str | Path) -> tuple[Path, Path]:
@@ -165,20 +174,21 @@ def _view(card: TransferCard) -> dict[str, Any]:
     rows = (settled or {}).get("rows") or []
     if rows and not all(r["covered"] for r in rows):
         chip = "undetermined"
-    test = document.get("backtest") or {}
+    test, shown = document.get("backtest") or {}, forecasts(document, rows)
     return {
         "title": f"Forecast of {', '.join(targets[:3])}{more}" if targets else "A hidden forecast",
         "state": card.state,
         "chip": chip,
         "headline": card.headline,
         "facts": _facts(card),
+        "cut": "<" in str(document.get("cut")),
         "figure": _drawn(lambda: forecast_figure(document, outcomes=rows)) if document else None,
         "horizons": _drawn(lambda: horizon_figure(document)),
         "pit": _drawn(
             lambda: pit_figure((test.get("pit") or {}).get("share") or [], test["effective"])
         ),
-        "forecasts": forecasts(document, rows) if document else [],
-        "left": max(len(document.get("forecast") or []) - len(forecasts(document, rows)), 0),
+        "forecasts": shown,
+        "left": len(document.get("forecast") or []) - len(shown),
         "level": f"{document['level']:.0%}" if document else "",
         "settled": settled is not None,
         "silent": silent(document),
@@ -231,7 +241,8 @@ def _seal(card: TransferCard) -> list[tuple[str, str]]:
     if made.note:
         rows.append(("Note", words.line(made.note, 600)))
     if made.previous is not None:
-        rows.append(("Log before it", made.previous))
+        first = made.previous == START
+        rows.append(("Log before it", "empty" if first else made.previous))
     log = (card.settled or {}).get("log")
     if log:
         rows.append(("Log", f"{log['registered']} registered, {log['settled']} settled; head "

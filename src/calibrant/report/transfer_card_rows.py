@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from calibrant.report.words import count, line, plural
-from calibrant.scaling.cards.documents import Document
-from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.cards.documents import Document, check
 
 MOST = 120
 """Rows of a table."""
@@ -24,16 +23,12 @@ def ends(pair: Any) -> str:
     return "" if not pair else f"{number(pair[0])} to {number(pair[1])}"
 
 
-def spread(document: Document, row: int) -> tuple[float, float]:
-    """The ends of a forecast's interval, from its density."""
-    told = Predictive.from_dict(document["forecast"][row]["density"])
-    (low,), (high,) = told.interval(float(document["level"]))
-    return float(low), float(high)
-
-
 def forecasts(document: Document, settled: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """The forecasts, those that are settled first, with what came of them."""
     seen = {(r["subject"], r["measure"]): r for r in settled}
+    if not document:
+        return []
+    told = check(document, "card")
     rows = list(enumerate(document.get("forecast") or []))
     rows.sort(key=lambda r: (r[1]["subject"], r[1]["measure"]) not in seen)
     found = []
@@ -44,8 +39,8 @@ def forecasts(document: Document, settled: Sequence[Mapping[str, Any]]) -> list[
             "family": line(str(r.get("family") or ""), 80),
             "measure": line(str(r["measure"]), 80),
             "distance": number(r.get("distance")),
-            "median": number(r.get("median")),
-            "interval": ends(spread(document, place)),
+            "median": number(told[place].median),
+            "interval": ends((told[place].low, told[place].high)),
             "outcome": "" if came is None else number(came["outcome"]),
             "held": "" if came is None else "inside" if came["covered"] else "outside",
             "log_score": "" if came is None else _log(came["log_score"]),

@@ -60,7 +60,7 @@ def forecast_figure(
         said = f"The forecast is withheld: {document['withheld']}"
     many = {"concat": panels, "columns": 2, "spacing": {"row": 18, "column": 22}}
     spec: Spec = panels[0] if single else many
-    return Figure({**spec, "config": config(), "padding": 10}, title, said)
+    return Figure({**spec, "config": _config(), "padding": 10}, title, said)
 
 
 def _panel(
@@ -232,7 +232,7 @@ def horizon_figure(document: Document) -> Figure:
                 "mark": {"type": "rule", "color": INK["text"], "strokeDash": [4, 3]}}  # fmt: skip
     spec: Spec = {
         "width": 230, "height": {"step": 22}, "data": {"values": rows}, "padding": 8,
-        "config": config(), "layer": [
+        "config": _config(), "layer": [
             promised,
             {"mark": {"type": "rule", "strokeWidth": 2.2},
              "encoding": {"y": y, "x": x | {"field": "low"}, "x2": {"field": "high"},
@@ -278,10 +278,16 @@ def pit_figure(share: Sequence[float], worth: float) -> Figure:
     flat = {"data": {"values": [{"share": 1 / bins}]}, "encoding": {"y": y},
             "mark": {"type": "rule", "color": INK["text"], "strokeDash": [4, 3]}}  # fmt: skip
     spec: Spec = {"width": 260, "height": 150, "layer": [band, drawn, flat], "padding": 8,
-                  "config": config()}  # fmt: skip
+                  "config": _config()}  # fmt: skip
     outer = share[0] + share[-1]
     said = f"{outer:.0%} of outcomes fell into the outermost tenths, where {2 / bins:.0%} should"
     return Figure(spec, "Where outcomes fell in their forecasts", said)
+
+
+def _config() -> Spec:
+    # The figure as a whole is read out, not each mark: and in labels of marks the renderer would
+    # take a backslash of a column's name for an escape.
+    return config() | {"aria": False}
 
 
 def _share(hits: float, worth: float, level: float) -> tuple[float, float]:

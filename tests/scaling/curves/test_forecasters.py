@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.scaling.curves.worlds import sigmoid_world
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.curves.forecasters import FORECASTERS, refused
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.scores import Scores, scores
+
+from .worlds import sigmoid_world
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,14 @@ def table(found: Axes) -> list[str]:
     if found.growth is not None:
         out += [*_growth(found.growth, found.level), ""]
     out += [f"done before: {one_line('; '.join(found.preprocessing), 300)}"]
-    return out + [one_line(f"note: {n}", 600) for n in found.notes]
+    return out + noted(found.notes)
+
+
+def noted(notes: tuple[str, ...]) -> list[str]:
+    """Each note on its line; warnings say that they are."""
+    from calibrant._text import one_line
+
+    return [one_line(n if n.startswith("warning: ") else f"note: {n}", 600) for n in notes]
 
 
 def _loadings(found: Axes) -> list[str]:

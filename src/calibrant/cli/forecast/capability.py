@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
-from calibrant.cli.forecast.axes import names
+from calibrant.cli.forecast.axes import names, noted
 
 if TYPE_CHECKING:
     from calibrant.scaling.capability.result import OnlyCapability
@@ -94,7 +94,7 @@ def table(found: OnlyCapability) -> list[str]:
         f"their rank correlations; {found.families} families, as good as {found.effective:.1f} of "
         "one size"
     )
-    return out + [one_line(f"note: {n}", 600) for n in found.notes]
+    return out + noted(found.notes)
 
 
 def _or(value: float | None, other: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -63,6 +63,12 @@ def _show(found: Climb) -> None:
              "held" if r["covered"] else "missed", f"{r['crps']:.3g}",
              f"{r['against']['persistence']['crps']:.3g}")
         )  # fmt: skip
+    told = [
+        (r["measure"], f"{last[r['measure']]:.3g}", f"{r['median']:.3g}", _between(r),
+         f"{r['outcome']:.3g}", "held" if r["covered"] else "missed", f"{r['crps']:.3g}",
+         f"{r['against']['persistence']['crps']:.3g}")
+        for r in found.settled["rows"]
+    ]  # fmt: skip
     heads = ("skill and rung", "largest known", "forecast", "interval", "truth", "", "CRPS",
              "of persistence")  # fmt: skip
     click.echo()
@@ -72,6 +78,14 @@ def _show(found: Climb) -> None:
         click.echo(one_line(f"{a.measure}, before: {a.emergence!r}", 300))
         click.echo(one_line(f"{b.measure}, with the largest: {b.emergence!r}", 300))
     click.echo(f"\n{found!r}")
+
+
+def _between(row: dict[str, Any]) -> str:
+    """An interval; its density reaches half an item beyond the limits, which nobody need see."""
+    from calibrant.scaling.metrics.rungs import rung
+
+    r = rung(row["measure"].rpartition(": ")[2])
+    return f"{max(row['low'], r.low):.3g} to {min(row['high'], r.high):.3g}"
 
 
 def _teller() -> Callable[[str, int, int, float], None]:

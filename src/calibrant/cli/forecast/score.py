@@ -89,23 +89,26 @@ def _gain(gain: float | None, ends: tuple[float, float] | None) -> str:
 
 
 def _table(found: Settled) -> Table:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
     from calibrant._text import one_line
 
-    table = Table(title_justify="left")
-    for name in ("subject", "measure"):
-        table.add_column(name)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    several = len({r.measure for r in found.rows}) > 1
+    for name in ("subject", "measure") if several else ("subject",):
+        table.add_column(name, overflow="fold")
     for name in ("outcome", "median", f"{found.level:.0%} interval", "held", "log score", "CRPS",
                  "PIT"):  # fmt: skip
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for r in found.rows[:MOST]:
         table.add_row(
-            Text(one_line(r.subject, 48)), Text(one_line(r.measure, 24)), f"{r.outcome:.4g}",
-            f"{r.median:.4g}", f"{r.low:.4g} to {r.high:.4g}", "yes" if r.covered else "no",
-            "-inf" if r.log_score is None else f"{r.log_score:.3f}", f"{r.crps:.4f}",
-            f"{r.pit:.3f}",
+            Text(one_line(r.subject, 48)),
+            *([Text(one_line(r.measure, 24))] if several else []), f"{r.outcome:.3g}",
+            f"{r.median:.3g}", f"{r.low:.3g} to {r.high:.3g}", "yes" if r.covered else "no",
+            "-inf" if r.log_score is None else f"{r.log_score:.2f}", f"{r.crps:.3g}",
+            f"{r.pit:.2f}",
         )  # fmt: skip
     if len(found.rows) > MOST:
         table.caption = f"and {len(found.rows) - MOST} more; --json has all"

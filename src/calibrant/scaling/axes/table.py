@@ -159,7 +159,7 @@ def _matrix(found: Scores, measures: list[str], related: bool, notes: tuple[str,
         values,
         found.scale[first][order],
         related,
-        tuple(found.notes) + notes,
+        tuple(f"warning: {w}" for w in found.warnings) + tuple(found.notes) + notes,
     )
 
 

@@ -102,17 +102,30 @@ def only_capability(
     order = {name: i for i, name in enumerate(matrix.measures[many:])}
     raw.sort(key=lambda f: order[f.score])
     scores = _judged(raw, matrix, margin, driven, multiplicity, level)
-    if scores and all(s.verdict == "undetermined" for s in scores):
-        notes.append(
-            "undetermined is not independent: this table could have shown either only for "
-            "correlations far from the margins"
-        )
+    notes += _undecided(scores, (1 - level) / 2)
     return OnlyCapability(
         scores, tuple(capability), share,
         dict(zip(matrix.subjects, map(float, whole), strict=True)), len(matrix.subjects),
         len(set(matrix.families)), effective_families(matrix.family), margin, driven,
         multiplicity, level, seed, draws, (*matrix.notes, *notes),
     )  # fmt: skip
+
+
+def _undecided(scores: tuple[Follows, ...], alpha: float) -> list[str]:
+    """What to keep in mind of scores without a verdict."""
+    notes = []
+    alone = sum(s.verdict == "undetermined" and s.p is not None and s.p <= alpha for s in scores)
+    if alone:
+        notes.append(
+            f"{alone} of the undetermined would have a verdict if asked about alone, which only "
+            "counts if it had been asked about before anyone looked"
+        )
+    if scores and all(s.verdict == "undetermined" for s in scores):
+        notes.append(
+            "undetermined is not independent: this table could have shown either only for "
+            "correlations far from the margins"
+        )
+    return notes
 
 
 def _usable(matrix: Matrix, many: int) -> tuple[Matrix, list[str]]:

@@ -2,9 +2,9 @@
 
 Two one-sided tests on Fisher's scale with an error by families. Both hypotheses that are to be
 refuted are large: that |ρ| is at most `driven`, and that it is at least `margin` (Schuirmann's two
-one-sided tests of equivalence). As margin ≤ driven no subject refutes both, so that the smaller of
-the two p-values errs as rarely as one of them. At half of 1 - level, a score by itself has a verdict
-exactly if its interval lies beyond or inside the margins.
+one-sided tests of equivalence). As margin ≤ driven no correlation refutes both, so that the smaller
+of the two p-values errs as rarely as one of them. With errors of (1 - level) / 2, a score by itself
+has a verdict exactly if its interval lies beyond or inside the margins.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def read_outcomes(
         joined.append(Outcome(place, str(found.subject[row]), float(found.score[row]), when))
     if not joined:
         raise InputError(
-            f"outcomes: none is of a forecast subject; wanted such as {told[0].named}, got "
+            f"outcomes: none is of a subject with a forecast; wanted such as {told[0].named}, got "
             f"{_named(found, 0)}"
         )
     left = len(found) - len(used)

@@ -135,6 +135,7 @@ def register(
             already, or a file cannot be read or written.
     """
     told = check(document, where)
+    files = digests(data)
     known = known_outcomes(document, told) or [k for p in data for k in _known_in(p, told)]
     if known:
         more = f" and {len(known) - 1} more" if len(known) > 1 else ""
@@ -146,7 +147,7 @@ def register(
     at = now()
     made = Registered(
         seal="", commitment=_commitment(document, salt), hidden=hidden, time=at,
-        version=__version__, data=digests(data), note=note, previous=None,
+        version=__version__, data=files, note=note, previous=None,
         warnings=tuple(_doubts(document, told, at[:10], bool(data))),
         document=document, salt=salt.hex() or None,
     )  # fmt: skip

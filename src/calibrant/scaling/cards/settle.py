@@ -239,12 +239,16 @@ def _joined(
     """Outcomes that are new, and notes."""
     if not told:
         return [], ["the forecast was withheld, or forecast nothing: there is nothing to score"]
+    assert registered.document is not None
+    silent = len(registered.document.get("withheld_rows") or [])
     if outcomes is None:
         raise InputError("outcomes: wanted a table; only a withheld forecast settles without")
     rows, notes = read_outcomes(
         outcomes, told, registered=registered.time, subject=subject, family=family, scale=scale,
         date=date, log=not log_scale, same=same,
     )  # fmt: skip
+    if silent:
+        notes.append(f"withheld when it was registered, and not scored: {silent} of the forecasts")
     done = {canonical(c["forecast"]): (c, line) for line in before for c in line.content}
     new = []
     for r in rows:

@@ -17,6 +17,8 @@ FLOOR = -20.0
 """Lowest log score in a mean: one outcome that was held impossible would outweigh all others."""
 LEVEL = 0.9
 """Of the intervals."""
+FAMILIES = 10
+"""Families below which a mean score has no interval: scores are skewed, and t is too short."""
 Ends = tuple[float, float] | None
 
 
@@ -36,7 +38,8 @@ class Track:
         gain, gain_interval: by how much the forecast's mean log score is above the baseline's.
         says: what may be concluded.
 
-    Intervals are of 90 %, robust to families, and None for fewer than two of them.
+    Intervals are of 90 %, robust to families, and None for fewer than two of them, those of mean
+    scores for fewer than `FAMILIES`.
     """
 
     n: int
@@ -135,7 +138,9 @@ def coverage_interval(
 def mean_interval(
     values: np.ndarray[Any, Any], family: Sequence[str], *, low: float = -np.inf
 ) -> Ends:
-    """The interval for a mean, robust to families; None for fewer than two, or equal values."""
+    """The interval for a mean, robust to families; None for too few, or equal values."""
+    if len(set(family)) < FAMILIES:
+        return None
     try:
         found = paired_t(values, list(family), level=LEVEL).interval
     except InputError:

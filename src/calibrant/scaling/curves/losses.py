@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, special
+from scipy import special
 
 from calibrant.errors import InputError, UnfitError
 
 Floats = NDArray[np.float64]
 Terms = Callable[[Floats], tuple[Floats, Floats]]
 
-_ROUNDS = 400
+_GRID = 120
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -218,22 +218,22 @@ def _fit(
     def cost(s: float) -> tuple[float, Floats]:
         first, _ = terms(np.array([s]))
         width = np.linalg.norm(first, axis=0)
-        found, *_ = linalg.lstsq(first / width, y)
+        found, *_ = np.linalg.lstsq(first / width, y)
         beta = np.asarray(found / width)
         return float(np.sum((y - first @ beta) ** 2)), beta
 
     low, high = float(starts.min()) - 2.5, float(starts.max()) + 1.5
-    grid = np.linspace(low, high, _ROUNDS)
+    grid = np.linspace(low, high, _GRID)
     values = np.array([cost(s)[0] for s in grid])
     k = int(np.argmin(values))
-    a, b = float(grid[max(k - 1, 0)]), float(grid[min(k + 1, _ROUNDS - 1)])
+    a, b = float(grid[max(k - 1, 0)]), float(grid[min(k + 1, _GRID - 1)])
     golden = (5**0.5 - 1) / 2
-    for _ in range(80):
+    for _ in range(45):
         c, d = b - golden * (b - a), a + golden * (b - a)
         a, b = (a, d) if cost(c)[0] < cost(d)[0] else (c, b)
     best = (a + b) / 2
     rss, beta = cost(best)
-    if k in (0, _ROUNDS - 1):
+    if k in (0, _GRID - 1):
         raise UnfitError("law: no exponent is best: losses and scales do not bend")
     shape = np.array([best])
     slope = _slopes(terms, beta, shape)

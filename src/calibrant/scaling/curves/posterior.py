@@ -9,7 +9,7 @@ Statistics 39) from Student's t around the best fits of many starts (Levenberg-M
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ DRAWS = 60
 """Draws a round, for each dimension."""
 ROUNDS = (3, 14)
 """Fewest and most rounds."""
-ENOUGH = 150.0
+ENOUGH = 120.0
 """Effective draws at which sampling stops."""
 LEAST = 20.0
 """Effective draws below which a fit is refused."""
@@ -34,6 +34,8 @@ _SLOPE = 0.5
 """Median spread of families' slopes, in quarters of the range, relative to that of their levels."""
 _REST = 0.1
 """Variance of noise at chance and at the highest score, as a share of that half-way."""
+_FINE = 0.002
+"""Where a best fit leaves less than twice that, scores are held to be no more exact than that."""
 _DF = 5.0
 
 
@@ -221,6 +223,8 @@ def posterior(shape: Shape, known: Known, rng: np.random.Generator) -> Posterior
         UnfitError: if draws do not settle (fewer than `LEAST` effective).
     """
     theta, noise, value = best(shape, known)
+    fine = _FINE if noise[0] < 2 * _FINE else 0.0
+    known, noise = replace(known, error=known.error + fine**2), np.maximum(noise, fine)
     near = value < value[0] + 12
     proposals = [_first(shape, known, theta[k], noise[k]) for k in _apart(theta, near)]
     share = [1 / len(proposals)] * len(proposals)
@@ -257,7 +261,7 @@ def posterior(shape: Shape, known: Known, rng: np.random.Generator) -> Posterior
     parts = ("level", "slope", "a", "b", "c")
     return Posterior(
         every[:, :p],
-        np.exp(every[:, p]),
+        np.hypot(np.exp(every[:, p]), fine),
         np.exp(every[:, p + 1 :]),
         Shifts(*(np.vstack([getattr(s, name) for s in sides]) for name in parts)),
         weight,

@@ -76,6 +76,7 @@ def sample(
     draws: int = 1200,
     warmup: int = 200,
     thin: int = 1,
+    pilot: int | None = None,
     accept: float = 0.8,
     anchored: bool = True,
 ) -> Chains:
@@ -85,6 +86,7 @@ def sample(
         fitted: the normal approximation, from which chains begin, spread out by twice its width.
         seed: 0 or more.
         chains, draws, warmup: at least 2, 4 and 10; draws and warm-up per chain.
+        pilot: draws of each chain of the pilot run; by default `PILOT`, or all if they are fewer.
         thin: every `thin`-th draw is kept.
         accept: the acceptance rate the step size is adapted to.
         anchored: False frees the unit and sign of ability: what the gates are for.
@@ -97,9 +99,9 @@ def sample(
     module = sampler()
     shape, data = prepare(module, fitted, anchored=anchored)
     run = module.compiled(shape, warmup, draws, thin)
-    first = module.compiled(shape, warmup, min(draws * thin, PILOT), 1)
-    pilot, last = np.random.SeedSequence(seed).spawn(2)
-    found = _run(first, pilot, chains, accept, data, WIDE)
+    first = module.compiled(shape, warmup, pilot or min(draws * thin, PILOT), 1)
+    early, last = np.random.SeedSequence(seed).spawn(2)
+    found = _run(first, early, chains, accept, data, WIDE)
     found = _run(run, last, chains, accept, _straightened(found.z, shape, data), 1.0)
     scales = {name: np.exp(found.scales[..., s]) for name, s in _places(fitted.layout).items()}
     for name, scale in fitted.scales.items():
@@ -137,10 +139,12 @@ def _straightened(z: Floats, shape: Any, data: Any) -> Any:
     little of all; variances of the rest.
     """
     every = z.reshape(-1, z.shape[-1])
-    head = shape.scales + sum(shape[:6])
-    unit = np.diag(every.std(axis=0))
-    found = np.cov(every[:, :head], rowvar=False)
-    unit[:head, :head] = np.linalg.cholesky(0.9 * found + 0.1 * np.diag(np.diag(found)))
+    head = shape.scales + sum(shape[:5])
+    # A pilot that hardly moved must not hold the chains where it stood.
+    spread = np.maximum(every.std(axis=0), 0.05)
+    unit = np.diag(spread)
+    found = np.cov(every[:, :head], rowvar=False) + 1e-6 * np.eye(head)
+    unit[:head, :head] = np.linalg.cholesky(0.9 * found + 0.1 * np.diag(spread[:head] ** 2))
     centre = data.centre + data.root @ every.mean(axis=0)
     return data._replace(centre=centre, root=data.root @ unit)
 
@@ -182,7 +186,6 @@ def prepare(module: ModuleType, fitted: Fitted, *, anchored: bool = True) -> tup
     data = module.Data(
         at.family, at.measure, at.subject, at.cell, at.x, at.y, at.error,
         at.base, at.span, at.low, at.reach, at.bounded,
-        np.where(at.free, np.cumsum(at.free) - 1, -1),
         places["noise"].start + np.arange(at.measures.size),
         centre, root, group, known, mean, sd, np.concatenate(typical), about,
         priors.weight, priors.tails, QUIET,

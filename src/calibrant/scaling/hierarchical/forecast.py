@@ -8,7 +8,7 @@ import numpy as np
 
 from calibrant._text import one_line
 from calibrant.errors import UnfitError
-from calibrant.scaling.hierarchical.laplace import SHARED, Fitted, floors
+from calibrant.scaling.hierarchical.laplace import SHARED, Fitted
 from calibrant.scaling.hierarchical.layout import Floats, Ints, Layout, curve, elbow
 from calibrant.scaling.hierarchical.priors import Priors
 from calibrant.scaling.predictive import Predictive
@@ -78,8 +78,7 @@ def forecast(draws: Draws, at: Scores, rng: np.random.Generator) -> Predictive:
             f"not tell how families differ; wanted {FEWEST}"
         )
     eta = _predictor(draws, at, measure, family, rng)
-    floor = floors(known, draws.effects[:, known.starts()["floor"]])[:, measure]
-    return _gather(draws, at, measure, eta, floor)
+    return _gather(draws, at, measure, eta)
 
 
 def _codes(names: Names, wanted: Names) -> Ints:
@@ -115,10 +114,10 @@ def _predictor(
     return np.asarray(eta + of("cell", cell))
 
 
-def _gather(draws: Draws, at: Scores, measure: Ints, eta: Floats, floor: Floats) -> Predictive:
+def _gather(draws: Draws, at: Scores, measure: Ints, eta: Floats) -> Predictive:
     """Mixtures of `NODES` Student's t, each for draws of near expected scores."""
     known = draws.layout
-    here = curve(known, measure, eta, floor)
+    here = curve(known, measure, eta)
     error = np.where(np.isfinite(at.se), at.se, 0.0)
     variance = draws.scales["noise"][:, measure] ** 2 * here.noise + error**2
     order = np.argsort(here.mean, axis=0)

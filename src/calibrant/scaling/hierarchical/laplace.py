@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.hierarchical.layout import Curve, Floats, Layout, curve, elbow
@@ -38,7 +38,6 @@ class Fitted:
         covariance: shape (effects, effects).
         scales: by kind: SDs of `SHARED` (one each), of "cell" and of "noise" (one a measure).
         freedom: by kind, of the same shapes: degrees of freedom of each variance, prior included.
-        evidence: log probability of the scores, up to a constant of the layout.
         rounds: rounds until it stood.
     """
 
@@ -48,12 +47,11 @@ class Fitted:
     covariance: Floats
     scales: dict[str, Floats]
     freedom: dict[str, Floats]
-    evidence: float
     rounds: int
 
 
-def predictors(at: Layout, effects: Floats) -> tuple[Floats, Floats, Floats]:
-    """Ability, predictor and floor of each row: shape (..., rows) for effects (..., effects)."""
+def predictors(at: Layout, effects: Floats) -> tuple[Floats, Floats]:
+    """Ability and predictor of each row: shape (..., rows) for effects (..., effects)."""
     parts = {name: effects[..., s] for name, s in at.starts().items()}
     ability = at.x + np.zeros((*effects.shape[:-1], 1))
     if at.blocks["family"]:
@@ -64,14 +62,7 @@ def predictors(at: Layout, effects: Floats) -> tuple[Floats, Floats, Floats]:
     eta = eta + parts["bend"][..., at.measure] * elbow(ability)[0]
     if at.blocks["cell"]:
         eta = eta + parts["cell"][..., at.cell]
-    return ability, eta, floors(at, parts["floor"])[..., at.measure]
-
-
-def floors(at: Layout, found: Floats) -> Floats:
-    """The logit of the floor of every measure, -inf where it has none: (..., measures)."""
-    every = np.full((*found.shape[:-1], at.measures.size), -np.inf)
-    every[..., at.free] = found
-    return every
+    return ability, eta
 
 
 def jacobian(at: Layout, effects: Floats, ability: Floats, here: Curve) -> tuple[Floats, Floats]:
@@ -95,31 +86,16 @@ def jacobian(at: Layout, effects: Floats, ability: Floats, here: Curve) -> tuple
         eta[rows, starts["subject"].start + at.subject] = steep
     if at.blocks["cell"]:
         eta[rows, starts["cell"].start + at.cell] = 1
-    mean, noise = eta * here.slope[:, None], eta * here.louder[:, None]
-    free = at.free[at.measure]
-    column = starts["floor"].start + (np.cumsum(at.free) - 1)[at.measure[free]]
-    mean[rows[free], column], noise[rows[free], column] = here.lift[free], here.lower[free]
-    return mean, noise
+    return eta * here.slope[:, None], eta * here.louder[:, None]
 
 
-def start(at: Layout, priors: Priors, lowest: bool) -> Floats:
-    """Effects to begin with: prior means, and levels at the mean score of each measure.
-
-    Args:
-        lowest: begin with floors just below the lowest score of their measure, not at their prior.
-    """
+def start(at: Layout, priors: Priors) -> Floats:
+    """Effects to begin with: prior means, and levels at the mean score of each measure."""
     effects = np.zeros(sum(at.blocks.values()))
     starts = at.starts()
     effects[starts["slope"]] = priors.slope
     rise = (at.y - at.base[at.measure]) / at.span[at.measure]
-    floor = np.full(at.measures.size, priors.floor)
-    if lowest:
-        least = np.full(at.measures.size, 1.0)
-        np.minimum.at(least, at.measure, rise)
-        floor = logit(np.clip(0.98 * least, 0.005, 0.9))
-    effects[starts["floor"]] = floor[at.free]
-    p = np.where(at.free, expit(floor), 0.0)
-    share = (np.bincount(at.measure, rise) / np.bincount(at.measure) - p) / (1 - p)
+    share = np.bincount(at.measure, rise) / np.bincount(at.measure)
     effects[starts["level"]] = np.where(at.bounded, logit(np.clip(share, 0.02, 0.98)), 0.0)
     return effects
 
@@ -127,11 +103,10 @@ def start(at: Layout, priors: Priors, lowest: bool) -> Floats:
 def prior_of(at: Layout, priors: Priors, scales: dict[str, Floats]) -> tuple[Floats, Floats]:
     """Prior means and variances of all effects, given the scales: shape (effects,) each."""
     blocks = at.blocks
-    mean = {"slope": priors.slope, "floor": priors.floor}
+    mean = {"slope": priors.slope}
     variance = {
         "slope": np.full(blocks["slope"], priors.slope_sd**2),
         "level": np.full(blocks["level"], priors.level_sd**2),
-        "floor": np.full(blocks["floor"], priors.floor_sd**2),
         **{name: np.full(blocks[name], scales[name][0] ** 2) for name in SHARED},
         "cell": scales["cell"][at.cells[:, 1]] ** 2 if blocks["cell"] else np.zeros(0),
     }
@@ -140,22 +115,13 @@ def prior_of(at: Layout, priors: Priors, scales: dict[str, Floats]) -> tuple[Flo
 
 
 def fit_laplace(at: Layout, priors: Priors | None = None) -> Fitted:
-    """Fit the hierarchy, from both beginnings of `start`: the one with more evidence is taken.
-
-    Curves that hardly leave their floor have two explanations, a floor or a gentle slope.
+    """Fit the hierarchy.
 
     Raises:
-        UnfitError: if no fit stands after `STEPS` rounds.
+        UnfitError: if it does not stand after `STEPS` rounds.
     """
     priors = priors or Priors()
-    found = [_fit(at, priors, start(at, priors, lowest)) for lowest in (True, False)]
-    stood = [f for f in found if f is not None]
-    if not stood:
-        raise UnfitError(f"hierarchy: the scales of effects do not settle in {STEPS} rounds")
-    return max(stood, key=lambda f: f.evidence)
-
-
-def _fit(at: Layout, priors: Priors, effects: Floats) -> Fitted | None:
+    effects = start(at, priors)
     many = at.measures.size
     scales = {name: np.full(1, getattr(priors, name)) for name in SHARED}
     scales |= {name: np.full(many, getattr(priors, name)) for name in ("cell", "noise")}
@@ -166,30 +132,16 @@ def _fit(at: Layout, priors: Priors, effects: Floats) -> Fitted | None:
         scales = found
         if change < STILL:
             effects, covariance, _ = _effects(at, priors, effects, scales)
-            evidence = _evidence(at, priors, effects, covariance, scales)
-            return Fitted(at, priors, effects, covariance, scales, freedom, evidence, rounds)
-    return None
-
-
-def _evidence(
-    at: Layout, priors: Priors, effects: Floats, covariance: Floats, scales: dict[str, Floats]
-) -> float:
-    """Laplace's approximation of the log probability of the scores and the scales' logarithms."""
-    _, spread = prior_of(at, priors, scales)
-    prior = sum(
-        float((-priors.weight / 2 * (2 * np.log(s) + (getattr(priors, n) / s) ** 2)).sum())
-        for n, s in scales.items()
-    )
-    volume = np.linalg.slogdet(covariance)[1] - np.log(spread).sum()
-    return prior + 0.5 * float(volume) - _loss(at, priors, effects, scales)
+            return Fitted(at, priors, effects, covariance, scales, freedom, rounds)
+    raise UnfitError(f"hierarchy: the scales of effects do not settle in {STEPS} rounds")
 
 
 def _residual(
     at: Layout, priors: Priors, effects: Floats, scales: dict[str, Floats]
 ) -> tuple[Floats, Curve, Floats, Floats, Floats]:
     """Ability, curve, residual, variance and weight of every row."""
-    ability, eta, floor = predictors(at, effects)
-    here = curve(at, at.measure, eta, floor)
+    ability, eta = predictors(at, effects)
+    here = curve(at, at.measure, eta)
     gap = at.y - here.mean
     variance = scales["noise"][at.measure] ** 2 * here.noise + at.error**2
     weight = (priors.tails + 1) / (priors.tails + gap**2 / variance)

@@ -39,7 +39,6 @@ class Layout:
             line, mean and standard deviation of the scores.
         low, reach: shape (measures,); the lowest score and its distance to the highest; 0 and 1
             where there is none.
-        free: shape (measures,); whether the floor of a sigmoid is not told and has to be found.
     """
 
     families: Names
@@ -60,7 +59,6 @@ class Layout:
     span: Floats
     low: Floats
     reach: Floats
-    free: NDArray[np.bool_]
 
     @property
     def blocks(self) -> dict[str, int]:
@@ -74,7 +72,6 @@ class Layout:
         return {
             "slope": self.measures.size,
             "level": self.measures.size,
-            "floor": int(self.free.sum()),
             "bend": self.measures.size,
             "family": families,
             "growth": families,
@@ -125,7 +122,6 @@ def layout(known: Scores) -> Layout:
         span[j] = rows.score[measure == j].std()
         if not span[j] > 0:
             raise UnfitError(f"hierarchy: all scores of {one_line(str(name))!r} are {base[j]:g}")
-    told = np.array([str(m) in rows.chance for m in measures])
     anchor = float(np.median(rows.scale[first]))
     unit = max(1.0, float(rows.scale[first].std()))
     return Layout(
@@ -133,7 +129,7 @@ def layout(known: Scores) -> Layout:
         (rows.scale - anchor) / unit, rows.score,
         np.where(np.isfinite(rows.se), rows.se, 0.0), anchor, unit,
         bounded, base, span, np.where(bounded, ends[:, 0], 0.0),
-        np.where(bounded, np.ptp(ends, axis=1), 1.0), bounded & ~told,
+        np.where(bounded, np.ptp(ends, axis=1), 1.0),
     )  # fmt: skip
 
 
@@ -144,38 +140,33 @@ class Curve:
     Attributes:
         mean: expected scores.
         noise: variance of noise of size 1.
-        slope, lift: derivatives of `mean` by predictor and by floor.
-        louder, lower: derivatives of the logarithm of `noise` by predictor and by floor.
+        slope: derivative of `mean` by the predictor.
+        louder: derivative of the logarithm of `noise` by the predictor.
     """
 
     mean: Floats
     noise: Floats
     slope: Floats
-    lift: Floats
     louder: Floats
-    lower: Floats
 
 
-def curve(at: Layout, measure: Ints, eta: Floats, floor: Floats) -> Curve:
+def curve(at: Layout, measure: Ints, eta: Floats) -> Curve:
     """Expected scores and their noise.
 
     Args:
         measure: codes.
-        eta: predictors, in logits from chance to ceiling or in units of a line.
-        floor: predictors of the floor, in logits; -inf where there is none. Shapes broadcast.
+        eta: predictors, in logits from chance to ceiling or in units of a line; shapes broadcast.
     """
     base, span = at.base[measure], at.span[measure]
-    s, p = expit(eta), expit(floor)
-    rise = span * (1 - p)
+    s = expit(eta)
     curved, reach = at.bounded[measure], at.reach[measure]
-    mean = np.where(curved, base + span * p + rise * s, base + span * eta)
-    slope = np.where(curved, rise * s * (1 - s), span)
-    lift = np.where(curved, span * p * (1 - p) * (1 - s), 0.0)
+    mean = np.where(curved, base + span * s, base + span * eta)
+    slope = np.where(curved, span * s * (1 - s), span)
     m = np.where(curved, (mean - at.low[measure]) / reach, 0.5)
     rate = m * (1 - m) + QUIET
     tilt = (1 - 2 * m) / (rate * reach)
     noise = np.where(curved, reach**2 * rate, span**2)
-    return Curve(mean, noise, slope, lift, tilt * slope, tilt * lift)
+    return Curve(mean, noise, slope, tilt * slope)
 
 
 def elbow(ability: Floats) -> tuple[Floats, Floats]:

@@ -15,7 +15,6 @@ class Priors:
     Attributes:
         slope, slope_sd: mean and SD of a measure's slope: logits for one unit of ability.
         level_sd: SD of a measure's logit at the anchor.
-        floor, floor_sd: mean and SD of the logit of a floor that is not told.
         family, growth, subject, cell, noise: typical SDs of families' heads start and of their
             rate of growth, of subjects, of families on one measure, and of noise: the square root
             of the harmonic mean of the variance, which is inverse gamma with `weight` degrees of
@@ -27,8 +26,6 @@ class Priors:
     slope: float = 0.7
     slope_sd: float = 0.7
     level_sd: float = 2.0
-    floor: float = -1.5
-    floor_sd: float = 1.0
     bend: float = 0.15
     family: float = 0.4
     growth: float = 0.2

@@ -50,8 +50,6 @@ class Families:
         growth: of each family, ability gained over one unit of ability of the average family.
         slopes: of each measure at the anchor: logits for one unit of ability (of a measure
             without limits: standard deviations of its scores).
-        floors: of each measure with limits: the score below which curves do not go; its chance
-            where that was told.
         scales: SDs of families' head starts and growth, of subjects, and by measure of families
             on it and of noise.
         gates: what was checked before anything was reported.
@@ -66,7 +64,6 @@ class Families:
     head_start: tuple[Effect, ...]
     growth: tuple[Effect, ...]
     slopes: tuple[Effect, ...]
-    floors: tuple[Effect, ...]
     scales: tuple[Effect, ...]
     gates: tuple[Gate, ...]
     draws: Draws
@@ -84,7 +81,7 @@ class Families:
         """Everything, one quantity a line."""
         parts = (
             ("families' head start", self.head_start), ("families' growth", self.growth),
-            ("measures' slope", self.slopes), ("measures' floor", self.floors),
+            ("measures' slope", self.slopes),
             ("scales", self.scales), ("gates", self.gates),
         )  # fmt: skip
         lines = [repr(self)]
@@ -95,7 +92,7 @@ class Families:
     def to_dict(self) -> dict[str, Any]:
         """Plain data; the draws are left out."""
         plain = ("method", "level", "rows", "subjects", "anchor", "unit")
-        many = ("head_start", "growth", "slopes", "floors", "scales", "gates")
+        many = ("head_start", "growth", "slopes", "scales", "gates")
         found: dict[str, Any] = {name: getattr(self, name) for name in plain}
         return found | {name: [x.to_dict() for x in getattr(self, name)] for name in many}
 
@@ -120,11 +117,6 @@ def families_of(draws: Draws, *, method: str, level: float, gates: Sequence[Gate
 
     families = list(at.families) if at.blocks["family"] else []
     measures = list(at.measures)
-    floor = np.broadcast_to(at.base, (len(effects), len(measures))).copy()
-    if at.blocks["floor"]:
-        share = 1 / (1 + np.exp(-effects[:, starts["floor"]]))
-        floor[:, at.free] += share * at.span[at.free]
-    bounded = at.bounded
     scales: list[Effect] = []
     for name, values in draws.scales.items():
         if name == "noise" or at.blocks[name]:
@@ -137,6 +129,5 @@ def families_of(draws: Draws, *, method: str, level: float, gates: Sequence[Gate
         head_start=each(families, effects[:, starts["family"]]),
         growth=each(families, 1 + effects[:, starts["growth"]]),
         slopes=each(measures, effects[:, starts["slope"]]),
-        floors=each([m for m, b in zip(measures, bounded, strict=True) if b], floor[:, bounded]),
         scales=tuple(scales), gates=tuple(gates), draws=draws,
     )  # fmt: skip

@@ -30,7 +30,6 @@ class Shape(NamedTuple):
 
     slope: int
     level: int
-    floor: int
     bend: int
     family: int
     growth: int
@@ -55,7 +54,6 @@ class Data(NamedTuple):
     low: Any
     reach: Any
     bounded: Any
-    free: Any  # per measure: position of its floor, or -1
     noise: Any  # per measure: position of its noise among the scales
     centre: Any  # where positions begin: log scales, effects, and the pace if it is free
     root: Any  # square: from positions to these
@@ -101,7 +99,7 @@ def log_density(shape: Shape, data: Data, at: Parameters) -> Any:
 def likelihood(shape: Shape, data: Data, at: Parameters) -> Any:
     """Log likelihood: the twin of `laplace.predictors` and `layout.curve`."""
     ends, parts = 0, {}
-    for name in Shape._fields[:8]:
+    for name in Shape._fields[:7]:
         size = getattr(shape, name)
         parts[name] = at.effects[ends : ends + size]
         ends += size
@@ -114,13 +112,8 @@ def likelihood(shape: Shape, data: Data, at: Parameters) -> Any:
     eta = eta + parts["bend"][data.measure] * (jnp.sqrt(1 + ability**2) - 1)
     if shape.cell:
         eta = eta + parts["cell"][data.cell]
-    p = jnp.zeros_like(data.base)
-    if shape.floor:
-        p = jnp.where(data.free >= 0, sigmoid(parts["floor"][data.free]), 0.0)
     base, span, curved = (a[data.measure] for a in (data.base, data.span, data.bounded))
-    p, s = p[data.measure], sigmoid(eta)
-    rise = span * (1 - p)
-    mean = jnp.where(curved, base + span * p + rise * s, base + span * eta)
+    mean = base + span * jnp.where(curved, sigmoid(eta), eta)
     reach = data.reach[data.measure]
     m = jnp.where(curved, (mean - data.low[data.measure]) / reach, 0.5)
     unit = jnp.where(curved, reach**2 * (m * (1 - m) + data.quiet), span**2)

@@ -180,17 +180,25 @@ def _tried(
     signal = _signal(answers, name, y) if known else np.full(len(y), np.nan)
     items = np.nan_to_num(spearman(x, answers.values[name].T)) if known else np.array([np.nan])
 
-    def both(found: Floats) -> tuple[float | None, Interval]:
+    groups = int(answers.cluster.max()) + 1
+    tail = (1 + level) / 2
+    wider = float(special.stdtrit(max(groups - 1, 1), tail) / special.ndtri(tail))
+    wider *= (groups / max(groups - 1, 1)) ** 0.5
+
+    def both(found: Floats, most: float = np.inf) -> tuple[float | None, Interval]:
         first = float(found[0]) if np.isfinite(found[0]) else None
         rest = found[1:][np.isfinite(found[1:])]
         if first is None or rest.size < 20:
             return first, None
-        a, b = np.quantile(rest, [(1 - level) / 2, (1 + level) / 2])
-        return first, (float(a), float(b))
+        ends = np.quantile(rest, [(1 + level) / 2, (1 - level) / 2])
+        # Turned about the estimate: errors are squared, so that resampling shifts them upwards.
+        # Redrawn clusters vary too little by about one in their number (as with Student's t).
+        a, b = first - wider * (ends - first)
+        return first, (float(a), min(float(b), most))
 
     middle = float(np.median(items))
     return Tried(
-        name, len(every), *both(own), *both(by), *both(rank),
+        name, len(every), *both(own, 1.0), *both(by, 1.0), *both(rank, 1.0),
         middle if np.isfinite(middle) else None, *both(signal),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from calibrant.scaling.predictive import Predictive
 
 LEAST = 4
 """Scales that are known, at least: two degrees of freedom."""
-_SHARES = (np.arange(60) + 0.5) / 60
+_SHARES = (np.arange(40) + 0.5) / 40
 """Quantiles that stand for a distribution."""
 
 
@@ -49,15 +49,14 @@ def following(answers: Answers, name: str, at: float) -> tuple[Predictive, str]:
 def persistence(answers: Answers, name: str) -> Predictive:
     """The value of the largest known subject again, as far off as neighbours have been."""
     y = answers.values[name].mean(axis=1)
-    size = float(np.sqrt(np.mean(np.diff(y) ** 2)))
-    r = rung(name)
-    return Predictive.of(
-        y[-1:], np.array([max(size, _floor(answers, name))]), df=len(y) - 1, low=r.low, high=r.high
-    )
+    size, floor = float(np.sqrt(np.mean(np.diff(y) ** 2))), _floor(answers, name)
+    low, high = _limits(name, floor)
+    wide = np.array([max(size, floor)])
+    return Predictive.of(y[-1:], wide, df=len(y) - 1, low=low, high=high)
 
 
 def _draws(answers: Answers, name: str, at: float) -> Floats:
-    """Quantiles of the lines of a rung, shape (60 × scales of the fit,)."""
+    """Quantiles of the lines of a rung, shape (40 × scales of the fit,)."""
     r, x = rung(name), answers.scale
     y = answers.values[name].mean(axis=1)
     w = weights(x, at)
@@ -72,16 +71,26 @@ def _draws(answers: Answers, name: str, at: float) -> Floats:
 
 def _spread(draws: Floats, answers: Answers, name: str) -> Predictive:
     """A distribution from draws: a small normal about each, as wide as the draws lie apart."""
-    r, y = rung(name), np.sort(draws)
+    y, floor = np.sort(draws), _floor(answers, name)
     # Over two places on each side, so that the density has no gaps between draws.
     pad = np.concatenate([y[:1], y[:1], y, y[-1:], y[-1:]])
-    wide = np.maximum((pad[4:] - pad[:-4]) / 3, _floor(answers, name))
-    return Predictive.of(y[:, None], wide[:, None], low=r.low, high=r.high)
+    wide = np.maximum((pad[4:] - pad[:-4]) / 3, floor)
+    low, high = _limits(name, floor)
+    return Predictive.of(y[:, None], wide[:, None], low=low, high=high)
+
+
+def _limits(name: str, floor: float) -> tuple[float, float]:
+    """Those of the rung, and half an item more where both are finite.
+
+    No item right of n is a score of exactly 0, which no interval within the limits would hold.
+    """
+    r = rung(name)
+    more = 2 * floor if np.isfinite(r.high - r.low) else 0.0
+    return r.low - more, r.high + more
 
 
 def _floor(answers: Answers, name: str) -> float:
-    """No forecast is surer than half an item."""
-    span = float(np.ptp(answers.values[name].mean(axis=1)))
+    """No forecast is surer than a quarter of an item."""
     r = rung(name)
-    size = r.high - r.low if np.isfinite(r.high - r.low) else max(span, 1.0)
-    return 0.5 * size / max(len(answers.cluster), 50)
+    size = r.high - r.low if np.isfinite(r.high - r.low) else 1.0
+    return 0.25 * size / max(len(answers.cluster), 25)

@@ -173,11 +173,6 @@ def _items(
     else:
         values, keep = _plain(table, at, of, which, (len(names), len(items)), ks)
         chance, kept = chances(values, None), None
-    if keep.sum() < LEAST:
-        raise InputError(
-            f"metrics: {one_line(name, 60)!r}: wanted at least {LEAST} items that every subject "
-            f"answered, got {keep.sum()} of {len(items)}"
-        )
     if not keep.all():
         notes.append(
             f"{one_line(name, 60)}: {np.sum(~keep)} of {len(items)} items were not answered by "
@@ -217,6 +212,7 @@ def _choices(
     found = np.full((*shape, int(many.max())), -np.inf)
     found[of, which, place] = logp
     keep = (many == many.max(axis=0)).all(axis=0) & (many.min(axis=0) > 1)
+    _enough(keep)
     return found, keep
 
 
@@ -242,10 +238,12 @@ def _plain(
         right = mean(score)
     logp = _log_of(table, at)
     if logp is not None:
+        _enough(keep)
         return of_probabilities(mean(logp), right, ks), keep
     if right is None:
         wanted = "wanted 'logprob', 'probability' or 'score'"
         raise InputError(f"metrics: {wanted}; there are {_there(table)}")
+    _enough(keep)
     if not np.isin(score, (0.0, 1.0)).all():
         return {"accuracy": right}, keep
     return of_trials(np.rint(right * many[:, keep]), many[:, keep], ks), keep
@@ -274,6 +272,14 @@ def _logs(table: pl.DataFrame, column: str) -> Floats:
     if bad.size:
         raise _wrong(table, bad[0], f"wanted a log-probability, at most 0, got {logp[bad[0]]:g}")
     return np.minimum(logp, 0.0)
+
+
+def _enough(keep: Any) -> None:
+    if keep.sum() < LEAST:
+        raise InputError(
+            f"metrics: wanted at least {LEAST} items that every subject answered, got {keep.sum()} "
+            f"of {keep.size}"
+        )
 
 
 def _wrong(table: pl.DataFrame, at: Any, said: str) -> InputError:

@@ -121,7 +121,7 @@ def will_hold(
         scale: shape (k,), such as log10 of compute: log-odds then scatter about a line.
         at: the next subject's scale; needed with `scale`.
         level: of the intervals.
-        checks: whether to look for outlying subjects.
+        checks: whether to look for outlying subjects, and at other priors.
 
     Raises:
         InputError: for impossible counts, thresholds or scales.
@@ -154,7 +154,8 @@ def will_hold(
     if distance:
         warnings.append(f"the next subject is {distance:.2g} beyond the assessed scales")
     other = {}
-    for word, size in (("half as much", SPREAD / 2), ("twice as much", SPREAD * 2)):
+    priors = (("half as much", SPREAD / 2), ("twice as much", SPREAD * 2)) if checks else ()
+    for word, size in priors:
         q = grid.posterior(size)
         other[f"subjects differ {word}"] = float(q.weight @ _chance(q, cut, z_new, relation))
     return Transfer(
@@ -304,7 +305,7 @@ def _next_rate(post: _Posterior, z: float, level: float) -> tuple[float, float, 
     centre = post.mean + post.slope * z
     low, high = np.full(3, -60.0), np.full(3, 60.0)
     tails = np.array([0.5, (1 - level) / 2, (1 + level) / 2])
-    for _ in range(50):
+    for _ in range(36):
         middle = (low + high) / 2
         reached = ndtr((middle[:, None] - centre) / post.spread) @ post.weight >= tails
         low, high = np.where(reached, low, middle), np.where(reached, middle, high)

@@ -196,6 +196,9 @@ def _from(
     found = fitted.later(after.t, family, version, low=floor)
     first = after.date == after.date.min()
     ends = found.quantile(np.array([0.5, (1 - level) / 2, (1 + level) / 2]))
+    if frontier:
+        # The next record may be hardly better than the last: from it upwards is one-sided below.
+        ends[1] = np.where(version == 0, record_level(known), ends[1])
     return _outcomes(after, cut, first, ends, found.cdf(after.y), found)
 
 

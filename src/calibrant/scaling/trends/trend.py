@@ -138,7 +138,7 @@ def _dates_of(at: Sequence[str | Day] | str | Day, h: History) -> list[tuple[np.
             raise InputError(f"at: {one_line(text, 40)} is not after the last point, {last}")
         if family and not h.grouped:
             raise InputError(
-                f"at: {one_line(str(one), 60)!r} names a family, but no column of them"
+                f"at: {one_line(str(one), 60)!r} names a family, no column of families"
             )
         if family and family not in h.family:
             known = one_line(", ".join(sorted(set(map(str, h.family)))[:12]), 160)
@@ -162,6 +162,9 @@ def _forecasts(
     line = fitted.line(years(when))
     tails = np.array([0.5, (1 - level) / 2, (1 + level) / 2])
     new, drift = from_scale(later.quantile(tails), h.on), from_scale(line.quantile(tails), h.on)
+    if np.isfinite(floor):
+        # The next record may be hardly better than the last.
+        new[1] = from_scale(np.full(len(wanted), floor), h.on)
     density = later.to_dict()
     months = (when - h.date[-1]).astype(np.int64) / MONTH
     furthest = max((x.months for x in past.tried), default=0.0) if past else 0.0
@@ -252,7 +255,10 @@ def _notes(h: History, fitted: Fitted, frontier: bool) -> tuple[str, ...]:
         f"({1 - NONE['level']:.0%} before)",
     ]
     if frontier:
-        notes.append("forecasts are of a subject that is the best so far when it comes")
+        notes.append(
+            "forecasts are of a subject that is the best so far when it comes: intervals begin at "
+            "the record"
+        )
     if h.se is None:
         notes.append("errors of measurement are part of the scatter of subjects")
     if h.bridges:
@@ -268,9 +274,11 @@ def _drawn(h: History, fitted: Fitted, made: tuple[TrendForecast, ...], level: f
     tails = np.array([0.5, (1 - level) / 2, (1 + level) / 2])
     line: Predictive = fitted.line(years(days))
     ahead = days > h.date[-1]
-    fan = fitted.later(years(days[ahead]))
     middle, low, high = (_floats(x) for x in from_scale(line.quantile(tails), h.on))
-    fan_low, fan_high = (_floats(x) for x in from_scale(fan.quantile(tails[1:]), h.on))
+    fan = np.empty((2, 0))
+    if ahead.any():
+        fan = fitted.later(years(days[ahead])).quantile(tails[1:])
+    fan_low, fan_high = (_floats(x) for x in from_scale(fan, h.on))
     return Drawn(
         tuple(map(str, h.date)), tuple(map(str, h.subject)), tuple(map(str, h.family)),
         tuple(map(str, h.version)), _floats(h.value), tuple(map(str, days)), middle, low, high,

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from calibrant._files import write_whole
-from calibrant._text import one_line
+from calibrant._text import dumps, one_line
 from calibrant.errors import InputError, SubjectError
 from calibrant.scaling.cards.register import Registered, read_registered, register
 from calibrant.scaling.cards.settle import read_settled, settle
@@ -69,7 +69,8 @@ class Climb:
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
         return {
-            "name": self.name, "folder": self.folder, "subjects": [asdict(s) for s in self.subjects],
+            "name": self.name, "folder": self.folder,
+            "subjects": [asdict(s) for s in self.subjects],
             "before": self.before.to_dict(), "forecast": self.forecast, "seal": self.seal,
             "settled": self.settled, "after": self.after.to_dict(),
         }  # fmt: skip
@@ -115,7 +116,7 @@ def climb_ladder(
         f"{ladder}-{seed}", str(folder), (*known, last), before, dict(made.document), made.seal,
         settled, after,
     )  # fmt: skip
-    _write(folder / "climb.json", (json.dumps(found.to_dict(), indent=1) + "\n").encode())
+    _write(folder / "climb.json", (dumps(found.to_dict(), indent=1) + "\n").encode())
     return found
 
 

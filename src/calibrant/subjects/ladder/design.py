@@ -17,19 +17,21 @@ class Rungs:
         sizes: of each subject its width and tokens read, the smallest first.
         letters: of chains, whose items are their pairs.
         late, recall: items of these skills; see `skills`.
+        layers: of each network.
     """
 
     sizes: tuple[tuple[int, int], ...]
     letters: int
     late: int
     recall: int
+    layers: int = 2
 
     def design(self, rung: int) -> Design:
-        """The network and the training of a subject."""
-        width, tokens = self.sizes[rung]
+        """The network and the training of a subject; how much it reads is not part of them."""
+        width = self.sizes[rung][0]
         return replace(
-            _PLANTED["small"], width=width, layers=2, heads=2, context=64, batch=8, tokens=tokens,
-            vocabulary=len(ALPHABET), rate=1e-2, matrix_rate=0.02, warmup=20,
+            _PLANTED["small"], width=width, layers=self.layers, heads=2, context=64, batch=8,
+            vocabulary=len(ALPHABET), tokens=0, rate=1e-2, matrix_rate=0.02, warmup=20,
         )  # fmt: skip
 
 
@@ -37,11 +39,11 @@ LADDERS: dict[str, Rungs] = {
     "seven": Rungs(
         ((20, 60_000), (28, 100_000), (36, 180_000), (44, 300_000), (56, 500_000), (72, 900_000),
          (96, 1_600_000)),
-        letters=26, late=40, recall=300,
+        letters=24, late=40, recall=300,
     ),
     "tiny": Rungs(
-        ((8, 6_000), (8, 9_000), (12, 12_000), (12, 16_000), (16, 20_000)),
-        letters=6, late=12, recall=40,
+        ((8, 4_000), (8, 8_000), (8, 16_000), (8, 24_000), (8, 32_000)),
+        letters=6, late=12, recall=40, layers=1,
     ),
 }  # fmt: skip
 """`seven` spans 2.8 orders of magnitude of compute; `tiny` learns in seconds, for tests."""

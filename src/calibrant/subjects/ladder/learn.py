@@ -1,7 +1,7 @@
 """How does a subject of a ladder learn, and what does it say to the items?
 
-Each has its folder entry: weights, their hash, the answers. A subject that was interrupted goes on
-from its last checkpoint; one that is finished is not trained again.
+Each has its weights, and a note of their hash. A subject that was interrupted goes on from its last
+checkpoint; one that is finished is not trained again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def compute_of(rungs: Rungs, rung: int) -> float:
     """The compute of a subject, which is known before it is trained."""
     design = rungs.design(rung)
     size = sum(w.size for w in network.start(design, 0, len(ALPHABET)).values())
-    return 6.0 * size * design.tokens
+    return 6.0 * size * rungs.sizes[rung][1]
 
 
 def learnt(folder: Path, ladder: str, seed: int, rung: int, say: Say | None = None) -> Rung:
@@ -77,7 +77,8 @@ def learnt(folder: Path, ladder: str, seed: int, rung: int, say: Say | None = No
     design = rungs.design(rung)
     world = World.drawn(seed, rungs.letters, rungs.late)
     own = seed * 1000 + rung
-    text = world.text(design.tokens, own, late=rung == len(rungs.sizes) - 1)[: design.tokens]
+    tokens = rungs.sizes[rung][1]
+    text = world.text(tokens, own, late=rung == len(rungs.sizes) - 1)[:tokens]
     begin = network.start(design, own, len(ALPHABET))
 
     def tick(done: int, steps: int, loss: float) -> None:
@@ -90,7 +91,7 @@ def learnt(folder: Path, ladder: str, seed: int, rung: int, say: Say | None = No
         with file.open("wb") as out:
             np.savez(out, allow_pickle=False, **found.weights)
         made = Rung(
-            name, design.width, design.tokens, sum(w.size for w in found.weights.values()),
+            name, design.width, tokens, sum(w.size for w in found.weights.values()),
             compute_of(rungs, rung), found.loss, round(found.cpu_seconds, 1), _hash(file),
         )  # fmt: skip
         write_whole(note, (json.dumps(asdict(made), indent=1) + "\n").encode())

@@ -25,7 +25,7 @@ ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0123456789+=?>"
 """A token for each character; a line's end, the first, is also what stands before any text."""
 _LETTERS = ALPHABET[2:28]
 SKILLS = ("chains", "recall", "sums", "late")
-_SHARES = {"chains": 0.2, "recall": 0.3, "sums": 0.15, "late": 0.1, "words": 0.25}
+_SHARES = {"chains": 0.3, "recall": 0.2, "sums": 0.15, "late": 0.1, "words": 0.25}
 LINKS = 6
 """Letters of a chain that are asked for."""
 _OF = {character: i for i, character in enumerate(ALPHABET)}

@@ -1,0 +1,94 @@
+"""The hierarchy by the No-U-Turn sampler: its density, its agreement, and its gates."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from calibrant.errors import CalibrantError, GateError
+from calibrant.scaling import fit_families
+from calibrant.scaling.hierarchical.calibration import simulate, small
+from calibrant.scaling.hierarchical.chains import chain_draws, gates_of, prepare, sample, sampler
+from calibrant.scaling.hierarchical.forecast import forecast
+from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
+from calibrant.scaling.hierarchical.laplace import _loss, fit_laplace
+from calibrant.scaling.hierarchical.layout import layout
+from calibrant.scaling.hierarchical.priors import Priors
+from calibrant.scaling.hierarchical.verb import check
+from calibrant.scaling.hierarchical.worlds import world
+
+pytest.importorskip("numpyro", reason="chains need the extra 'bayes'")
+
+
+@pytest.fixture(scope="module")
+def small_world():
+    known, later = world("smooth", np.random.default_rng(2), families=5, measures=2, new=1)
+    fitted = fit_laplace(layout(known))
+    return known, later, fitted, sample(fitted, draws=800, warmup=150, pilot=800)
+
+
+def test_the_density_in_jax_is_that_in_numpy():
+    import jax
+
+    at, priors = small(), Priors()
+    data, effects, scales = simulate(at, priors, np.random.default_rng(1))
+    fitted = fit_laplace(data, priors)
+    module = sampler()
+    shape, arrays = prepare(module, fitted)
+    gaps = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        u = effects + 0.2 * rng.standard_normal(effects.size)
+        s = {n: v * np.exp(0.3 * rng.standard_normal(v.size)) for n, v in scales.items()}
+        with jax.enable_x64(True):
+            there = module.Parameters(u, np.log(np.concatenate(list(s.values()))), 1.0)
+            found = float(module.log_density(shape, arrays, there))
+        plain = -_loss(data, priors, u, s)
+        for n, v in s.items():
+            plain -= (priors.weight / 2 * (2 * np.log(v) + (getattr(priors, n) / v) ** 2)).sum()
+            counts = np.full(1, at.blocks.get(n, 0))
+            if n == "cell":
+                counts = np.bincount(at.cells[:, 1])
+            plain -= (counts * np.log(v)).sum() if n != "noise" else 0.0
+        gaps.append(found - plain)
+    assert np.ptp(gaps) < 1e-8
+
+
+def test_both_ways_agree(small_world):
+    _, later, fitted, chains = small_world
+    check(gates_of(chains))
+    starts = fitted.layout.starts()
+    for name in ("slope", "level", "family"):
+        ours = fitted.effects[starts[name]]
+        spread = chains.effects[..., starts[name]].std(axis=(0, 1))
+        assert np.all(np.abs(chains.effects[..., starts[name]].mean((0, 1)) - ours) < 1.5 * spread)
+    one = forecast(chain_draws(chains), later, np.random.default_rng(0)).interval()
+    two = fit_families(small_world[0]).predict(later).interval()
+    assert np.abs(np.subtract(one, two)).mean() < 0.04
+
+
+def test_gates_refuse_an_axis_without_an_anchor_though_its_forecasts_would_cover(small_world):
+    _, later, fitted, _ = small_world
+    loose = sample(fitted, draws=60, warmup=60, pilot=60, anchored=False, seed=1)
+    low, high = forecast(chain_draws(loose), later, np.random.default_rng(0)).interval()
+    assert np.isfinite(high - low).all()
+    with pytest.raises(GateError, match=r"^hierarchy by NUTS: .*R-hat.*FAILED") as caught:
+        check(gates_of(loose))
+    assert "\n" not in str(caught.value)
+    assert any(not g["passed"] for g in caught.value.gates)
+
+
+def test_chains_that_are_too_short_predict_nothing(small_world):
+    known, later, *_ = small_world
+    hasty = bayes_forecaster(draws=10, warmup=10, chains=2)
+    with pytest.raises(GateError, match="FAILED"):
+        hasty.predict(known, later, np.random.default_rng(0))
+
+
+def test_a_missing_extra_is_said_in_one_line(small_world, monkeypatch):
+    name = "calibrant.scaling.hierarchical.sampler"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.delattr("calibrant.scaling.hierarchical.sampler", raising=False)
+    monkeypatch.setitem(sys.modules, "numpyro.infer.hmc", None)
+    with pytest.raises(CalibrantError, match=r'pip install "calibrant\[bayes\]"'):
+        fit_families(small_world[0], bayes=True)

@@ -1,0 +1,229 @@
+"""The metric ladder: rungs against plain twins, the test of emergence, reading, the command."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibrant.cli import main
+from calibrant.errors import InputError, UnfitError
+from calibrant.scaling import metric_ladder
+from calibrant.scaling.metrics.backtest import backtest, moved, ranked, spearman
+from calibrant.scaling.metrics.certificates import CERTIFICATES, drawn, verdicts
+from calibrant.scaling.metrics.emergence import emergence
+from calibrant.scaling.metrics.following import following
+from calibrant.scaling.metrics.lines import foreseen, weights
+from calibrant.scaling.metrics.rungs import RUNGS, of_choices, of_trials, rung
+
+SMOOTH = {"world": "odds", "subjects": 8, "items": 100, "noise": 0.05, "spread": 0.3}
+BROKEN = {"world": "break", "subjects": 8, "items": 100, "noise": 0.05, "spread": 0.3}
+
+
+def long(answers, name="m"):
+    subjects, items, choices = answers.logp.shape
+    return pl.DataFrame(
+        [
+            (name, f"s{s}", float(10 ** answers.scale[s]), f"q{i}", f"c{k}",
+             float(answers.logp[s, i, k]), int(k == 0))
+            for s in range(subjects) for i in range(items) for k in range(choices)
+        ],
+        schema=["measure", "subject", "compute", "item", "choice", "logprob", "correct"],
+        orient="row",
+    )  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-30, 0), min_size=2, max_size=6), st.integers(2, 5))
+def test_rungs_of_choices_are_what_their_names_say(logp, k):
+    found = of_choices(np.array(logp)[None], (k,))
+    p = [math.exp(v - max(logp)) for v in logp]
+    p = [v / sum(p) for v in p]
+    assert found["log share"][0] == pytest.approx(math.log(max(p[0], 1e-300)), abs=1e-6)
+    assert found["share"][0] == pytest.approx(p[0], abs=1e-9)
+    brier = (1 - p[0]) ** 2 + sum(v**2 for v in p[1:])
+    assert found["Brier"][0] == pytest.approx(brier, abs=1e-9)
+    assert found["margin"][0] == pytest.approx(logp[0] - max(logp[1:]), abs=1e-9)
+    first = [v for v in logp if v == max(logp)]
+    assert found["accuracy"][0] == pytest.approx((logp[0] == max(logp)) / len(first))
+    assert found[f"pass^{k}"][0] == pytest.approx(p[0] ** k, abs=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 7), st.data())
+def test_pass_k_of_trials_is_the_share_of_draws_that_are_all_right(n, data):
+    right, k = data.draw(st.integers(0, n)), data.draw(st.integers(2, n))
+    marks = [1] * right + [0] * (n - right)
+    twin = np.mean([all(c) for c in combinations(marks, k)])
+    found = of_trials(np.array([[float(right)]]), np.array([[float(n)]]), (k,))
+    assert found[f"pass^{k}"][0, 0] == pytest.approx(twin)
+
+
+def test_pass_k_of_trials_is_unbiased():
+    n, p, k = 6, 0.7, 3
+    c = np.arange(n + 1.0)
+    chance = [math.comb(n, int(v)) * p**v * (1 - p) ** (n - v) for v in c]
+    found = of_trials(c[None], np.full((1, n + 1), float(n)), (k,))[f"pass^{k}"]
+    assert float(found[0] @ chance) == pytest.approx(p**k)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-8, -0.01), st.sampled_from(["log share", "Brier", "share"]))
+def test_links_go_there_and_back_and_their_slopes_are_derivatives(log, name):
+    r = rung(name)
+    y = np.array([log if r.low < 0 else np.exp(log)])
+    for link in r.links:
+        assert r.unlinked(r.linked(y, link), link) == pytest.approx(y, rel=1e-6)
+        step = 1e-6 * abs(y)
+        twin = (r.linked(y + step, link) - r.linked(y - step, link)) / (2 * step)
+        assert r.slope(y, link) == pytest.approx(twin, rel=1e-3)
+
+
+def test_lines_are_least_squares_and_ranks_those_of_spearman():
+    rng = np.random.default_rng(0)
+    x, y = np.sort(rng.random(6)), rng.random(6)
+    assert weights(x, 2.0) @ y == pytest.approx(np.polyval(np.polyfit(x, y, 1), 2.0))
+    w = foreseen(x, (np.arange(5), np.array([5])))
+    line = np.poly1d(np.polyfit(x[:5], y[:5], 1))
+    assert w @ y == pytest.approx([line(x[5]) - line(x[4]), y[5] - line(x[4])])
+    assert ranked(np.array([[3.0, 1.0, 3.0]])).tolist() == [[2.0, 0.5, 2.0]]
+    d = ranked(x[None]) - ranked(y[None])
+    assert spearman(x, y[None])[0] == pytest.approx(1 - 6 * np.sum(d**2) / (6 * 35))
+
+
+def test_a_smooth_ability_blames_the_metric_and_a_break_the_ability():
+    smooth = emergence(drawn(SMOOTH, np.random.default_rng(1)))
+    broken = emergence(drawn(BROKEN, np.random.default_rng(1)))
+    assert smooth.says == "metric" and "foreseen" in smooth.why
+    assert broken.says == "ability" and broken.cut < broken.next
+    share = next(u for u in broken.unforeseen if u.rung == "log share")
+    assert share.interval[0] > 0.5
+
+
+def test_too_little_data_is_undetermined():
+    few = emergence(drawn({**BROKEN, "subjects": 4}, np.random.default_rng(1)))
+    assert few.says == "undetermined" and "5 are needed" in few.why and few.cuts == 0
+    flat = emergence(drawn({**SMOOTH, "world": "chance"}, np.random.default_rng(1)))
+    assert flat.says == "undetermined"
+    with pytest.raises(UnfitError, match="no rung 'margins'"):
+        emergence(drawn(SMOOTH, np.random.default_rng(1)), mark="margins")
+
+
+def test_through_the_ladder_a_jump_of_the_metric_is_foreseen():
+    answers = drawn(SMOOTH, np.random.default_rng(2))
+    tried = {t.rung: t for t in backtest(answers, "log share", draws=100, level=0.9, seed=0)}
+    assert tried["accuracy"].skill < 0.3 < 0.8 < tried["accuracy"].through
+    assert tried["log share"].skill > 0.8 and tried["log share"].rank == pytest.approx(1)
+    assert tried["log share"].through == pytest.approx(tried["log share"].skill, abs=1e-6)
+    again = backtest(answers, "log share", draws=100, level=0.9, seed=0)
+    assert {t.rung: t for t in again} == tried
+
+
+def test_items_that_are_moved_meet_the_target_and_keep_their_order():
+    answers = drawn(SMOOTH, np.random.default_rng(3))
+    w = np.full((1, 100), 0.01)
+    found = moved(answers, 4, np.array([-0.4]), w)
+    assert found["log share"] == pytest.approx([-0.4], abs=1e-9)
+    same = answers.values["log share"][4].mean()
+    stay = moved(answers, 4, np.array([same]), w)
+    assert stay["accuracy"] == pytest.approx(answers.values["accuracy"][4].mean())
+
+
+def test_the_next_value_is_forecast_with_an_interval():
+    answers = drawn(SMOOTH, np.random.default_rng(4))
+    told, way = following(answers, "accuracy", float(answers.scale[-1]) + 0.4)
+    low, high = told.interval(0.9)
+    assert 0.7 < low[0] < high[0] < 1.02 and way.startswith("through")
+    with pytest.raises(UnfitError, match="wanted 4 scales"):
+        following(answers, "accuracy", float(answers.scale[0]))
+
+
+def test_finished_rungs_and_trials_are_ladders_too():
+    answers = drawn(BROKEN, np.random.default_rng(1))
+    rows = [
+        {"subject": f"s{i}", "flops": 10.0**x, "rung": r, "se": 0.01,
+         "value": float(answers.values[r][i].mean())}
+        for r in ("log share", "accuracy") for i, x in enumerate(answers.scale)
+    ]  # fmt: skip
+    found = metric_ladder(pl.DataFrame(rows)).ladders[0]
+    assert found.emergence.says == "ability" and found.items == 0
+    assert found.tried[1].skill_interval is None and found.rungs[1].se is not None
+    trials = [
+        {"subject": f"s{i}", "scale": 10.0**i, "item": f"q{j}", "score": int(j + t < 3 * i)}
+        for i in range(3) for j in range(5) for t in range(4)
+    ]  # fmt: skip
+    found = metric_ladder(pl.DataFrame(trials), ks=(2,)).ladders[0]
+    assert [r.name for r in found.rungs] == ["accuracy", "pass^2"]
+    assert "no graded score" in found.emergence.why
+
+
+BAD = [
+    ("subject,item,score\na,b,1\n", "wanted a column 'scale'"),
+    ("subject,scale,item,score\na,-1,b,1\n", "row 1: wanted a scale above 0"),
+    ("subject,scale,item,score\na,1,b,2\n", "wanted a score from 0 to 1, got 2"),
+    ("subject,scale,item,score\na,1,b,x\n", "wanted a number, got 'x'"),
+    ("subject,scale,item,score\na,1,b,1\na,2,c,1\n", "'a' has another scale than before"),
+    ("subject,scale,item,score\na,1,b,1\nc,2,d,1\n", "wanted at least 2 items that every subject"),
+    ("subject,scale,item,p\na,1,b,1.5\n", "wanted a probability, got 1.5"),
+    ("subject,scale,item,choice,logprob,correct\na,1,b,x,0.5,1\n", "wanted a log-probability"),
+    ("subject,scale,item,choice,logprob,correct\na,1,b,x,-1,1\na,1,b,y,-1,1\n", "one right choice"),
+    ("subject,scale,item,choice,logprob,correct\na,1,b,x,-1,1\na,1,b,y,-1,maybe\n", "got 'maybe'"),
+    ("subject,scale,rung,value\na,1,accuracy,1.5\n", "accuracy is from 0 to 1, got 1.5"),
+    ("subject,scale,rung,value\na,1,charm,1\n", "no rung 'charm'"),
+    ("subject,scale,item\na,1,b\n", "wanted 'logprob', 'probability' or 'score'"),
+    ("subject,scale,item,score\n", "no rows"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BAD)
+def test_wrong_tables_are_refused_in_one_line(tmp_path, capsys, text, said):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as end:
+        main(["forecast", "metrics", str(path)])
+    out, err = capsys.readouterr()
+    assert end.value.code == 2 and not out
+    assert said in err and err.count("\n") == 1
+
+
+def test_the_command_prints_a_table_or_one_document(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    table = pl.concat([
+        long(drawn({**world, "items": 30}, np.random.default_rng(1)), name)
+        for name, world in (("smooth", SMOOTH), ("broken\x1b[31m", BROKEN))
+    ])  # fmt: skip
+    path, figure = tmp_path / "t.parquet", tmp_path / "f.svg"
+    table.write_parquet(path)
+
+    def call(*args):
+        with pytest.raises(SystemExit) as end:
+            main(["forecast", "metrics", str(path), "--draws", "100", *args])
+        assert end.value.code == 0
+        return capsys.readouterr()
+
+    out, err = call("--figure", str(figure))
+    assert "ability: most of accuracy's rise" in out and "\x1b" not in out + err
+    assert figure.stat().st_size > 1000
+    found = json.loads(call("--json")[0])
+    assert [a["emergence"]["says"] for a in found["ladders"]][1] == "ability"
+    assert [r["name"] for r in found["ladders"][0]["rungs"]] == [*RUNGS, "pass^4"]
+
+
+def test_options_are_checked():
+    table = pl.DataFrame({"subject": ["a"], "scale": [1.0], "item": ["q"], "score": [1]})
+    for wrong in ({"ks": (1,)}, {"level": 1.5}, {"draws": 3}, {"cut": -1.0}):
+        with pytest.raises(InputError, match="metrics: "):
+            metric_ladder(table, **wrong)
+
+
+def test_no_verdict_is_wrong_in_a_few_draws_of_the_certificate():
+    certificate = CERTIFICATES[0]
+    for regime in (certificate.regimes[0], certificate.regimes[6]):
+        found = verdicts(regime, np.random.default_rng(5), 12)
+        assert found["wrong"] <= 1 / 12 and found["decided"] > 0.3
