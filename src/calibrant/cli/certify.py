@@ -61,10 +61,7 @@ SCIENCES = {
     "capability": "calibrant.scaling.capability.certificates",
     "curves": "calibrant.scaling.curves.certificates",
     "forecast-cards": "calibrant.scaling.cards.certificates",
-    "axes": "calibrant.scaling.axes.certificates",
-    "capability": "calibrant.scaling.capability.certificates",
     "families": "calibrant.scaling.hierarchical.certificates",
-    "forecasts": "calibrant.scaling.backtests.certificates",
     "metrics": "calibrant.scaling.metrics.certificates",
     "trends": "calibrant.scaling.trends.certificates",
 }
