@@ -52,7 +52,7 @@ def split(scores: Scores, at: Sequence[str], log: bool) -> tuple[Scores, Scores,
     lost = np.unique(scores.subject[~placed]).size
     if not placed.any():
         raise InputError("forecast: no row has a scale (compute); name its column")
-    if lost:
+    if lost and not any("have no scale" in w for w in scores.warnings):
         notes.append(f"{lost} subjects without a scale are left out")
     have = np.isfinite(scores.score)
     known = scores.take(placed & have)

@@ -120,6 +120,11 @@ def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
 
     found = (*CURVES, *HIERARCHIES)
     return (*found, bayes_forecaster()) if bayes else found
+    if bayes:
+        from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
+
+        found = (*found, bayes_forecaster())
+    return found
 
 
 @dataclass(frozen=True, eq=False)

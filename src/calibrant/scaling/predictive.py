@@ -15,8 +15,8 @@ from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
-_LEVELS = np.array([1e-6, 1e-3, 0.02, 0.1, 0.25, 0.5])
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(7)
+_LEVELS = np.array([1e-6, 1e-3, 0.02, 0.08, 0.16, 0.24, 0.32, 0.4, 0.5])
 _LEVELS = np.concatenate([_LEVELS, 1 - _LEVELS[-2::-1]])
 """Quantiles between which the CRPS is integrated, so that narrow forecasts are not stepped over."""
 
