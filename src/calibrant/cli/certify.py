@@ -62,14 +62,8 @@ SCIENCES = {
     "forecasts": "calibrant.scaling.backtests.certificates",
     "axes": "calibrant.scaling.axes.certificates",
     "capability": "calibrant.scaling.capability.certificates",
-    "curves": "calibrant.scaling.curves.certificates",
-    "forecast-cards": "calibrant.scaling.cards.certificates",
     "families": "calibrant.scaling.hierarchical.certificates",
     "metrics": "calibrant.scaling.metrics.certificates",
-    "trends": "calibrant.scaling.trends.certificates",
-    "families": "calibrant.scaling.hierarchical.certificates",
-    "axes": "calibrant.scaling.axes.certificates",
-    "capability": "calibrant.scaling.capability.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 

@@ -116,10 +116,8 @@ def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
     """Every model of calibrant that forecasts; with `bayes` also the one with a sampler."""
     from calibrant.scaling.curves.forecasters import FORECASTERS as CURVES
     from calibrant.scaling.hierarchical.forecasters import FORECASTERS as HIERARCHIES
-    from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
 
     found = (*CURVES, *HIERARCHIES)
-    return (*found, bayes_forecaster()) if bayes else found
     if bayes:
         from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
 
