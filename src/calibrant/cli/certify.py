@@ -56,6 +56,7 @@ SCIENCES = {
     "priorities-ranks": "calibrant.priorities.ranks.certificates",
     "priorities-asking": "calibrant.priorities.asking.certificates",
     "delphi": "calibrant.priorities.delphi.certificates",
+    "rare": "calibrant.scaling.rare.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
