@@ -64,6 +64,7 @@ SCIENCES = {
     "capability": "calibrant.scaling.capability.certificates",
     "families": "calibrant.scaling.hierarchical.certificates",
     "metrics": "calibrant.scaling.metrics.certificates",
+    "rare": "calibrant.scaling.rare.certificates",
 }
 """Rooms beside statistics, in the order of their pages, with the modules of their certificates."""
 
