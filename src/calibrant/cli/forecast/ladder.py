@@ -55,14 +55,6 @@ def _show(found: Climb) -> None:
     print_table(columns, rows, names=(0,))
     click.echo(f"\nregistered before {found.subjects[-1].subject} was trained: {found.seal}")
     last = {f"{a.measure}: {r.name}": r.values[-1] for a in found.before.ladders for r in a.rungs}
-    told: list[tuple[str, ...]] = []
-    for r in found.settled["rows"]:
-        told.append(
-            (r["measure"], f"{last[r['measure']]:.3g}", f"{r['median']:.3g}",
-             f"{r['low']:.3g} to {r['high']:.3g}", f"{r['outcome']:.3g}",
-             "held" if r["covered"] else "missed", f"{r['crps']:.3g}",
-             f"{r['against']['persistence']['crps']:.3g}")
-        )  # fmt: skip
     told = [
         (r["measure"], f"{last[r['measure']]:.3g}", f"{r['median']:.3g}", _between(r),
          f"{r['outcome']:.3g}", "held" if r["covered"] else "missed", f"{r['crps']:.3g}",
