@@ -28,7 +28,7 @@ from calibrant.scaling.cards.settle import read_settled
 from calibrant.scaling.forecast import forecast
 
 MEASURES = ("knowledge", "reasoning", "tools")
-ZOO = ("persistence", "pooled sigmoid", "pooled log-odds line", "family log-odds line")
+ZOO = ("persistence", "pooled sigmoid", "family sigmoid", "family log-odds lines")
 DOUBLING = 6.0  # months
 
 
@@ -131,8 +131,10 @@ def verdict(rng: np.random.Generator) -> None:
     rates = 1 / (1 + np.exp(-(centre + spread * rng.normal(size=8))))
     found = will_hold(rng.binomial(300, rates), np.full(8, 300), threshold=threshold)
     print(f"transfer: {found}")
+    low, high = found.share_low, found.share_high
+    print(f"it holds for a share of such members between {low:.0%} and {high:.0%}")
     later = 1 / (1 + np.exp(-(centre + spread * rng.normal(size=20_000))))
-    print(f"it holds for {np.mean(later < threshold):.0%} of 20,000 next members")
+    print(f"looked up: for {np.mean(later < threshold):.0%} of 20,000 next members")
 
 
 if __name__ == "__main__":
