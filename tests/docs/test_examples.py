@@ -51,3 +51,24 @@ def test_the_story_of_a_survey_is_honest_about_its_ranks(tmp_path, capsys):
     assert lost[0] > lost[1] > lost[2]
     (inside,) = re.findall(r"(\d+)% of the 90% rank intervals hold the true rank", told)
     assert int(inside) >= 80
+
+
+@pytest.mark.slow
+def test_the_story_of_a_forecast_is_silent_where_the_past_failed(tmp_path, capsys):
+    if not EXAMPLES.is_dir():
+        pytest.skip("the examples are not beside an installed package")
+    script = runpy.run_path(str(EXAMPLES / "forecast" / "whole_story.py"))
+    script["story"](tmp_path)
+    told = capsys.readouterr().out
+    # `tools` jumps at a scale that the early past had not seen; the other two go on.
+    assert re.findall(r"withheld, (\w+): intervals failed", told) == ["tools"]
+    ((held, said),) = re.findall(r"settled: (\d+) of (\d+) outcomes", told)
+    assert int(said) == 40 and int(held) >= 33
+    (moved,) = re.findall(r"nothing was said, moved by ([\d.]+)", told)
+    assert float(moved) > 0.2
+    ((low, high),) = re.findall(r"doubles every [\d.]+ months \(([\d.]+) to ([\d.]+)\)", told)
+    assert float(low) <= 6 <= float(high)
+    ((least, most),) = re.findall(r"share of such members between (\d+)% and (\d+)%", told)
+    (truth,) = re.findall(r"looked up: for (\d+)%", told)
+    assert int(least) <= int(truth) <= int(most)
+    assert (tmp_path / "card.html").stat().st_size > 10_000

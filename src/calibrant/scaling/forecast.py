@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.scaling.asked import read_known, split
 from calibrant.scaling.backtests.cuts import Rule, cuts_of, read_rule
-from calibrant.scaling.backtests.horizons import Horizon, horizon, reach_of, silence, table
+from calibrant.scaling.backtests.horizons import Horizon, horizon, judging, reach_of, silence, table
 from calibrant.scaling.backtests.outcomes import (
     Outcomes,
     combined,
@@ -180,7 +181,8 @@ def _gates(
     """Why each forecast is withheld, if it is; and how far out each measure was tried."""
     d = told.months if rule.along == "date" else told.orders
     index = horizon_of(told.orders, told.months, rule)
-    seen: dict[tuple[str, int], Horizon] = {}
+    last = int(once.horizon.max()) if len(once) else 0
+    at = {m: _horizons(once, rule, level, m) for m in dict.fromkeys(map(str, told.at.measure))}
     tried = {
         m: reach_of(once.take(once.measure == m), rule)
         for m in dict.fromkeys((*told.known.measures, *map(str, told.at.measure)))
@@ -191,11 +193,13 @@ def _gates(
             words = next((f.why for f in told.said.failures), "no model speaks of it")
             why.append(f"no model could be fitted to {one_line(m, 60)}: {one_line(words, 200)}")
             continue
-        key = (m, int(index[i]))
-        if key not in seen:
-            seen[key] = horizon(once, max(key[1], 0), rule, level, m)
-        why.append(silence(seen[key], float(d[i]), tried[m]))
+        spoken = judging(at[m], max(int(index[i]), 0), last, float(d[i]))
+        why.append(silence(spoken, float(d[i]), tried[m]))
     return tuple(why), tried
+
+
+def _horizons(once: Outcomes, rule: Rule, level: float, measure: str) -> Callable[[int], Horizon]:
+    return cache(lambda index: horizon(once, index, rule, level, measure))
 
 
 def _models(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,32 @@ def horizon(
     return Horizon(measure, low, high, unit_of(rule), reach_of(used, rule), borrowed, gate)
 
 
+def reaches(h: Horizon, distance: float) -> bool:
+    """Whether the outcomes that a horizon is judged by lie as far out as a forecast."""
+    return h.gate.n > 0 and distance <= h.reach + 0.05 * max(h.reach, 1.0)
+
+
+def judging(at: Callable[[int], Horizon], index: int, last: int, distance: float) -> Horizon:
+    """The horizon that a forecast is judged by: its own, or the next that reaches as far.
+
+    Outcomes of its own horizon may all lie nearer than the forecast while others lie farther out;
+    these then speak for it. Where its own horizon failed, nothing farther out can mend that.
+
+    Args:
+        at: the horizon of an index, of the forecast's measure.
+        index: of its own horizon.
+        last: the farthest index that was tried.
+        distance: how far out it lies.
+    """
+    own = at(index)
+    for farther in range(index + 1, last + 1):
+        if own.gate.verdict == "failed" or reaches(own, distance):
+            break
+        if reaches(at(farther), distance):
+            return at(farther)
+    return own
+
+
 def silence(h: Horizon, distance: float, tried: float) -> str | None:
     """Why a forecast that far out is withheld; None if it may be said.
 
@@ -112,13 +138,13 @@ def silence(h: Horizon, distance: float, tried: float) -> str | None:
     if np.isnan(distance):
         return "how far out it lies is not known"
     where = h.name if h.measure is None else f"{h.measure}, {h.name}"
-    if h.gate.n == 0 or distance > h.reach + 0.05 * max(h.reach, 1.0):
-        return (
-            f"no back-test reaches that far: it lies {distance:.3g} {h.unit} out, at least "
-            f"{FARTHEST} families were tried up to {max(tried, h.reach):.3g}"
-        )
     if h.gate.verdict == "failed":
         return f"intervals failed on the past ({where}): {h.gate.says}"
+    if not reaches(h, distance):
+        return (
+            f"no back-test reaches that far: it lies {distance:.3g} {h.unit} out, at least "
+            f"{FARTHEST} families were tried up to {tried if tried < distance else h.reach:.3g}"
+        )
     if h.gate.verdict == "too few":
         return f"the past is too thin to tell ({where}): {h.gate.says}"
     return None
