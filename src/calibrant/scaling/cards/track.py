@@ -19,6 +19,8 @@ LEVEL = 0.9
 """Of the intervals."""
 FAMILIES = 10
 """Families below which a mean score has no interval: scores are skewed, and t is too short."""
+TOLD = 0.2
+"""How far below the promise an interval of coverage may reach and still speak for it."""
 Ends = tuple[float, float] | None
 
 
@@ -156,7 +158,7 @@ def _verdict(ends: Ends, level: float) -> str:
         return f"its intervals held fewer than the promised {level:.0%}"
     if low > level:
         return f"its intervals held more than the promised {level:.0%}: wider than need be"
-    if low < level - 0.2:
+    if low < level - TOLD:
         return f"too few to say whether the promised {level:.0%} was kept"
     return f"as far as can be told, the promised {level:.0%} was kept"
 
