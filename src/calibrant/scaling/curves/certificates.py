@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
 from calibrant.errors import UnfitError
-from calibrant.scaling.curves.losses import loss_law
+from calibrant.scaling.curves.forecasters import FITS
+from calibrant.scaling.curves.losses import error_law, loss_law
 from calibrant.scaling.curves.monotone import monotone
 from calibrant.scaling.curves.predict import fit
-from calibrant.scaling.curves.shapes import SIGMOID, SPLINE, Shape
-from calibrant.scaling.curves.worlds import DISTANCES, STOP, loss_world, world
+from calibrant.scaling.curves.simple import line, persistence
+from calibrant.scaling.curves.worlds import DISTANCES, STOP, error_world, loss_world, world
+from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.scores import Scores, scores
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 
@@ -21,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 def _forecasts(
-    regime: Regime, rng: np.random.Generator, draws: int, shape: Shape
+    regime: Regime, rng: np.random.Generator, draws: int, model: str
 ) -> Mapping[str, float]:
     """Share of later scores within 90 % intervals, by distance, and their mean width."""
     held: dict[str, list[float]] = {}
@@ -31,7 +34,7 @@ def _forecasts(
         far = np.round(at.scale - STOP, 6)
         peer = _curve_fit(known, at)
         try:
-            p = fit(shape, known, child).predict(at, child)
+            p = _said(model, known, at, child)
         except UnfitError:
             continue
         settled += 1
@@ -45,12 +48,14 @@ def _forecasts(
     return {k: float(np.mean(v)) for k, v in held.items()} | {"settled": settled / draws}
 
 
-def _sigmoid_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
-    return _forecasts(regime, rng, draws, SIGMOID)
-
-
-def _spline_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
-    return _forecasts(regime, rng, draws, SPLINE)
+def _said(model: str, known: Scores, at: Scores, rng: np.random.Generator) -> Predictive:
+    """The forecast of one model of the zoo, without the test that scores grow."""
+    if model == "persistence":
+        return persistence(known, at, rng)
+    if model in FITS:
+        shape, families = FITS[model]
+        return fit(shape, known, rng, families=families).predict(at, rng)
+    return line(known, at, rng, families=model == "family log-odds lines")
 
 
 def _curve_fit(known: Scores, at: Scores) -> tuple[Floats, Floats]:
@@ -134,17 +139,62 @@ def _loss_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping
 def _power_law(loss: Floats, compute: Floats, models: int, held: list[float]) -> None:
     """A straight line of log loss in log compute, by least squares with normal errors."""
     x = np.stack([np.ones(loss.size), np.log(compute)], axis=1)
+    _straight(np.log(loss), x, models, held)
+
+
+def _straight(y: Floats, x: Floats, models: int, held: list[float]) -> None:
+    """Share of the later values within normal errors of prediction of a line of the known ones."""
     inverse = np.linalg.inv(x[:models].T @ x[:models])
-    beta = inverse @ x[:models].T @ np.log(loss[:models])
-    var = np.sum((np.log(loss[:models]) - x[:models] @ beta) ** 2) / (models - 2)
+    beta = inverse @ x[:models].T @ y[:models]
+    var = np.sum((y[:models] - x[:models] @ beta) ** 2) / (models - 2)
     new = x[models:]
     reach = 1.645 * np.sqrt(var * (1 + np.sum((new @ inverse) * new, axis=1)))
-    held.append(float(np.mean(np.abs(np.log(loss[models:]) - new @ beta) <= reach)))
+    held.append(float(np.mean(np.abs(y[models:] - new @ beta) <= reach)))
+
+
+def _error_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
+    """Share of later errors within 90 % intervals of the law, and of a straight line in loss."""
+    held: dict[str, list[float]] = {"covered": [], "width": [], "line covered": []}
+    settled = 0
+    for child in rng.spawn(draws):
+        models, loss_sd = regime["models"], regime["loss_sd"]
+        loss, error = error_world(models, regime["noise"], child)
+        x = np.stack([np.ones(loss.size), loss], axis=1)
+        said = loss[models:] + child.normal(0, loss_sd, loss.size - models)
+        _straight(error, x, models, held["line covered"])
+        try:
+            low, high = error_law(loss[:models], error[:models]).interval(said, loss_sd=loss_sd)
+        except UnfitError:
+            continue
+        settled += 1
+        held["covered"].append(float(np.mean((low <= error[models:]) & (error[models:] <= high))))
+        held["width"].append(float(np.mean(np.clip(high, 0, 1) - np.clip(low, 0, 1))))
+    means = {k: float(np.mean(v)) if v else 0.0 for k, v in held.items()}
+    return means | {"settled": settled / draws}
 
 
 _PEERS = {"curve_fit": "scipy `curve_fit` of one logistic curve, normal errors of prediction"}
 _COVERED = {f"covered {d:g}": Bound(low=0.9, slack=0.02) for d in DISTANCES}
 _WORLD = "shape families size spread noise"
+
+
+def _certificate(
+    name: str, model: str, where: str, promised: tuple[Regime, ...], beyond: tuple[Regime, ...]
+) -> Certificate:
+    """What a further model of the zoo promises in the world it assumes."""
+    return Certificate(
+        f"curve-{name}",
+        f"forecasters.FORECASTERS, {model}",
+        f"{where}, 90 % intervals hold at least 88 % of later scores, half, one and two orders of "
+        "magnitude beyond what was seen.",
+        promised,
+        partial(_forecasts, model=model),
+        _COVERED,
+        _PEERS,
+        beyond,
+        batch_draws=25,
+    )
+
 
 CERTIFICATES: tuple[Certificate, ...] = (
     Certificate(
@@ -158,15 +208,65 @@ CERTIFICATES: tuple[Certificate, ...] = (
             ("sigmoid", 4, 3, 1.0, 0.1),
             ("sigmoid", 1, 10, 0.0, 0.05),
         ),
-        _sigmoid_batch,
+        partial(_forecasts, model="family sigmoid"),
         _COVERED,
         _PEERS,
         regimes(
             _WORLD,
             ("low ceiling", 6, 4, 0.5, 0.05),
             ("late jump", 6, 4, 0.5, 0.05),
+            ("clipped", 6, 4, 0.5, 0.05),
         ),
         batch_draws=25,
+    ),
+    _certificate(
+        "pooled-sigmoid",
+        "pooled sigmoid",
+        "Where one logistic curve is true of every family",
+        regimes(_WORLD, ("sigmoid", 6, 4, 0.0, 0.05), ("sigmoid", 1, 10, 0.0, 0.1)),
+        regimes(_WORLD, ("sigmoid", 6, 4, 0.5, 0.05)),
+    ),
+    _certificate(
+        "free-sigmoid",
+        "free sigmoid",
+        "Where curves are logistic up to a ceiling, or all the way",
+        regimes(_WORLD, ("low ceiling", 6, 4, 0.5, 0.05), ("sigmoid", 1, 10, 0.0, 0.05)),
+        regimes(_WORLD, ("broken", 6, 4, 0.5, 0.05)),
+    ),
+    _certificate(
+        "power-law",
+        "power law",
+        "Where the distance to an end shrinks as a power of scale and families are shifted",
+        regimes(_WORLD, ("power", 6, 4, 0.5, 0.02), ("power", 1, 10, 0.0, 0.02)),
+        regimes(_WORLD, ("sigmoid", 6, 4, 0.5, 0.05)),
+    ),
+    _certificate(
+        "broken-power-law",
+        "broken power law",
+        "Where what is missing is a power of scale that bends once within what was seen",
+        regimes(_WORLD, ("two powers", 6, 4, 0.5, 0.05), ("two powers", 1, 10, 0.0, 0.05)),
+        regimes(_WORLD, ("sigmoid", 6, 4, 0.5, 0.05)),
+    ),
+    _certificate(
+        "log-odds-line",
+        "pooled log-odds line",
+        "Where log-odds lie along one line for all families",
+        regimes(_WORLD, ("log-odds", 1, 10, 0.0, 0.05), ("log-odds", 6, 4, 0.0, 0.1)),
+        regimes(_WORLD, ("sigmoid", 6, 4, 0.5, 0.05)),
+    ),
+    _certificate(
+        "log-odds-lines",
+        "family log-odds lines",
+        "Where log-odds lie along lines of one slope, each family at its level",
+        regimes(_WORLD, ("log-odds", 6, 4, 0.5, 0.05), ("log-odds", 4, 3, 1.0, 0.1)),
+        regimes(_WORLD, ("sigmoid", 6, 4, 0.5, 0.05)),
+    ),
+    _certificate(
+        "persistence",
+        "persistence",
+        "Where the next score of a family is its last one and a step, whatever the scale",
+        regimes(_WORLD, ("walk", 6, 4, 0.5, 0.05), ("walk", 1, 10, 0.0, 0.05)),
+        regimes(_WORLD, ("sigmoid", 6, 4, 0.5, 0.05)),
     ),
     Certificate(
         "curve-spline",
@@ -178,7 +278,7 @@ CERTIFICATES: tuple[Certificate, ...] = (
             ("slowing", 6, 4, 0.5, 0.05),
             ("sigmoid", 1, 10, 0.0, 0.05),
         ),
-        _spline_batch,
+        partial(_forecasts, model="monotone spline"),
         _COVERED,
         _PEERS,
         regimes(
@@ -231,6 +331,21 @@ CERTIFICATES: tuple[Certificate, ...] = (
         {"covered": Bound(low=0.9, slack=0.02)},
         {"power law": "a straight line of log loss in log compute, normal errors"},
         regimes("models noise bend", (10, 0.01, 0.05)),
+        batch_draws=50,
+    ),
+    Certificate(
+        "error-law",
+        "losses.error_law",
+        "Where errors follow the law, 90 % intervals hold at least 88 % of the errors of models of "
+        "a lower loss than any known, also of one that is forecast with a known standard error.",
+        regimes(
+            "models noise loss_sd", (6, 0.005, 0.0), (10, 0.01, 0.0), (20, 0.005, 0.0),
+            (10, 0.005, 0.02),
+        ),
+        _error_batch,
+        {"covered": Bound(low=0.9, slack=0.02)},
+        {"line": "a straight line of error in loss, normal errors"},
+        regimes("models noise loss_sd", (5, 0.01, 0.0), (4, 0.005, 0.0)),
         batch_draws=50,
     ),
 )  # fmt: skip
