@@ -229,9 +229,9 @@ CERTIFICATES: tuple[Certificate, ...] = (
     _certificate(
         "free-sigmoid",
         "free sigmoid",
-        "Where curves are logistic up to a ceiling, or all the way",
-        regimes(_WORLD, ("low ceiling", 6, 4, 0.5, 0.05), ("sigmoid", 1, 10, 0.0, 0.05)),
-        regimes(_WORLD, ("broken", 6, 4, 0.5, 0.05)),
+        "Where curves of several families are logistic up to a ceiling",
+        regimes(_WORLD, ("low ceiling", 6, 4, 0.5, 0.05)),
+        regimes(_WORLD, ("sigmoid", 1, 10, 0.0, 0.05), ("broken", 6, 4, 0.5, 0.05)),
     ),
     _certificate(
         "power-law",

@@ -45,7 +45,10 @@ def persistence(known: Scores, at: Scores, _: np.random.Generator) -> Predictive
 
 
 def line(known: Scores, at: Scores, _: np.random.Generator, *, families: bool) -> Predictive:
-    """A straight line of log-odds against log scale, by least squares; exact Student's t.
+    """A straight line of log-odds against log scale, by least squares; Student's t.
+
+    Exact where no known score is nearer than 2 % to an end; those are taken as 2 % away from it,
+    which bends the line (see the certificates).
 
     Args:
         families: whether each family has a level of its own (fixed effects; a new family's level

@@ -90,8 +90,9 @@ def _other(
 ) -> Floats | None:  # fmt: skip
     """Scores where the assumption of a plain model is true; None for other shapes.
 
-    "power" and "two powers" are the power laws, "log-odds" a line with its noise in log-odds
-    ("steep log-odds": so steep that scores come near an end), and in "walk" the next score of a family is its last one and a step, whatever the scale.
+    "power" and "two powers" are the power laws; "log-odds" is a line with its noise in log-odds
+    ("steep log-odds": so steep that scores come near an end); in "walk" the next score of a family
+    is its last one and a step, whatever the scale.
     """
     z = x - 21.5
     if shape == "power":
