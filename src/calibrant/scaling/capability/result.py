@@ -122,3 +122,8 @@ class OnlyCapability:
         from calibrant.scaling.capability.figures import forest_of
 
         return forest_of(self)
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)

@@ -127,6 +127,11 @@ class CurveReport:
 
         return curve_figure(self)
 
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
+
 
 def curve(
     source: Any,
