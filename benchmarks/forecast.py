@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--only", choices=CUTS)
     options = parser.parse_args()
     table = pl.read_csv(options.path)
+    total = 0.0
     for cut in CUTS if options.only is None else (options.only,):
         begun = time.process_time()
         found = forecast(
@@ -38,6 +39,7 @@ def main() -> None:
             at=["1e26"],
         )  # fmt: skip
         seconds = time.process_time() - begun
+        total += seconds
         test = found.backtest
         print(f"\n{cut}: {seconds:.1f} CPU seconds\n{test!r}")
         print(f"  CRPS {test.crps:.4f}, log score {test.log_score:+.3f}, width {test.width:.3f}")
@@ -61,6 +63,7 @@ def main() -> None:
                    key=lambda m: float(m.log_score or -np.inf))  # fmt: skip
         print(f"  best single model {best.name}: coverage {best.coverage:.3f}, "
               f"log score {best.log_score:+.3f} on the {best.n} outcomes it spoke of")  # fmt: skip
+    print(f"\nall of them: {total:.1f} CPU seconds")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def test_the_whole_way(folder, capsys) -> None:
     said = capsys.readouterr().out
     assert "1 of 2 outcomes in their 90% intervals" in said
     assert "0.52" in said
-    assert "log: 1 forecasts registered, 1 settled" in said
+    assert "log: 1 forecast registered, 1 settled" in said
     assert main(["forecast", "card", "f.registered.json", "--settled", "s.json"]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == [
         "f.registered.card.html", "f.registered.card.json"]  # fmt: skip

@@ -25,7 +25,8 @@ from calibrant.scaling.cards.register import (
     write_revealed,
 )
 from calibrant.scaling.cards.settle import read_settled, settle
-from calibrant.scaling.cards.track import coverage_interval, track
+from calibrant.scaling.cards.track import track
+from calibrant.scaling.families import share_interval
 from calibrant.scaling.predictive import Predictive
 from calibrant.stats.estimates.intervals import clopper_pearson
 
@@ -362,8 +363,8 @@ def test_a_track_says_only_what_it_can() -> None:
 
 def test_families_widen_the_interval_for_coverage() -> None:
     inside = np.array([True] * 20 + [False] * 4)
-    alone = coverage_interval(inside, [str(i) for i in range(24)])
-    together = coverage_interval(inside, [str(i // 4) for i in range(24)], draws=300)
+    alone = share_interval(inside, [str(i) for i in range(24)])
+    together = share_interval(inside, [str(i // 4) for i in range(24)], draws=300)
     assert alone is not None
     assert together is not None
     assert together[0] < alone[0]

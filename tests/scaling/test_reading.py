@@ -12,6 +12,7 @@ import pytest
 
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling.read import read_scores
+from calibrant.scaling.reading import columns
 from calibrant.scaling.reading.checks import require
 from calibrant.scaling.scores import Scores, scores
 
@@ -170,3 +171,40 @@ def test_too_little_is_refused_where_a_forecast_is_wanted(
 ) -> None:
     with pytest.raises(UnfitError, match=says):
         require(scores(np.array(score), np.array(scale, dtype=float)))
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("compute (PF-days)", 8.64e19),
+        ("PFLOP/s-days", 8.64e19),
+        ("petaflop-days", 8.64e19),
+        ("train_ZFs-day", 8.64e25),
+        ("FLOPs (1E21)", 1e21),
+        ("Size (B)", 1e9),
+        ("FLOPs", 1.0),
+        ("stop days", 1.0),
+    ],
+)
+def test_a_unit_in_a_header_is_multiplied_in(header: str, unit: float) -> None:
+    notes: list[str] = []
+    found = columns.scale(np.array([2.0, 3.0]), header, True, notes, [])
+    assert found == pytest.approx(np.log10(np.array([2.0, 3.0]) * unit))
+    assert bool(notes) == (unit != 1)
+
+
+def test_compute_is_compared_with_weights_and_tokens() -> None:
+    rows = {
+        "model": [f"m{i}" for i in range(8)],
+        "MMLU": np.linspace(0.3, 0.6, 8),
+        "Model Size (B)": 2.0 ** np.arange(8),
+        "Pretraining Data Size (T)": np.full(8, 1.5),
+    }
+    right = 6 * rows["Model Size (B)"] * 1e9 * 1.5e12 / 1e21
+    wrong = right * np.where(np.arange(8) == 5, 10, 1.5)
+    for flops, said in ((right, False), (right * 1.9, False), (wrong, True)):
+        s = read_scores(pl.DataFrame(rows | {"FLOPs (1E21)": flops}), target="MMLU",
+                        scale="FLOPs (1E21)")  # fmt: skip
+        found = [n for n in s.notes if "twofold" in n]
+        assert bool(found) == said
+    assert "1 of 8 rows" in found[0] and "row 6 most, 10 times above" in found[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
@@ -14,18 +14,30 @@ from calibrant.scaling.transfer import holds
 from calibrant.scaling.trends.certificates import _calibration
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 2000), st.floats(0, 1), st.floats(-6, 3), st.floats(0.05, 5))
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 100_000), st.floats(0, 1), st.floats(-12, 12), st.floats(0.03, 8))
+@example(77, 0.0, 3.0, 0.5)  # the mass lies 8.5 standard deviations from the centre
+@example(100_000, 1.0, -10.94, 0.59)  # where a free Newton step lands a million away
+@example(100_000, 1e-5, 10.8, 0.28)
+@example(10_000, 1.0, -6.46, 0.04)  # where free Newton steps go to and fro
+@example(77, 0.0, -7.6, 6.8)  # a plateau beside a normal tail
 def test_the_integral_agrees_with_the_trapezium_rule(
     trials: int, share: float, centre: float, spread: float
 ) -> None:
     count = round(share * trials)
-    z = np.linspace(-10, 10, 40_001)
-    eta = centre + spread * z
-    log = count * eta - trials * np.logaddexp(0, eta) - 0.5 * z**2
-    plain = log.max() + np.log(np.exp(log - log.max()).sum() * (z[1] - z[0]) / np.sqrt(2 * np.pi))
+
+    def log(z: np.ndarray) -> np.ndarray:
+        eta = centre + spread * z
+        return count * eta - trials * np.logaddexp(0, eta) - 0.5 * z**2
+
+    # Over all that is not negligible, wherever it lies.
+    coarse = np.linspace(-900, 900, 400_001)
+    seen = coarse[log(coarse) > log(coarse).max() - 50]
+    z = np.linspace(seen.min() - 0.01, seen.max() + 0.01, 20_001)
+    each = log(z)
+    mass = np.exp(each - each.max()).sum() * (z[1] - z[0]) / np.sqrt(2 * np.pi)
     found = holds._integrated(float(count), float(trials), np.array([centre]), spread)
-    assert found[0] == pytest.approx(plain, abs=2e-3)
+    assert found[0] == pytest.approx(each.max() + np.log(mass), abs=2e-3)
 
 
 def test_the_probability_agrees_with_a_plain_sum() -> None:

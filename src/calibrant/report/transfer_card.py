@@ -27,6 +27,7 @@ from calibrant.report.transfer_card_rows import (
 from calibrant.scaling.cards.documents import Document, check
 from calibrant.scaling.cards.log import START
 from calibrant.scaling.cards.register import LIMITS, Registered
+from calibrant.scaling.cards.track import TOLD
 from calibrant.scaling.figures import forecast_figure, horizon_figure, pit_figure
 
 FORMAT = "calibrant transfer card 1"
@@ -170,15 +171,12 @@ def _view(card: TransferCard) -> dict[str, Any]:
     document, settled = card.document or {}, card.settled
     targets = [words.line(str(t), 60) for t in document.get("target") or []]
     more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
-    chip = {"open": "supported", "settled": "supported"}.get(card.state, "undetermined")
     rows = (settled or {}).get("rows") or []
-    if rows and not all(r["covered"] for r in rows):
-        chip = "undetermined"
     test, shown = document.get("backtest") or {}, forecasts(document, rows)
     return {
         "title": f"Forecast of {', '.join(targets[:3])}{more}" if targets else "A hidden forecast",
         "state": card.state,
-        "chip": chip,
+        "chip": _chip(card),
         "headline": card.headline,
         "facts": _facts(card),
         "cut": "<" in str(document.get("cut")),
@@ -206,6 +204,17 @@ def _view(card: TransferCard) -> dict[str, Any]:
         "limits": LIMITS if card.registered is not None else None,
         "calibrant": words.line(__version__, 40),
     }
+
+
+def _chip(card: TransferCard) -> str:
+    """The colour of its state; a settled one by what its outcomes say of the promise."""
+    if card.state != "settled":
+        return "supported" if card.state == "open" else "undetermined"
+    track = (card.settled or {})["track"]
+    ends, level = track["coverage_interval"], track["level"]
+    if ends is not None and ends[1] < level:
+        return "refuted"
+    return "supported" if ends is not None and ends[0] >= level - TOLD else "undetermined"
 
 
 def _facts(card: TransferCard) -> list[tuple[str, str]]:

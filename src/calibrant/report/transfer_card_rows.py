@@ -38,7 +38,7 @@ def forecasts(document: Document, settled: Sequence[Mapping[str, Any]]) -> list[
             "subject": line(str(r["subject"]), 120),
             "family": line(str(r.get("family") or ""), 80),
             "measure": line(str(r["measure"]), 80),
-            "distance": number(r.get("distance")),
+            "distance": "—" if r.get("distance") is None else f"{r['distance']:.2f}",
             "median": number(told[place].median),
             "interval": ends((told[place].low, told[place].high)),
             "outcome": "" if came is None else number(came["outcome"]),

@@ -216,7 +216,7 @@ class Predictive:
         return Predictive(
             np.where(there, place, self.location[:1]),
             np.where(there, np.sqrt(np.maximum(spread2, 1e-300)), self.spread[:1]),
-            np.where(there & (tail > 0), np.round(1 / np.where(tail > 0, tail, 1.0), 1), np.inf),
+            _whole_df(np.where(there, tail, 0.0)),
             weight,
             self.low,
             self.high,
@@ -316,6 +316,12 @@ def joined(parts: Sequence[Predictive], at: Sequence[NDArray[np.int64]], n: int)
     return Predictive(location, spread, df, weight, low, high)
 
 
+def _whole_df(heavy: Floats) -> Floats:
+    """Degrees of freedom from their inverses, of few kinds: distribution functions are tabled."""
+    steps = np.minimum(np.round(heavy * _GRADES), _GRADES)
+    return np.where(steps > 0, _GRADES / np.maximum(steps, 1.0), np.inf)
+
+
 def _ranked(order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Each element's rank within its column, from the columns' sorting order."""
     found = np.empty_like(order)
@@ -333,27 +339,35 @@ def _t_cdf(z: Floats, df: Floats) -> Floats:
 
 
 _STEP, _END = 1 / 128, 12.0
-_MANY, _KINDS = 500, 40
+_MANY, _KINDS = 500, 64
+_GRADES = 60
 _NODES_OF_T = round(2 * _END / _STEP) + 1
 """Where more are asked for at once, distribution functions of Student's t come from tables."""
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _t_table(df: float) -> tuple[Floats, Floats]:
-    """P(T ≤ z) and its slope at equal steps of asinh(z), from -12 to 12."""
+    """P(T ≤ z) and its slope at equal steps of asinh(z), from -12 to 12; df may be infinite."""
     s = np.linspace(-_END, _END, _NODES_OF_T)
-    z = np.sinh(s)
-    return special.stdtr(df, z), np.exp(_t_log_pdf(z, np.array(df))) * np.cosh(s) * _STEP
+    z, kind = np.sinh(s), np.array(df)
+    return _t_cdf(z, kind), np.exp(_t_log_pdf(z, kind)) * np.cosh(s) * _STEP
+
+
+@lru_cache(maxsize=16)
+def _t_tables(kinds: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """The tables of several degrees of freedom, one after another."""
+    value, slope = zip(*map(_t_table, kinds), strict=True)
+    return np.concatenate(value), np.concatenate(slope)
 
 
 def _t_cdf_fast(z: Floats, df: Floats) -> Floats:
-    """As `_t_cdf`, to 1e-9: cubic interpolation between tabled values and slopes."""
-    if z.size < _MANY or not np.isfinite(df).all():
+    """As `_t_cdf`, to 1e-8: cubic interpolation between tabled values and slopes."""
+    if z.size < _MANY:
         return _t_cdf(z, df)
     kinds, code = np.unique(df, return_inverse=True)
     if kinds.size > _KINDS:
         return _t_cdf(z, df)
-    value, slope = (np.concatenate(t) for t in zip(*map(_t_table, map(float, kinds)), strict=True))
+    value, slope = _t_tables(tuple(map(float, kinds)))
     place = (np.clip(np.arcsinh(z), -_END, _END - 1e-9) + _END) / _STEP
     i = place.astype(np.int64)
     t = place - i

@@ -15,6 +15,7 @@ from calibrant.records.frames import table_of
 from calibrant.scaling.reading import columns
 from calibrant.scaling.reading.checks import checked
 from calibrant.scaling.reading.columns import SUBJECTS as SUBJECTS
+from calibrant.scaling.reading.compute import six_times
 from calibrant.scaling.reading.tables import joined, limits_of
 from calibrant.scaling.scores import Names, Scores
 
@@ -45,8 +46,8 @@ def read_scores(
         source: a path (CSV, TSV, JSON lines, Parquet) or any table narwhals understands.
         target: the column of scores, or several; each is a measure. Empty cells are to be
             forecast. In a long table, the measures that are meant; by default all.
-        scale: the column of compute. A unit in its name, as in "FLOPs (1E21)" or "Size (B)", is
-            multiplied in.
+        scale: the column of compute. A unit in its name, as in "FLOPs (1E21)", "Size (B)" or
+            "PF-days", is multiplied in.
         family, subject, date, se: columns; subjects are found by `SUBJECTS` if not named. Without
             families every subject is its own.
         limits: the lowest and highest score, one pair or one for each target. By default 0 and 1,
@@ -83,6 +84,7 @@ def read_scores(
         notes.append("no column of scale was named: nothing is said of growth with compute")
     else:
         size = columns.scale(columns.numbers(table, scale), scale, log, notes, warnings)
+        notes += six_times(table, scale, size) if log else []
     value = np.concatenate([columns.numbers(table, c) for c in cells])
     error = np.full(table.height, np.nan) if se is None else columns.numbers(table, se)
     return checked(

@@ -10,17 +10,19 @@ from scipy import optimize, special
 
 from calibrant.errors import InputError
 from calibrant.scaling.stacking.against import against
-from calibrant.scaling.stacking.weights import mixture_log_density, stack
+from calibrant.scaling.stacking.weights import mixture_log_density, record, stack
 
 
 def plain(log_density: np.ndarray, belief: float) -> np.ndarray:
     """The same maximum, by a general optimiser on free parameters."""
     many = len(log_density)
+    raised = np.exp(np.maximum(log_density, -20).sum(axis=1) / 2)
+    centre = raised / raised.sum()
 
     def loss(free: np.ndarray) -> float:
         w = special.softmax(free)
         gain = special.logsumexp(log_density, axis=0, b=w[:, None]).sum()
-        return float(-gain - belief / many * np.log(w).sum())
+        return float(-gain - belief * (centre * np.log(w)).sum())
 
     return special.softmax(optimize.minimize(loss, np.zeros(many), tol=1e-12).x)
 
@@ -38,6 +40,16 @@ def test_few_outcomes_move_little_and_many_much() -> None:
     assert 0.5 < one < 0.75 < 0.95 < many
     same = stack(log, np.full(200, "one family"))[0]
     assert one < same < many
+
+
+def test_one_that_is_now_and_then_sharp_and_mostly_wrong_gets_little() -> None:
+    rng = np.random.default_rng(0)
+    family = np.repeat([f"f{i}" for i in range(12)], 8)
+    steady = np.full(96, 1.0)
+    sharp = np.where(rng.random(96) < 0.5, 2.5, -6.0)
+    assert stack(np.vstack([steady, sharp]), family, belief=1e-6)[1] > 0.25
+    assert stack(np.vstack([steady, sharp]), family)[1] < 0.2
+    assert record(np.vstack([steady, sharp]), family)[1] < 1e-6
 
 
 def test_silence_speaks_neither_for_nor_against() -> None:

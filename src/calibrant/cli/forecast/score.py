@@ -74,8 +74,10 @@ def _print(found: Settled) -> None:
     for name, t in found.baselines.items():
         click.echo(one_line(f"against {name}: {t.says} ({_gain(t.gain, t.gain_interval)})", 400))
     if found.log is not None:
+        many = found.log["registered"]
         click.echo(
-            f"log: {found.log['registered']} forecasts registered, {found.log['settled']} settled"
+            f"log: {many} forecast{'' if many == 1 else 's'} registered, "
+            f"{found.log['settled']} settled"
         )
     for line in found.open[:MOST]:
         click.echo(one_line(f"open: {line}", 300))

@@ -15,7 +15,8 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records.families import families_of_names
 from calibrant.records.frames import table_of
-from calibrant.scaling.read import SUBJECTS, read_scores
+from calibrant.scaling.read import read_scores
+from calibrant.scaling.reading.columns import subjects_of, there
 from calibrant.scaling.scores import Floats, Scores
 
 Ints = NDArray[np.int64]
@@ -105,15 +106,8 @@ def read_matrix(
     table = table_of(source, "scores")
     if family is not None and family_pattern is not None:
         raise InputError("families: wanted a column or a pattern, got both")
-    for name in (*besides, *(columns or ()), scale, family, subject):
-        if name is not None and name not in table.columns:
-            there = one_line(", ".join(table.columns[:12]), 160)
-            more = len(table.columns) - 12
-            raise InputError(
-                f"scores: no column {one_line(name)!r}; there are {there}"
-                + (f" and {more} more" if more > 0 else "")
-            )
-    who = subject or next((c for s in SUBJECTS for c in table.columns if c.lower() == s), None)
+    there(table, (*besides, *(columns or ()), scale, family, subject))
+    who = subjects_of(table, subject)
     notes: list[str] = []
     taken = {c for c in (scale, family, who, *besides) if c is not None}
     chosen = list(columns) if columns is not None else _measures(table, taken, notes)

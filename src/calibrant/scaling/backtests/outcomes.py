@@ -183,9 +183,9 @@ def _scored(
             one, spoke = trial.said.forecasts[name]
             some = spoke[there]
             one, its = one.take(there & spoke), y[some]
-            ends = one.interval(level)
+            # In the central interval if and only if the transform is: no quantile is needed.
+            covered[i, some] = np.abs(one.cdf(its) - 0.5) <= level / 2
             crps[i, some] = one.crps(its)
-            covered[i, some] = (ends[0] <= its) & (its <= ends[1])
     return {
         "row": rows, "cut": np.full(rows.size, k), "subject": scores.subject[rows],
         "family": scores.family[rows], "measure": scores.measure[rows], "y": y,

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from calibrant.errors import InputError
 from calibrant.scaling.backtests.gate import judge
 from calibrant.scaling.backtests.horizons import Horizon
 from calibrant.scaling.backtests.outcomes import Outcomes
 from calibrant.scaling.backtests.peers import Peer
 from calibrant.scaling.backtests.run import Failure
+from calibrant.scaling.families import mean_interval, share_interval
 from calibrant.scaling.scores import Floats, Names
 from calibrant.scaling.stacking.against import FLOOR
-from calibrant.stats.comparisons.paired import paired_t
-from calibrant.stats.estimates.clusters import Clusters, cluster_interval
 
 BINS = 10
+DRAWS = 500
+"""Of the calibration of each interval of a share: there is one for each measure."""
 Interval = tuple[float, float] | None
 
 
@@ -105,7 +105,7 @@ def summarise(
         families=int(np.unique(once.family).size),
         effective=gate.effective,
         coverage=float(once.covered.mean()) if some else None,
-        coverage_interval=share_interval(once.covered.astype(float), once.family),
+        coverage_interval=share_interval(once.covered, once.family, draws=DRAWS),
         crps=float(once.crps.mean()) if some else None,
         crps_interval=mean_interval(once.crps, once.family, low=0.0),
         log_score=float(log.mean()) if some else None,
@@ -131,34 +131,13 @@ def pit(transform: Floats, family: Names) -> dict[str, Any]:
     }
 
 
-def mean_interval(
-    values: Floats, family: Names, *, low: float = -np.inf, level: float = 0.9
-) -> Interval:
-    """The interval for a mean, robust to families; None where there are too few of them."""
-    try:
-        found = paired_t(values, [str(f) for f in family], level=level).interval
-    except InputError:
-        return None
-    return max(float(found.low), low), float(found.high)
-
-
-def share_interval(hits: Floats, family: Names, *, level: float = 0.9) -> Interval:
-    """The interval for a share of outcomes in families; None for fewer than two families."""
-    _, group = np.unique(family, return_inverse=True)
-    try:
-        found = cluster_interval(Clusters.of(hits, group), level=level, draws=500)
-    except InputError:
-        return None
-    return float(found.low), float(found.high)
-
-
 def _measure(once: Outcomes, name: str) -> dict[str, Any]:
     mine = once.take(once.measure == name)
     return {
         "measure": str(name),
         "n": len(mine),
         "coverage": float(mine.covered.mean()),
-        "coverage_interval": share_interval(mine.covered.astype(float), mine.family),
+        "coverage_interval": share_interval(mine.covered, mine.family, draws=DRAWS),
         "crps": float(mine.crps.mean()),
         "log_score": float(np.maximum(mine.log_score, FLOOR).mean()),
         "width": float((mine.high - mine.low).mean()),

@@ -7,7 +7,8 @@ import numpy as np
 from calibrant._text import one_line
 from calibrant.scaling.backtests.gate import FAMILIES, judge, mid_p
 from calibrant.scaling.backtests.outcomes import Outcomes
-from calibrant.scaling.backtests.summary import BackTest, mean_interval
+from calibrant.scaling.backtests.summary import BackTest
+from calibrant.scaling.families import mean_interval
 from calibrant.scaling.scores import Scores
 
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from calibrant.scaling.cards.track import FLOOR, LEVEL, mean_interval, track
+from calibrant.scaling.cards.track import FAMILIES, LEVEL, track
+from calibrant.scaling.families import mean_interval
+from calibrant.scaling.stacking.against import FLOOR
 from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 from calibrant.stats.estimates.intervals import clopper_pearson
 
@@ -52,7 +54,9 @@ def _batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str,
         low, high = found.coverage_interval or (0.0, 1.0)
         below, above = found.log_score_interval or (-np.inf, np.inf)
         plain = clopper_pearson(int(inside.sum()), z.size, level=LEVEL)
-        alone = mean_interval(np.maximum(log, FLOOR), [str(i) for i in range(z.size)])
+        alone = mean_interval(
+            np.maximum(log, FLOOR), [str(i) for i in range(z.size)], level=LEVEL, least=FAMILIES
+        )
         alone = alone or (-np.inf, np.inf)
         for name, value in (
             ("covered", low <= share <= high),

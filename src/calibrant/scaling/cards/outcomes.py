@@ -83,7 +83,7 @@ def read_outcomes(
     if not joined:
         raise InputError(
             f"outcomes: none is of a subject with a forecast; wanted such as {told[0].named}, got "
-            f"{_named(found, 0)}"
+            f"{_named(found, 0)}; where names differ, say which are the same (--same)"
         )
     left = len(found) - len(used)
     if left:
@@ -101,6 +101,8 @@ def _scores(
     date: str | None, log: bool,
 ) -> Scores:  # fmt: skip
     table = table_of(source, "outcomes")
+    if not table.height:
+        raise InputError("outcomes: the table has no rows")
     lower = {c.lower(): c for c in table.columns}
     who = subjects_of(table, subject)
     if who is None:
@@ -114,7 +116,8 @@ def _scores(
     if not targets:
         raise InputError(
             "outcomes: wanted columns measure and score, or a column for each measure, such as "
-            f"{one_line(told[0].measure, 80)!r}"
+            f"{one_line(told[0].measure, 80)!r}; there are "
+            f"{one_line(', '.join(table.columns[:12]), 160)}"
         )
     found = read_scores(
         table, target=targets, subject=who, family=family or lower.get("family"),

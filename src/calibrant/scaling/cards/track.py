@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from calibrant.errors import InputError
-from calibrant.stats.comparisons.paired import paired_t
-from calibrant.stats.estimates.clusters import Clusters, cluster_interval
-from calibrant.stats.estimates.intervals import clopper_pearson
+from calibrant.scaling.families import Ends, mean_interval, share_interval
+from calibrant.scaling.scores import Floats
+from calibrant.scaling.stacking.against import FLOOR
 
-FLOOR = -20.0
-"""Lowest log score in a mean: one outcome that was held impossible would outweigh all others."""
 LEVEL = 0.9
 """Of the intervals."""
 FAMILIES = 10
 """Families below which a mean score has no interval: scores are skewed, and t is too short."""
-Ends = tuple[float, float] | None
+TOLD = 0.2
+"""How far below the promise an interval of coverage may reach and still speak for it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,57 +93,26 @@ def track(
     covered, share, ends = None, None, None
     if inside is not None:
         covered, share = sum(inside), float(np.mean(inside))
-        ends = coverage_interval(np.array(inside, dtype=bool), family)
+        ends = share_interval(np.array(inside, dtype=bool), family, level=LEVEL)
     gain, gain_ends = None, None
     if over is not None:
         apart = _floored([o[0] for o in over]) - log
-        gain, gain_ends = float(apart.mean()), mean_interval(apart, family)
+        gain, gain_ends = float(apart.mean()), _mean(apart, family)
         says = _against(gain_ends)
     else:
         says = _verdict(ends, level)
     return Track(
         n=len(log), families=groups, level=level, covered=covered, coverage=share,
         coverage_interval=ends, log_score=float(log.mean()),
-        log_score_interval=mean_interval(log, family), crps=float(np.mean(crps)),
-        crps_interval=mean_interval(np.asarray(crps, dtype=float), family, low=0.0),
+        log_score_interval=_mean(log, family), crps=float(np.mean(crps)),
+        crps_interval=_mean(np.asarray(crps, dtype=float), family, low=0.0),
         pit=None if pit is None else float(np.mean(pit)), gain=gain, gain_interval=gain_ends,
         says=says,
     )  # fmt: skip
 
 
-def coverage_interval(
-    inside: np.ndarray[Any, Any], family: Sequence[str], *, level: float = LEVEL, draws: int = 1000
-) -> Ends:
-    """The interval for a share of outcomes held, in families that miss together.
-
-    Exact (Clopper–Pearson) if every outcome is of another family. None for one family.
-
-    Args:
-        inside: shape (n,); whether each was held.
-        draws: of the calibration of `cluster_interval`.
-    """
-    groups, which = np.unique(np.asarray(family, dtype=str), return_inverse=True)
-    if groups.size < 2:
-        return None
-    if groups.size == len(inside):
-        exact = clopper_pearson(int(inside.sum()), len(inside), level=level)
-        return float(exact.low), float(exact.high)
-    # Where none is missed, the families are few to see how they cluster; misses are the rare ones.
-    found = cluster_interval(Clusters.of(1.0 - inside, which), level=level, draws=draws)
-    return 1 - float(found.high), 1 - float(found.low)
-
-
-def mean_interval(
-    values: np.ndarray[Any, Any], family: Sequence[str], *, low: float = -np.inf
-) -> Ends:
-    """The interval for a mean, robust to families; None for too few, or equal values."""
-    if len(set(family)) < FAMILIES:
-        return None
-    try:
-        found = paired_t(values, list(family), level=LEVEL).interval
-    except InputError:
-        return None
-    return max(float(found.low), low), float(found.high)
+def _mean(values: Floats, family: Sequence[str], *, low: float = -np.inf) -> Ends:
+    return mean_interval(values, family, low=low, level=LEVEL, least=FAMILIES)
 
 
 def _verdict(ends: Ends, level: float) -> str:
@@ -156,7 +123,7 @@ def _verdict(ends: Ends, level: float) -> str:
         return f"its intervals held fewer than the promised {level:.0%}"
     if low > level:
         return f"its intervals held more than the promised {level:.0%}: wider than need be"
-    if low < level - 0.2:
+    if low < level - TOLD:
         return f"too few to say whether the promised {level:.0%} was kept"
     return f"as far as can be told, the promised {level:.0%} was kept"
 
@@ -167,5 +134,5 @@ def _against(ends: Ends) -> str:
     return "the forecast was better" if ends[0] > 0 else "the forecast was worse"
 
 
-def _floored(scores: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _floored(scores: Sequence[float | None]) -> Floats:
     return np.array([FLOOR if s is None else max(s, FLOOR) for s in scores], dtype=float)

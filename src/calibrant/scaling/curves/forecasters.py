@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from calibrant.scaling.curves.shapes import BROKEN, FREE, POWER, SHAPES, SIGMOID
 from calibrant.scaling.curves.simple import line, persistence
 from calibrant.scaling.forecaster import Forecaster, Predict
 from calibrant.scaling.predictive import Predictive
-from calibrant.scaling.scores import Scores
+from calibrant.scaling.scores import Scores, scores
 
 __all__ = ["FITS", "FORECASTERS", "SHAPES", "apart", "refused", "shaped"]
 
@@ -73,7 +73,16 @@ def refused(known: Scores) -> dict[str, str]:
 
 
 def _tested(known: Scores) -> Monotone:
-    return monotone(known, permutations=_EXCHANGES, alpha=ALPHA, rng=0)
+    """The test of one measure; every growing shape asks for it anew."""
+    x, y = np.ascontiguousarray(known.scale, float), np.ascontiguousarray(known.score, float)
+    return _tested_once(x.tobytes(), y.tobytes(), tuple(map(str, known.family)))
+
+
+@lru_cache(maxsize=256)
+def _tested_once(scale: bytes, score: bytes, family: tuple[str, ...]) -> Monotone:
+    x, y = (np.frombuffer(a, dtype=float) for a in (scale, score))
+    one = scores(y, x, family=np.array(family), limits=(-np.inf, np.inf))
+    return monotone(one, permutations=_EXCHANGES, alpha=ALPHA, rng=0)
 
 
 def _joined(parts: list[Predictive], rows: np.ndarray) -> Predictive:

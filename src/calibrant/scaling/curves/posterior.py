@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import linalg, special
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.curves.shapes import Shape
@@ -37,6 +37,8 @@ _REST = 0.1
 _FINE = 0.002
 """Where a best fit leaves less than twice that, scores are held to be no more exact than that."""
 _DF = 5.0
+_STILL = 0.01
+"""The step of shifts, whose spread is about 0.3, at which their mode is found."""
 
 
 @dataclass(frozen=True)
@@ -206,9 +208,13 @@ def marginal(
         a, b, c, det = sharp()
         p, q = pull @ member, (pull * z) @ member
         # Short steps where a full one would leap over the bend of the curve.
-        level = level + np.clip((c * p - b * q) / det - level, -1.5, 1.5)
-        slope = slope + np.clip((a * q - b * p) / det - slope, -1.0, 1.0)
+        up = np.clip((c * p - b * q) / det - level, -1.5, 1.5)
+        on = np.clip((a * q - b * p) / det - slope, -1.0, 1.0)
+        level, slope = level + up, slope + on
         at = shape.curve(theta, z, level[:, known.group] + slope[:, known.group] * z)
+        # The rest is of the order of the square of the last step.
+        if max(np.abs(up).max(), np.abs(on).max()) < _STILL:
+            break
     a, b, c, det = sharp()
     log = log - 0.5 * np.sum((known.y - at.value) ** 2 / var, axis=1)
     log = log - 0.5 * np.sum(level**2 * held[:, 0] + slope**2 * held[:, 1], axis=1)
@@ -233,6 +239,8 @@ def posterior(shape: Shape, known: Known, rng: np.random.Generator) -> Posterior
     sides: list[Shifts] = []
     each = DRAWS * proposals[0][0].size
     counts: list[tuple[tuple[Floats, Floats], float]] = []
+    # Log densities of every draw under every proposal so far, kept from round to round.
+    under: list[Floats] = []
     for turn in range(ROUNDS[1]):
         for (mean, root), s in zip(proposals, share, strict=True):
             some = int(each * s)
@@ -244,11 +252,11 @@ def posterior(shape: Shape, known: Known, rng: np.random.Generator) -> Posterior
         logs += np.split(found, at)
         sides.append(shifts)
         every = np.vstack(draws)
-        total = sum(c for _, c in counts)
-        under = special.logsumexp(
-            [_log_t(every, *q) + np.log(c / total) for q, c in counts], axis=0
-        )
-        raw = np.concatenate(logs) - under
+        size = np.array([c for _, c in counts])
+        under = [np.append(u, _log_t(new, *q)) for u, (q, _) in zip(under, counts, strict=False)]
+        under += [_log_t(every, *q) for q, _ in counts[len(under) :]]
+        drawn = _log_sum(np.array(under) + np.log(size / size.sum())[:, None])
+        raw = np.concatenate(logs) - drawn
         weight = np.exp(raw - raw.max())
         weight /= weight.sum()
         effective = 1 / np.sum(weight**2)
@@ -327,9 +335,15 @@ def _draw(mean: Floats, root: Floats, count: int, rng: np.random.Generator) -> F
     return np.asarray(mean + normal / np.sqrt(rng.chisquare(_DF, count) / _DF)[:, None])
 
 
+def _log_sum(parts: Floats) -> Floats:
+    """log Σ exp over the first axis; SciPy's spends longer on its checks than on the sum."""
+    top = parts.max(axis=0)
+    return np.asarray(top + np.log(np.exp(parts - top).sum(axis=0)))
+
+
 def _log_t(x: Floats, mean: Floats, root: Floats) -> Floats:
     d = mean.size
-    white = np.linalg.solve(root, (x - mean).T)
+    white = linalg.solve_triangular(root, (x - mean).T, lower=True, check_finite=False)
     const = special.gammaln((_DF + d) / 2) - special.gammaln(_DF / 2) - d / 2 * np.log(_DF * np.pi)
     log = const - np.sum(np.log(np.diag(root)))
     return np.asarray(log - (_DF + d) / 2 * np.log1p(np.sum(white**2, axis=0) / _DF))

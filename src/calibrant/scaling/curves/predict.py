@@ -25,6 +25,9 @@ DRIFT = 1.0
 slopes differ between families."""
 NOISE_DF = 5.0
 """Degrees of freedom of noise that is forecast: subjects stray further than a normal has it."""
+_BELOW, _ROOM = 0.2, 2.0
+"""Where there are no limits: what lies below the lowest known score, and the whole unit, relative
+to the range of known scores."""
 _LINEAR = 0.3
 """The part of a family's variance that is carried by the width of components; the rest moves
 them."""
@@ -160,9 +163,11 @@ def units_of(shape: Shape, known: Scores) -> Units:
     if not np.isfinite(reach):
         if shape.limited:
             raise UnfitError(f"{shape.name}: it stands on a lowest and a highest score")
-        floor, reach = float(known.score.min()), float(np.ptp(known.score))
-        if reach <= 0:
-            raise UnfitError(f"{shape.name}: every score is {floor:g}")
+        seen = float(np.ptp(known.score))
+        if seen <= 0:
+            raise UnfitError(f"{shape.name}: every score is {float(known.score.min()):g}")
+        # What was seen fills half of the unit, so that the end of a curve may lie well beyond it.
+        floor, reach = float(known.score.min()) - _BELOW * seen, _ROOM * seen
     middle = float(scales[0] + scales[-1]) / 2
     return Units(middle, float(scales[-1] - scales[0]) / 4, floor, reach, low, high)
 

@@ -124,7 +124,7 @@ def _power_slopes(theta: Floats, z: Floats) -> Floats:
 
 def _soft(z: Floats, at: Floats) -> tuple[Floats, Floats]:
     t = (z - at) / _TURN
-    return _TURN * np.logaddexp(0, t), special.expit(t)
+    return _TURN * (np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))), special.expit(t)
 
 
 def _broken(theta: Floats, z: Floats, u: Floats | float) -> Curve:

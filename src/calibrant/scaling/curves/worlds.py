@@ -90,8 +90,8 @@ def _other(
 ) -> Floats | None:  # fmt: skip
     """Scores where the assumption of a plain model is true; None for other shapes.
 
-    "power" and "two powers" are the power laws, "log-odds" a line with its noise in log-odds, and
-    in "walk" the next score of a family is its last one and a step, whatever the scale.
+    "power" and "two powers" are the power laws, "log-odds" a line with its noise in log-odds
+    ("steep log-odds": so steep that scores come near an end), and in "walk" the next score of a family is its last one and a step, whatever the scale.
     """
     z = x - 21.5
     if shape == "power":
@@ -105,8 +105,9 @@ def _other(
         share = 1 - np.exp(np.minimum(missing + 0.2 * shift, -0.02))
         sd = noise * np.sqrt(0.1 + 3.6 * share * (1 - share))
         return np.asarray(np.clip(share + sd * rng.normal(0, 1, x.size), 0.001, 0.999))
-    if shape == "log-odds":
-        line = np.exp(rng.normal(0.2, 0.35)) * (x - rng.uniform(21.5, 24.0))
+    if shape in ("log-odds", "steep log-odds"):
+        steep = rng.uniform(0.5, 1.0) if shape == "log-odds" else np.exp(rng.normal(0.2, 0.35))
+        line = steep * (x - rng.uniform(21.5, 22.8 if shape == "log-odds" else 24.0))
         # Families of one slope: only their levels differ.
         own = rng.normal(0, np.std(shift) + 1e-12, group.max() + 1)[group] if np.ptp(shift) else 0
         return np.asarray(special.expit(line + own + rng.normal(0, 4 * noise, x.size)))

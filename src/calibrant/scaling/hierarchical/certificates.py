@@ -65,7 +65,7 @@ def coverage_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapp
 
 
 def calibration_batch(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
-    """Coverage of central 50 % and 90 % posterior intervals by the sampler, by quantity."""
+    """Coverage of central 50 % and 90 % posterior intervals, by quantity: chains, and Laplace."""
     at, priors = small(**regime), Priors()
     found: dict[str, list[float]] = {}
     for _ in range(draws):
@@ -113,6 +113,7 @@ CERTIFICATES = (
             for q in _QUANTITIES
             for p in (50, 90)
         },
+        peers={"laplace": "a normal approximation at the mode, scales fitted: empirical Bayes"},
         batch_draws=25,
         needs="numpyro",
     ),

@@ -20,8 +20,8 @@ from scipy.special import betaln, expit, gammaincc, gammaln, logit, stdtrit
 
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling.rare.deploy import check_counts, floor_of
-from calibrant.scaling.rare.largest import Estimate
 from calibrant.scaling.rare.passes import all_of, pass_at_k
+from calibrant.scaling.rare.profile import Estimate
 from calibrant.scaling.rare.region import Region, trace
 from calibrant.stats.estimates.rates import check_level
 

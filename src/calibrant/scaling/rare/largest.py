@@ -8,38 +8,24 @@ arXiv:2502.16797); here its shape is free, and its uncertainty is carried into t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 from calibrant.errors import InputError
 from calibrant.scaling.rare import pareto
 from calibrant.scaling.rare.deploy import check_deployments, floor_of, seen_until
-from calibrant.scaling.rare.region import Region, trace
+from calibrant.scaling.rare.profile import Estimate, Fitted, drop_of
 from calibrant.scaling.rare.thresholds import REJECT, Threshold, candidates, choose
 from calibrant.stats.estimates.betting import numbers
 from calibrant.stats.estimates.rates import check_level
 
 Floats = NDArray[np.float64]
 Of = Literal["probability", "logprob", "score"]
-Functional = Callable[[Floats, Floats, Floats], Floats]
-"""From shape, scale and the share above the threshold, of one shape, to values of that shape."""
-
-_SHARES = np.linspace(0.0, 1.0, 9)
-"""How the allowed fall of the likelihood is split between the tail and the share above it."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its profile-likelihood interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -98,8 +84,8 @@ class Tail:
         rate: the mean probability of an event, for probabilities.
         above: the share of queries above the level asked for.
         tried: all thresholds, the highest first.
-        path: (queries, level, low, high) of the law, for drawing.
         seen: (queries, value) of the largest values: the i-th of n is reached once in n/i.
+        law: the tail with the parameters that the data allow; it is not part of `to_dict`.
         notes: what a reader must know, one sentence each.
     """
 
@@ -116,8 +102,8 @@ class Tail:
     above: Rate | None
     above_level: float | None
     tried: tuple[Threshold, ...]
-    path: tuple[tuple[float, float, float, float], ...]
     seen: tuple[tuple[float, float], ...]
+    law: Fitted
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -129,14 +115,21 @@ class Tail:
             "outside that law exists"
         )
 
+    @cached_property
+    def path(self) -> tuple[tuple[float, float, float, float], ...]:
+        """(queries, level, low, high) of the law, for drawing."""
+        show, most = _shown(self.of), max(r.deployments for r in self.levels)
+        return _path(self.law, most, show)
+
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain data; ends without limit are None."""
-        return {k: _plain(v) for k, v in asdict(self).items()}
+        """The fields and the path as plain data; ends without limit are None."""
+        plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "law"}
+        return {**plain, "path": _plain(self.path)}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
@@ -195,7 +188,7 @@ def tail(
         of, raw.size, level, show(fitted.threshold), fitted.count,
         fitted.estimate(lambda *p: p[0]), fitted.estimate(lambda *p: p[1]),
         tried[index].p, levels, rate, over, above, tuple(tried),
-        _path(fitted, max(many), show), _seen(raw, fitted.count, show),
+        _seen(raw, fitted.count, show), fitted,
         tuple(_notes(tried, index, fitted, many, raw.size)),
     )  # fmt: skip
 
@@ -206,83 +199,10 @@ def elicitation(logprob: Floats) -> Floats:
         return np.asarray(-np.log(-logprob))
 
 
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A tail with the region of parameters that the data allow."""
-
-    threshold: float
-    count: int
-    n: int
-    best: tuple[float, float]
-    region: Region
-    drop: float
-
-    @classmethod
-    def of(cls, x: Floats, at: Threshold, level: float) -> Fitted:
-        """The tail of `x` above a threshold; `level` is the highest that will be asked for."""
-        y = x[x > at.threshold] - at.threshold
-        # The largest interval asked for spends half of its error on the draw.
-        drop = _drop(1 - (1 - level) / 2, y.size)
-        top = np.array([at.shape, np.log(at.scale)])
-        region = trace(
-            lambda p: pareto.loglik(y, p[:, 0], np.exp(p[:, 1])), top, drop,
-            low=np.array([pareto.LEAST_SHAPE, top[1] - 10]),
-            high=np.array([pareto.MOST_SHAPE, top[1] + 10]),
-        )  # fmt: skip
-        return cls(at.threshold, y.size, x.size, (at.shape, at.scale), region, _drop(level, y.size))
-
-    def estimate(self, f: Functional, drop: float | None = None) -> Estimate:
-        """The value of `f` at the best parameters, and its range over those allowed.
-
-        `f` must rise with the share above the threshold, or not depend on it.
-        """
-        allowed = self.drop if drop is None else drop
-        shares = _share_limits(self.count, self.n, allowed * (1 - _SHARES))
-        low, high = np.inf, -np.inf
-        for part, (least, most) in zip(_SHARES, shares, strict=True):
-            points = self.region.at(allowed * part)
-            xi, sigma = points[:, 0], np.exp(points[:, 1])
-            low = min(low, float(f(xi, sigma, np.full(xi.size, least)).min()))
-            high = max(high, float(f(xi, sigma, np.full(xi.size, most)).max()))
-        value = float(f(*(np.array([v]) for v in (*self.best, self.count / self.n)))[0])
-        return Estimate(value, min(low, value), max(high, value))
-
-    def reached(self, share: float) -> Functional:
-        """The level that a query exceeds with a given chance, at least the threshold."""
-
-        def level(xi: Floats, sigma: Floats, above: Floats) -> Floats:
-            within = np.minimum(share / above, 1.0)
-            return self.threshold + pareto.quantile(within, xi, sigma)
-
-        return level
-
-
-def _drop(level: float, count: int) -> float:
-    return float(stdtrit(max(count - 2, 1), (1 + level) / 2)) ** 2 / 2
-
-
-def _share_limits(k: int, n: int, drops: Floats) -> list[tuple[float, float]]:
-    """The shares at which the log-likelihood of k of n has fallen by each drop."""
-
-    def value(z: Floats) -> Floats:
-        return np.asarray(k * np.log(z) + (n - k) * np.log1p(-z))
-
-    best = k / n
-    ends = []
-    for edge in (1e-12 * best, 1 - 1e-12):
-        inner, outer = np.full(drops.size, best), np.full(drops.size, edge)
-        for _ in range(60):
-            middle = (inner + outer) / 2
-            within = value(np.array([best])) - value(middle) <= drops
-            inner, outer = np.where(within, middle, inner), np.where(within, outer, middle)
-        ends.append(inner)
-    return list(zip(ends[0].tolist(), ends[1].tolist(), strict=True))
-
-
 def _level(fitted: Fitted, m: float, level: float, show: Callable[[float], float]) -> ReturnLevel:
     found = fitted.estimate(fitted.reached(1 / m))
     tail_error = (1 - level) / 4
-    half = _drop(1 - (1 - level) / 2, fitted.count)
+    half = drop_of(1 - (1 - level) / 2, fitted.count)
 
     def share(quantile: float) -> float:
         """The chance at which the largest of m has this quantile."""

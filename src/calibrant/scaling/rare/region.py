@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 LogLikelihood = Callable[[Floats], Floats]
 """From points, shape (points, 2), to log-likelihoods, shape (points,)."""
 
-RAYS = 120
-_STEPS = 24
+RAYS = 96
+_STEPS = 12
 _FAR = 9
 """Doublings of the radius, in standard errors, after which a ray counts as open."""
 

@@ -24,8 +24,9 @@ SHARE = 0.2
 MOST = 4000
 """Exceedances that are used at most: more would cost time and bring in what is not tail."""
 CANDIDATES = 10
-REJECT = 0.05
-"""A threshold is rejected below this p-value."""
+REJECT = 0.01
+"""A threshold is rejected below this p-value: ten are tried, so that at 0.05 every fourth good tail
+would lose most of its values, and those that do are the unlucky ones."""
 HOPELESS = 0.005
 """The tail is not fitted at all if the highest threshold has a p-value below this."""
 

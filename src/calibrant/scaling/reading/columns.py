@@ -18,6 +18,12 @@ SUBJECTS = ("subject", "model", "model_name", "name", "system", "agent", "id")
 _UNIT = re.compile(r"\(\s*(?:1|10)?\s*(?:[eE^]|\*\*)\s*\+?(\d+)[^)]*\)")
 _LETTER = re.compile(r"\(\s*([kKMBT]|thousands?|millions?|billions?|trillions?)\s*\)")
 _POWER = {"k": 3, "K": 3, "t": 3, "M": 6, "m": 6, "B": 9, "b": 9, "T": 12, "tr": 12}
+_DAYS = re.compile(
+    r"(?<![a-z])(tera|peta|exa|zetta|[tpez])[ -]?f(?:lops?)?(?:/s|s)?[-_ *·]?days?(?![a-z])",
+    re.IGNORECASE,
+)
+_PREFIX = {"t": 12, "p": 15, "e": 18, "z": 21}
+_DAY = float(np.log10(86400))
 _FLOPS = re.compile(r"flop|compute", re.IGNORECASE)
 _LOG = re.compile(r"(?<![a-z])(?:log(?:10|2)?|ln)(?![a-z])", re.IGNORECASE)
 _SMALLEST, _LARGEST = 12.0, 29.0
@@ -102,9 +108,9 @@ def scale(values: Floats, column: str, log: bool, notes: list[str], warnings: li
         raise InputError(
             f"scores: row {row + 1}, {named!r}: wanted a scale above 0, got {values[row]:g}"
         )
-    power = _power(column)
+    power = power_of(column)
     if power:
-        notes.append(f"{named}: multiplied by 1e{power}, as its name says")
+        notes.append(f"{named}: multiplied by {_factor(power)}, as its name says")
     found = np.asarray(np.log10(values) + power)
     if _LOG.search(column):
         warnings.append(
@@ -113,6 +119,21 @@ def scale(values: Floats, column: str, log: bool, notes: list[str], warnings: li
     else:
         warnings += _units(found, column, power)
     return found
+
+
+def power_of(column: str) -> float:
+    """log10 of the unit in a column's name: of "(1E21)", "(B)", "PF-days" (in FLOPs), or 0."""
+    days = _DAYS.search(column)
+    return _power(column) + (_PREFIX[days.group(1)[0].lower()] + _DAY if days else 0.0)
+
+
+def is_compute(column: str) -> bool:
+    """Whether a column's name says that it holds FLOPs, in whatever unit."""
+    return bool(_FLOPS.search(column) or _DAYS.search(column))
+
+
+def _factor(power: float) -> str:
+    return f"1e{power:g}" if power == int(power) else f"{10**power:.3g}"
 
 
 def _power(column: str) -> int:
@@ -126,7 +147,7 @@ def _power(column: str) -> int:
     return _POWER[word if len(word) == 1 else "tr" if word.startswith("tr") else word[0]]
 
 
-def _units(found: Floats, column: str, power: int) -> list[str]:
+def _units(found: Floats, column: str, power: float) -> list[str]:
     """What looks like a mistaken unit, in a sentence."""
     named = one_line(column, 80)
     known = np.sort(found[np.isfinite(found)])
@@ -143,14 +164,18 @@ def _units(found: Floats, column: str, power: int) -> list[str]:
             f"{named}: {few} of {known.size} rows, such as row {row}, are {gaps[at]:.0f} orders of "
             "magnitude from all others: two units in one column?"
         )
-    elif _FLOPS.search(column) and known[-1] < _SMALLEST:
+    elif is_compute(column) and known[-1] < _SMALLEST:
         said.append(
             f"{named}: from {10 ** known[0]:.3g} to {10 ** known[-1]:.3g} FLOPs is less than any "
             "training run takes; if the unit is 1e21 FLOPs, call the column 'FLOPs (1E21)', and "
             "write cuts in plain FLOPs"
         )
-    if _FLOPS.search(column) and known[-1] > _LARGEST:
-        why = f"; was it in plain FLOPs before it was multiplied by 1e{power}?" if power else ""
+    if is_compute(column) and known[-1] > _LARGEST:
+        why = (
+            f"; was it in plain FLOPs before it was multiplied by {_factor(power)}?"
+            if power
+            else ""
+        )
         said.append(f"{named}: up to 1e{known[-1]:.0f} FLOPs is more than any training run{why}")
     return said
 

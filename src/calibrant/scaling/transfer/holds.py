@@ -36,7 +36,7 @@ OUTLYING = 0.05
 _SPREADS = np.geomspace(0.03, 8.0, 22)
 _MEANS = np.linspace(-9.0, 9.0, 121)
 _SLOPES = np.linspace(-4.0, 4.0, 33) * SLOPE_SD
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(25)
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
@@ -271,11 +271,7 @@ def _integrated(count: float, total: float, centre: Floats, spread: float) -> Fl
     Gauss–Hermite about the mode of the integrand, with its curvature (Liu and Pierce, Biometrika
     81 (1994) 624): as exact for 10 trials as for 10,000.
     """
-    eta = np.full(centre.size, float(logit((count + 0.5) / (total + 1))))
-    for _ in range(30):
-        p = expit(eta)
-        slope = count - total * p - (eta - centre) / spread**2
-        eta = eta + slope / (total * p * (1 - p) + 1 / spread**2)
+    eta = _mode(count, total, centre, spread)
     p = expit(eta)
     width = 1 / np.sqrt(total * p * (1 - p) + 1 / spread**2)
     at = eta[:, None] + width[:, None] * _NODES
@@ -283,6 +279,28 @@ def _integrated(count: float, total: float, centre: Floats, spread: float) -> Fl
     log = log + 0.5 * _NODES**2 + np.log(_WEIGHTS) + np.log(width[:, None] / spread)
     top = log.max(axis=1)
     return np.asarray(top + np.log(np.exp(log - top[:, None]).sum(axis=1)))
+
+
+def _mode(count: float, total: float, centre: Floats, spread: float) -> Floats:
+    """Where the integrand is highest: between the centre and the log-odds of the count.
+
+    The bracket is halved first: from log-odds where the likelihood is flat, Newton's step lands
+    far away, or goes to and fro.
+    """
+    own = float(logit(count / total)) if 0 < count < total else (-np.inf if count == 0 else np.inf)
+    # The binomial's slope is at most `count` and at least `count - total`.
+    low = np.maximum(np.minimum(centre, own), centre - spread**2 * (total - count))
+    high = np.minimum(np.maximum(centre, own), centre + spread**2 * count)
+    for _ in range(26):
+        eta = (low + high) / 2
+        up = count - total * expit(eta) > (eta - centre) / spread**2
+        low, high = np.where(up, eta, low), np.where(up, high, eta)
+    eta = (low + high) / 2
+    for _ in range(6):
+        p = expit(eta)
+        slope = count - total * p - (eta - centre) / spread**2
+        eta = eta + slope / (total * p * (1 - p) + 1 / spread**2)
+    return np.asarray(eta)
 
 
 def _chance(post: _Posterior, cut: float, z: float, relation: str) -> Floats:
