@@ -121,6 +121,17 @@ class Figure:
         return page.encode()
 
 
+def notebook(found: Any) -> str:
+    """A result as HTML for a notebook: its figure, or its sentence where there is none to draw."""
+    draw = getattr(found, "plot", None)
+    if draw is not None:
+        try:
+            return str(draw().svg())
+        except InputError:  # nothing to draw, as with two points: the sentence says what is known
+            pass
+    return f"<pre>{escape(repr(found))}</pre>"
+
+
 def _named(svg: str, spec: Spec) -> str:
     """Ids made of the content: the renderer counts on, and two figures may share one page."""
     own = hashlib.sha256(dumps(spec).encode()).hexdigest()[:12]

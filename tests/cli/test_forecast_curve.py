@@ -120,3 +120,18 @@ def test_one_score_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     args = [str(path), "--target", "acc", "--scale", "flops"]
     assert _code(args) == 2
     assert "at least 2 known scores" in capsys.readouterr().err
+
+
+def test_scores_that_are_all_alike_are_said_to_be(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rows = [f"m{i},one,{10 ** (20 + i / 8):g},0.5" for i in range(16)]
+    path = tmp_path / "flat.csv"
+    path.write_text("model,maker,compute,acc\n" + "\n".join(rows) + "\n")
+    assert (
+        _code([str(path), "--target", "acc", "--scale", "compute", "--family", "maker", "--json"])
+        == 0
+    )
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert sum("every score is 0.5" in n for n in notes) == 1
+    assert sum(n.startswith("one family") for n in notes) == 1

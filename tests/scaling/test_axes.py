@@ -1,6 +1,7 @@
 """The axes of scores: published numbers, twins, gaps, families, and what is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -257,3 +258,41 @@ def test_certificates_hold_in_short(name):
     certificate = next(c for c in CERTIFICATES if c.name == name)
     small = replace(certificate, regimes=certificate.regimes[:1], beyond=(), batch_draws=30)
     assert not measure_certificate(small, draws=30)[0].broken
+
+
+def test_missing_compute_is_said_once() -> None:
+    table = _said_table()
+    table["compute"][3] = None
+    notes = capability_axes(pl.DataFrame(table), family="family", scale="compute", draws=20).notes
+    assert sum("m3" in n or "without compute" in n for n in notes) == 1
+
+
+def test_what_a_column_looks_like_is_said() -> None:
+    table = _said_table()
+    percent = {**table, "b1": [f"{100 * v:.1f} %" for v in table["b1"]]}
+    notes = capability_axes(pl.DataFrame(percent), family="family", draws=20).notes
+    assert any("not taken for measures" in n and "b1" in n for n in notes)
+    both = {**table, "b1": [100 * v if i < 5 else v for i, v in enumerate(table["b1"])]}
+    notes = capability_axes(pl.DataFrame(both), family="family", draws=20).notes
+    assert any("percent and shares in one column" in n for n in notes)
+    notes = capability_axes(pl.DataFrame(table), family="family", draws=20).notes
+    assert not any("percent" in n for n in notes)
+
+
+def test_axes_show_themselves_in_a_notebook() -> None:
+    table = pl.DataFrame(_said_table())
+    assert capability_axes(table, family="family", draws=20)._repr_html_().startswith("<svg")
+    two = capability_axes(table, columns=["b0", "b1"], family="family")
+    assert two._repr_html_().startswith("<pre>the first axis of 2 measures")
+
+
+def _said_table() -> dict[str, list[Any]]:
+    rng = np.random.default_rng(3)
+    skill = rng.normal(size=24)
+    scores = {f"b{j}": list(0.5 + 0.1 * skill + 0.03 * rng.normal(size=24)) for j in range(4)}
+    return {
+        "model": [f"m{i}" for i in range(24)],
+        "family": [f"f{i % 6}" for i in range(24)],
+        "compute": [10 ** (21 + 0.1 * i) for i in range(24)],
+        **scores,
+    }

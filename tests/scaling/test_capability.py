@@ -240,3 +240,21 @@ def test_certificates_hold_in_short(name):
     certificate = next(c for c in CERTIFICATES if c.name == name)
     small = replace(certificate, regimes=certificate.regimes[:1], beyond=(), batch_draws=40)
     assert not measure_certificate(small, draws=40)[0].broken
+
+
+def test_the_reliability_of_the_capability_score_is_that_of_parallel_measures() -> None:
+    # Two measures that correlate at r: theta is Spearman and Brown's 2 r / (1 + r).
+    rng = np.random.default_rng(5)
+    able = rng.normal(size=4000)
+    table = pl.DataFrame(
+        {
+            "model": [f"m{i}" for i in range(4000)],
+            "a": able + rng.normal(size=4000),
+            "b": able + rng.normal(size=4000),
+            "c": able + rng.normal(size=4000),
+        }
+    )
+    found = only_capability(table, capability=["a", "b"], score=["c"], draws=99)
+    assert found.reliability == pytest.approx(2 / 3, abs=0.03)
+    assert found.to_dict()["reliability"] == found.reliability
+    assert only_capability(table, capability=["a"], score=["c"], draws=99).reliability is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.reading.facts import history
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.scaling.stacking.against import Against
+
+if TYPE_CHECKING:
+    from calibrant._figure import Figure
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,21 @@ class Forecast:
             "history": history(self.known),
             "data": list(self.data),
         }
+
+    def plot(self) -> Figure:
+        """Known scores, the cut, and each forecast with three intervals.
+
+        Raises:
+            InputError: if nothing may be said.
+        """
+        from calibrant.scaling.figures import forecast_figure
+
+        return forecast_figure(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
 
     def _said(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array([i for i, w in enumerate(self.why) if w is None], dtype=np.int64)

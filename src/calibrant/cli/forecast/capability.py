@@ -94,6 +94,12 @@ def table(found: OnlyCapability) -> list[str]:
         f"their rank correlations; {found.families} families, as good as {found.effective:.1f} of "
         "one size"
     )
+    if found.reliability is not None and found.reliability > 0:
+        out.append(
+            f"the capability score has error: its reliability is about {found.reliability:.2f}, so "
+            "that correlations with capability itself are some "
+            f"{found.reliability**-0.5 - 1:.1%} larger"
+        )
     return out + noted(found.notes)
 
 

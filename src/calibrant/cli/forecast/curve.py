@@ -105,7 +105,8 @@ def _print(found: CurveReport) -> None:
     console = Console(highlight=False)
     low, high = found.scale
     click.echo(one_line(
-        f"{found.target}: {found.subjects} subjects in {found.families} families, scale "
+        f"{found.target}: {found.subjects} subjects in "
+        f"{found.families} {'family' if found.families == 1 else 'families'}, scale "
         f"10^{low:.2f} to 10^{high:.2f}", 300))  # fmt: skip
     click.echo(one_line(f"monotone: {found.monotone.verdict}: {found.monotone.says}", 400))
     for table in (shapes(found), numbers(found), points(found)):

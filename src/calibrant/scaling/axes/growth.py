@@ -17,6 +17,9 @@ Ints = NDArray[np.int64]
 LEAST_POINTS = 3
 """Subjects of different compute below which a family has no line of its own: two always fit."""
 
+NOT_IN_LINES = "without compute are in no line"
+"""How the note on subjects without compute ends."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -100,7 +103,7 @@ def growth(
     y, x, of = score[known], scale[known], family[known]
     notes = []
     if not known.all():
-        notes.append(f"{int((~known).sum())} subjects without compute are in no line")
+        notes.append(f"{int((~known).sum())} subjects {NOT_IN_LINES}")
     lines = tuple(
         _line(names[g], x[of == g], y[of == g], level)
         for g in np.unique(of)

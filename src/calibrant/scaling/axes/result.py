@@ -128,6 +128,11 @@ class Axes:
 
         return lines(self)
 
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
+
 
 def families(many: int) -> str:
     """Their number in words."""

@@ -29,6 +29,10 @@ SIZES = re.compile(
 """Words in the names of columns that describe a subject rather than score it."""
 
 
+WRITTEN = r"^[-+]?\d[\d.,' ]*(?:[eE][-+]?\d+)?\s*%?$"
+"""A number, also one that only people read as such: 53.2 %, 0,53 or 1 234."""
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Matrix:
     """Scores of n subjects on k measures.
@@ -153,8 +157,15 @@ def _matrix(found: Scores, measures: list[str], related: bool, notes: tuple[str,
         values,
         found.scale[first][order],
         related,
-        tuple(f"warning: {w}" for w in found.warnings) + tuple(found.notes) + notes,
+        tuple(f"warning: {w}" for w in found.warnings if not _elsewhere(w))
+        + tuple(n for n in found.notes if not _elsewhere(n))
+        + notes,
     )
+
+
+def _elsewhere(said: str) -> bool:
+    """Whether a sentence of the reader concerns forecasts, and says nothing of a matrix."""
+    return said.endswith(("can be tried on the past", "nothing is said of growth with compute"))
 
 
 def _measures(table: pl.DataFrame, taken: set[str], notes: list[str]) -> list[str]:
@@ -189,10 +200,15 @@ def _numbers(values: pl.Series) -> float:
     """The share of cells that are numbers, of those that hold something; -1 where none does."""
     if values.dtype.is_numeric():
         return 1.0 if values.drop_nulls().len() else -1.0
+    if values.dtype == pl.Null:
+        return -1.0
     if values.dtype != pl.String:
         return 0.0
     text = values.str.strip_chars()
     some = text.filter(text.is_not_null() & (text != ""))
     if not some.len():
         return -1.0
-    return 1 - some.cast(pl.Float64, strict=False).null_count() / some.len()
+    found = 1 - some.cast(pl.Float64, strict=False).null_count() / some.len()
+    # Numbers as people write them, such as 53.2 %, are missed aloud and not in silence.
+    written = int(some.str.contains(WRITTEN).sum()) / some.len()
+    return found if found == 1 or found >= written else min(written, 0.99)

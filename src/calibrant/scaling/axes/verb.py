@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling.axes.components import Components, components, iterated, probabilistic
-from calibrant.scaling.axes.growth import growth
+from calibrant.scaling.axes.growth import NOT_IN_LINES, growth
 from calibrant.scaling.axes.result import Axes
 from calibrant.scaling.axes.table import Matrix, read_matrix
 from calibrant.stats.relations.factors import Parallel, parallel_analysis
 from calibrant.stats.relations.spread import (
     LEAST_FAMILIES,
+    MOST_GROUPS,
     Estimate,
     check_level,
     estimates,
+    folds_of,
 )
 
 Floats = NDArray[np.float64]
@@ -95,7 +98,9 @@ def capability_axes(
     if scale is not None:
         names = tuple(map(str, np.unique(matrix.families)))
         grown = growth(whole.scores[:, 0], matrix.scale, matrix.family, names, level=level)
-        notes += grown.notes
+        # Where the reader of the table has named the subjects without compute, once is enough.
+        told = any("have no scale" in n for n in matrix.notes)
+        notes += [n for n in grown.notes if not (told and n.endswith(NOT_IN_LINES))]
     left = None if spread is None else _open(spread(matrix.values), whole, shown)
     return Axes(
         matrix.subjects, matrix.families, matrix.scale, matrix.measures,
@@ -147,6 +152,7 @@ def _usable(matrix: Matrix, missing: Missing) -> tuple[Matrix, list[str]]:
             f"{share:.0%} of cells were filled: filled cells agree with the axes by design, so "
             "that these look stronger than they are"
         )
+    notes += _two_units(matrix)
     size = np.nanstd(matrix.values, axis=0)
     if size.max() > 10 * size.min():
         wide, narrow = (matrix.measures[int(i)] for i in (size.argmax(), size.argmin()))
@@ -155,6 +161,25 @@ def _usable(matrix: Matrix, missing: Missing) -> tuple[Matrix, list[str]]:
             f"{one_line(narrow, 60)}: percent beside shares? standardise if units differ"
         )
     return matrix, notes
+
+
+def _two_units(matrix: Matrix) -> list[str]:
+    """Measures in which some scores look like percent and the others like shares."""
+    said = []
+    for name, column in zip(matrix.measures, matrix.values.T, strict=True):
+        some = column[~np.isnan(column)]
+        large = some > 1
+        if some.min() < 0 or some.max() > 100 or large.all() or not large.any():
+            continue
+        small = some[~large]
+        # Percents beside shares leave a gap between them that one range of scores does not.
+        if some[large].min() > 5 * small.max() and np.median(small) > 0.01:
+            said.append(
+                f"{one_line(name, 60)}: {int(large.sum())} of {some.size} scores are "
+                f"{some[large].min():g} to {some.max():g}, the others at most {small.max():g}: "
+                "percent and shares in one column? Its axis is then an axis of units"
+            )
+    return said
 
 
 def filler(
@@ -227,7 +252,9 @@ class Jackknife:
         if key not in self.kept:
             try:
                 full = self.how(self.matrix.values[rows])
-                self.kept[key] = components(full, standardise=self.standardise)
+                one = components(full, standardise=self.standardise)
+                # Without scores of subjects: kept for hundreds of folds, they would fill memory.
+                self.kept[key] = replace(one, scores=np.empty((0, 0)))
             except UnfitError:
                 self.kept[key] = None
         return self.kept[key]
@@ -250,7 +277,8 @@ class Jackknife:
     def loadings(self) -> tuple[Floats, Floats]:
         """Standard errors of loadings, shape (k, shown), and how steady each axis is."""
         target = self.whole.loadings[:, : self.shown]
-        family = self.matrix.family
+        # The same folds as of shares: beyond 200 families several are left out together.
+        family = folds_of(self.matrix.family, MOST_GROUPS)
         groups = np.unique(family)
         turned = np.full((groups.size, *target.shape), np.nan)
         for i, g in enumerate(groups):

@@ -70,6 +70,9 @@ class OnlyCapability:
         scores: one for each column asked about.
         capability: the columns that make up the capability score.
         share: of their rank correlations, held by the first component.
+        reliability: of the capability score, theta (Armor, Sociological Methodology 5 (1974) 17):
+            k / (k - 1) (1 - 1 / largest eigenvalue) of k columns; None of one column. Correlations
+            with capability itself are larger than with its score, about by 1 / √reliability.
         ability: of each subject that has them all.
         subjects, families: with a capability score; effective: families of one size that would
             say as much.
@@ -95,6 +98,14 @@ class OnlyCapability:
     draws: int
     notes: tuple[str, ...]
 
+    @property
+    def reliability(self) -> float | None:
+        """See the attributes."""
+        k = len(self.capability)
+        if k < 2:
+            return None
+        return k / (k - 1) * (1 - 1 / max(k * self.share, 1.0))
+
     def count(self, verdict: Verdict) -> int:
         """How many scores have a verdict."""
         return sum(s.verdict == verdict for s in self.scores)
@@ -112,6 +123,7 @@ class OnlyCapability:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         said = asdict(self)
+        said["reliability"] = self.reliability
         said["verdicts"] = {
             v: self.count(v) for v in ("capability-driven", "independent", "undetermined")
         }
@@ -122,3 +134,8 @@ class OnlyCapability:
         from calibrant.scaling.capability.figures import forest_of
 
         return forest_of(self)
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)

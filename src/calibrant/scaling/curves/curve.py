@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 
 NEXT = 0.5
 """Orders of magnitude beyond the largest scale of the next point, where none is asked for."""
+NARROW, ENOUGH = 0.8, 20
+"""Share of back-tested scores held by 90 % intervals, of so many, below which that is said."""
 FAR = 1.0
 """Orders of magnitude beyond the largest scale from which a forecast is called far."""
 NEW = "(a new family)"
@@ -127,6 +129,11 @@ class CurveReport:
 
         return curve_figure(self)
 
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
+
 
 def curve(
     source: Any,
@@ -190,7 +197,7 @@ def curve(
         known_numbers, points, density,
         {"scale": along.scale.tolist(), "median": band.quantile(0.5).tolist(),
          "low": ends[0].tolist(), "high": ends[1].tolist()},
-        seen, (*notes, *_said(seen, points, shapes, chosen)),
+        seen, (*notes, *_said(seen, points, shapes, chosen, notes)),
     )  # fmt: skip
 
 
@@ -320,8 +327,9 @@ def _turned(test: Monotone, falls: bool) -> Monotone:
 
 
 def _said(
-    known: Scores, points: tuple[Point, ...], shapes: tuple[Tried, ...], chosen: Forecaster
-) -> list[str]:
+    known: Scores, points: tuple[Point, ...], shapes: tuple[Tried, ...], chosen: Forecaster,
+    told: list[str],
+) -> list[str]:  # fmt: skip
     notes = []
     far = [p for p in points if p.distance > FAR]
     if far:
@@ -329,7 +337,9 @@ def _said(
             f"{len(far)} forecasts lie up to {max(p.distance for p in far):.1f} orders of "
             "magnitude beyond what was seen: they hold only if the shape holds there too"
         )
-    if len(known.families) == 1:
+    if np.ptp(known.score) == 0:
+        notes.append(f"every score is {known.score[0]:g}: nothing is known of how it grows")
+    if len(known.families) == 1 and not any(n.startswith("one family, ") for n in told):
         notes.append("one family: nothing is known of how others differ")
     if not any(s.log_score is not None for s in shapes):
         notes.append("no model could be tried on the past: nothing supports the shape")
@@ -339,6 +349,11 @@ def _said(
     if np.isfinite(reach) and np.median(top) < floor + 0.05 * reach:
         notes.append("even the largest score at chance: when growth starts is a guess of the prior")
     best = {s.name: s for s in shapes}[chosen.name]
+    if best.covered is not None and best.scores >= ENOUGH and best.covered < NARROW:
+        notes.append(
+            f"the 90% intervals of {best.name} held only {best.covered:.0%} of {best.scores} later "
+            "scores: the intervals here are too narrow as well"
+        )
     if not best.baseline:
         notes += [
             f"{best.name} does not clearly beat {s.name}"

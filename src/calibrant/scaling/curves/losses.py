@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,17 @@ class LossLaw:
             f"LossLaw: loss = {self.irreducible:.4g} + {self.a:.4g} N^-{self.exponent:.4g} + "
             f"{self.b:.4g} (√6 M N)^-{self.exponent:.4g}"
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        names = ("irreducible", "a", "b", "exponent", "residual", "df", "reach")
+        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return plain | {"covariance": self.covariance.tolist(), "says": repr(self)}
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
 
     def predict(self, parameters: Floats, tokens: Floats) -> Floats:
         """Loss of models with so many parameters, trained on so many tokens."""
@@ -95,6 +107,17 @@ class ErrorLaw:
 
     def __repr__(self) -> str:
         return f"ErrorLaw: error = {self.ceiling:.4g} - {self.k:.4g} exp(-{self.rate:.4g} loss)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        names = ("ceiling", "k", "rate", "residual", "df")
+        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return plain | {"covariance": self.covariance.tolist(), "says": repr(self)}
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
 
     def predict(self, loss: Floats) -> Floats:
         """Error of models with such a loss."""

@@ -76,6 +76,11 @@ class Monotone:
         """As plain data."""
         return asdict(self) | {"says": self.says}
 
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
+
 
 def monotone(
     scores: Scores,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from calibrant.scaling.hierarchical.forecast import Draws, forecast
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.scores import Floats, Scores
 from calibrant.stats.hierarchical.gates import Gate
+
+if TYPE_CHECKING:
+    from calibrant._figure import Figure
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,21 @@ class Families:
         many = ("head_start", "growth", "slopes", "scales", "gates")
         found: dict[str, Any] = {name: getattr(self, name) for name in plain}
         return found | {name: [x.to_dict() for x in getattr(self, name)] for name in many}
+
+    def plot(self) -> Figure:
+        """Families' head starts with their intervals, furthest ahead first.
+
+        Raises:
+            InputError: if there is one family only, so that none is ahead of another.
+        """
+        from calibrant.scaling.hierarchical.figures import head_starts
+
+        return head_starts(self)
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
 
     def predict(self, at: Scores, *, seed: int = 0) -> Predictive:
         """Predictive distributions of the scores of subjects, of families known or new.

@@ -69,6 +69,17 @@ class MetricLadder:
         """As plain data."""
         return asdict(self)
 
+    def plot(self) -> Figure:
+        """Every rung against scale, in one row."""
+        from calibrant.scaling.metrics.figures import ladder_figure
+
+        return ladder_figure(MetricLadders((self,), 0.9, ()))
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
+
 
 @dataclass(frozen=True, repr=False)
 class MetricLadders:
@@ -100,6 +111,11 @@ class MetricLadders:
         from calibrant.scaling.metrics.figures import ladder_figure
 
         return ladder_figure(self)
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
 
 
 def metric_ladder(

@@ -187,3 +187,8 @@ class Trend:
         from calibrant.scaling.trends.figures import fan
 
         return fan(self)
+
+    def _repr_html_(self) -> str:
+        from calibrant._figure import notebook
+
+        return notebook(self)
