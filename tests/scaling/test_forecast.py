@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import calibrant
 from calibrant._text import dumps
 from calibrant.errors import GateError, InputError, UnfitError
+from calibrant.scaling.asked import joined_rows
 from calibrant.scaling.backtests.cuts import cuts_of, read_rule
 from calibrant.scaling.backtests.outcomes import outcomes_of, weights_then
 from calibrant.scaling.backtests.run import try_out
@@ -222,3 +224,70 @@ def test_scores_outside_their_limits_and_no_scale() -> None:
         forecast(replace(s, score=np.where(np.arange(len(s)) == 3, 43.0, s.score)), zoo=QUICK)
     with pytest.raises(InputError, match="no row has a scale"):
         forecast(replace(s, scale=np.full(len(s), np.nan)), zoo=QUICK)
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path, said: Forecast) -> None:
+    asked = []
+
+    def counted(known: Scores, at: Scores, rng: np.random.Generator) -> Predictive:
+        asked.append(len(known))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return QUICK[2].predict(known, at, rng)
+
+    zoo = [*QUICK[:2], Forecaster(QUICK[2].name, QUICK[2].says, counted)]
+    with pytest.raises(KeyboardInterrupt):
+        forecast(made(), at=["6e24:f3", "6e24"], zoo=zoo, keep=tmp_path)
+    found = forecast(made(), at=["6e24:f3", "6e24"], zoo=zoo, keep=tmp_path)
+    assert found.rows() == said.rows()
+    assert len(asked) == 6  # two cuts were kept, one was lost, and the last two and now are new
+    for path in tmp_path.glob("*.npz"):
+        path.write_bytes(b"half a file")
+    again = forecast(made(), at=["6e24:f3", "6e24"], zoo=QUICK, keep=tmp_path)
+    assert again.to_dict() == found.to_dict()
+    other = forecast(made(seed=1), at=["6e24:f3", "6e24"], zoo=QUICK, keep=tmp_path)
+    assert other.rows() != found.rows()
+    with pytest.raises(InputError, match="no such folder"):
+        forecast(made(), zoo=QUICK, keep=next(tmp_path.glob("*.npz")))
+
+
+def test_a_sampler_that_fails_its_gates_says_nothing_and_is_named() -> None:
+    gate = {"name": "R-hat", "value": 1.8, "limit": 1.01, "passed": False}
+
+    def loose(known: Scores, at: Scores, rng: np.random.Generator) -> Predictive:
+        if len(known) < 40:
+            raise GateError("loose: R-hat: 1.8, wanted at most 1.01: FAILED", [gate])
+        return replace(QUICK[2].predict(known, at, rng), gates=({**gate, "passed": True},))
+
+    found = forecast(made(), at=["6e24"], zoo=[*QUICK, Forecaster("loose", "", loose)])
+    model = next(m for m in found.to_dict()["models"] if m["name"] == "loose")
+    passed = [g["passed"] for g in model["gates"]]
+    assert not passed[0] and passed[-1]
+    assert model["gates"][0]["gates"] == [gate] and "R-hat" in model["failed"]
+    assert any("a sampler that failed" in w and "1.8" in w for w in found.warnings)
+
+
+def test_plain_models_can_be_settled_with_it_and_distances_are_both_said(said: Forecast) -> None:
+    document = said.to_dict()
+    plain = {b["name"]: b["forecast"] for b in document["baselines"]}
+    assert plain.keys() == {m.name for m in QUICK if m.baseline}
+    for rows in plain.values():
+        keys = [(r["subject"], r["measure"]) for r in rows]
+        assert keys == [(r["subject"], r["measure"]) for r in document["forecast"]]
+        Predictive.from_dict(rows[0]["density"])
+    known, new = document["forecast"]
+    assert known["distance_family"] >= known["distance"] and new["distance_family"] is None
+
+
+def test_a_score_that_falls_is_said_to_be_forecast_by_persistence() -> None:
+    grows = made()
+    limits = {"exam": (0.0, 1.0), "fall": (0.0, 1.0)}
+    falls = replace(
+        grows, score=1 - grows.score, measure=np.full(len(grows), "fall"), limits=limits
+    )
+    both = joined_rows([grows, falls], falls)
+    zoo = [f for f in FORECASTERS if f.name in ("persistence", "pooled sigmoid")]
+    for known, then in ((both, "by persistence"), (both.take(both.measure == "fall"), "nothing")):
+        found = forecast(known, at=["6e24"], zoo=zoo, cut="rolling:2")
+        (told,) = [w for w in found.warnings if "inverse scaling" in w]
+        assert told.startswith("fall:") and told.endswith(then)

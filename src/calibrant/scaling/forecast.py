@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from calibrant.errors import InputError
 from calibrant.scaling.asked import read_known, split
 from calibrant.scaling.backtests.cuts import Rule, cuts_of, read_rule
 from calibrant.scaling.backtests.horizons import Horizon, horizon, judging, reach_of, silence, table
+from calibrant.scaling.backtests.horizons import Horizon, horizon, reach_of, silence, table
+from calibrant.scaling.backtests.keep import Keep
 from calibrant.scaling.backtests.outcomes import (
     Outcomes,
     combined,
@@ -22,7 +25,15 @@ from calibrant.scaling.backtests.outcomes import (
     weights_now,
 )
 from calibrant.scaling.backtests.peers import peers
-from calibrant.scaling.backtests.run import Said, Tell, Trial, ask, distance, try_out
+from calibrant.scaling.backtests.run import (
+    Said,
+    Tell,
+    Trial,
+    ask,
+    distance,
+    distance_in_family,
+    try_out,
+)
 from calibrant.scaling.backtests.summary import BackTest, summarise
 from calibrant.scaling.backtests.warn import exchangeability
 from calibrant.scaling.forecaster import Forecaster
@@ -55,6 +66,7 @@ def forecast(
     zoo: Sequence[Forecaster] | None = None,
     seed: int = 0,
     tell: Tell | None = None,
+    keep: str | Path | None = None,
 ) -> Forecast:
     """Forecast scores of larger or later subjects, back-tested first.
 
@@ -72,6 +84,8 @@ def forecast(
         zoo: the models; by default all of calibrant's.
         seed: the same seed gives the same numbers.
         tell: called with a line before each cut.
+        keep: a folder in which what each model said at each cut is kept: a run that was stopped
+            goes on from there, with the same numbers.
 
     Raises:
         InputError: naming the column, row or rule that is wrong.
@@ -86,11 +100,12 @@ def forecast(
     models = tuple(zoo) if zoo is not None else default_zoo(bayes=bayes)
     known, asked, notes = split(scores, at, log)
     cuts = cuts_of(known, rule, seed=seed)
-    trials = try_out(models, known, cuts, seed=seed, tell=tell)
+    kept = None if keep is None else Keep(keep)
+    trials = try_out(models, known, cuts, seed=seed, tell=tell, keep=kept)
     names = [m.name for m in models]
     outcomes, weights = outcomes_of(known, trials, names, rule, level)
     once = outcomes.once()
-    told = _final(models, names, known, asked, trials, rule, seed, notes, tell)
+    told = _final(models, names, known, asked, trials, rule, seed, notes, tell, kept)
     test = summarise(
         once, rule=rule.text, level=level, horizons=table(once, rule, level, known.measures),
         peers=peers(known, trials, once, level, seed),
@@ -102,6 +117,9 @@ def forecast(
     zoo_ = _models(models, once, told, trials)
     stacked = _stacked(models, once)
     warnings += _plainly(zoo_, stacked, told, once, rule)
+    warnings += [*_persisting(models, told), *_ungated(trials, told)]
+    in_family = distance_in_family(told.known, told.at)
+    warnings += _far_in_family(in_family, known, trials)
     order = sorted(zoo_, key=lambda m: -m.weight)
     return Forecast(
         target=scores.measures, scale=scale, family=family, cut=rule.text, level=level, seed=seed,
@@ -109,7 +127,11 @@ def forecast(
         outcome=told.at.score,
         orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
         reach=reach, warnings=tuple(warnings), notes=tuple(notes),
-        data=digests((source, *joins)),
+        data=digests((source, *joins)), orders_family=in_family,
+        baselines=tuple(
+            (m.name, *told.said.forecasts[m.name]) for m in models
+            if m.baseline and m.name in told.said.forecasts
+        ),
     )  # fmt: skip
 
 
@@ -143,13 +165,14 @@ class _Told:
 def _final(
     models: Sequence[Forecaster], names: Sequence[str], known: Scores, asked: Scores,
     trials: tuple[Trial, ...], rule: Rule, seed: int, notes: list[str], tell: Tell | None,
+    keep: Keep | None,
 ) -> _Told:  # fmt: skip
     """The forecast of what is asked for; of a fixed cut's later rows if nothing is."""
     share = weights_now(known, trials, names)
     if len(asked):
         if tell is not None:
             tell(f"forecast of {len(asked)} scores from {len(known)} known ones")
-        said = ask(models, known, asked, seed=seed, where="now")
+        said = ask(models, known, asked, seed=seed, where="now", keep=keep)
         orders, months = distance(known, asked)
         base = known
     elif rule.at is not None:
@@ -222,7 +245,7 @@ def _models(
                 crps=_mean(once.each_crps[i, spoke]), coverage=_mean(once.each_covered[i, spoke]),
                 n=int(spoke.sum()),
                 beats=not m.baseline and bool(rivals) and all(r.beats for r in rivals),
-                against=rivals, failed=words.get(m.name),
+                against=rivals, failed=words.get(m.name), gates=_gates_of(m.name, trials, told),
             )
         )  # fmt: skip
     return found
@@ -254,6 +277,58 @@ def _plainly(
         reach = f"up to {tried:.2g}" if np.isfinite(tried) else "none"
         found.append(f"forecasts lie {ours:.2g} {unit} out; the back-test tried {reach}")
     return found
+
+
+def _gates_of(name: str, trials: Sequence[Trial], told: _Told) -> tuple[dict[str, Any], ...]:
+    """What a sampler was checked for, by cut."""
+    # Of a fixed cut's own rows nothing was asked anew: its forecast is the last trial's.
+    now = [] if trials and told.said is trials[-1].said else [("now", told.said)]
+    every = [*((t.cut.name, t.said) for t in trials), *now]
+    return tuple(
+        {"cut": cut, "passed": name in said.forecasts, "gates": list(said.gates[name])}
+        for cut, said in every if name in said.gates
+    )  # fmt: skip
+
+
+def _ungated(trials: Sequence[Trial], told: _Told) -> list[str]:
+    """Samplers that did not pass, and where."""
+    every = [f for t in trials for f in t.said.failures if f.model in t.said.gates]
+    if not (trials and told.said is trials[-1].said):
+        every += [f for f in told.said.failures if f.model in told.said.gates]
+    return [f"at {f.cut}, nothing is taken from a sampler that failed: {f.why}" for f in every]
+
+
+def _persisting(models: Sequence[Forecaster], told: _Told) -> list[str]:
+    """Measures that growing curves refuse, and are forecast by persistence."""
+    from calibrant.scaling.curves.forecasters import FITS, refused
+    from calibrant.scaling.curves.shapes import POWER
+
+    growing = [m.name for m in models if m.name in FITS and FITS[m.name][0] is not POWER]
+    if not growing:
+        return []
+    lost = refused(told.known)
+    # A shape that is refused on every measure is no model at all; on some, it has to say something.
+    then = "forecast it by persistence" if len(lost) < len(told.known.measures) else "say nothing"
+    return [
+        f"{one_line(m, 60)}: {why}; growing curves are refused: {', '.join(growing)} {then}"
+        for m, why in lost.items()
+    ]
+
+
+def _far_in_family(ours: Floats, known: Scores, trials: Sequence[Trial]) -> list[str]:
+    """Forecasts that lie farther beyond their family than any that was tried."""
+    tried = [
+        distance_in_family(known.take(t.cut.known), known.take(t.rows))
+        for t in trials if t.cut.judged
+    ]  # fmt: skip
+    past = np.concatenate([np.zeros(1), *tried])
+    here, there = (float(np.nanmax(x)) if np.isfinite(x).any() else 0.0 for x in (ours, past))
+    if here <= there + 0.05 * max(there, 1.0):
+        return []
+    return [
+        f"forecasts lie up to {here:.2g} orders of magnitude beyond the largest known subject of "
+        f"their family; the back-test tried {there:.2g}"
+    ]
 
 
 def _cut(known: Scores, trial: Trial, share: Floats | None, names: Sequence[str]) -> dict[str, Any]:

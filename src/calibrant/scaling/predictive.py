@@ -30,6 +30,8 @@ class Predictive:
         df: shape (k, n); degrees of freedom, inf for the normal.
         weight: shape (k, n); positive, summing to 1 over k.
         low, high: shape (n,); scores cannot be outside. -inf and inf where there is no limit.
+        gates: what the sampler they come from was checked for, as plain data; else empty. They
+            are not carried on to what is made of these forecasts.
     """
 
     location: Floats
@@ -38,6 +40,7 @@ class Predictive:
     weight: Floats
     low: Floats
     high: Floats
+    gates: tuple[dict[str, Any], ...] = ()
 
     def __repr__(self) -> str:
         k, n = self.location.shape

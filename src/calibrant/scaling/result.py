@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from calibrant.scaling.stacking.against import Against
 
 if TYPE_CHECKING:
     from calibrant._figure import Figure
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Model:
         beats: whether its log score is above that of every plain model by more than chance.
         against: each comparison.
         failed: why it said nothing, now or at a cut, in its own words; None if it always spoke.
+        gates: of a sampler, by cut, what it was checked for and whether it passed.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Model:
     beats: bool
     against: tuple[Against, ...]
     failed: str | None
+    gates: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain data."""
@@ -61,13 +66,15 @@ class Forecast:
         models: the zoo, the heaviest first.
         known: the scores it is made from.
         at: what was asked for, with `predictive` of the same rows; `outcome` where it is known.
-        orders, months: shape (n,); how far out each lies.
+        orders, months: shape (n,); how far out each lies, beyond all that is known.
+        orders_family: shape (n,); beyond the largest known subject of its family, NaN for others.
         why: for each, None or why it is withheld.
         backtest: how such forecasts did on the past.
         stacked: the stack against the plain models.
         reach: how far out the past was tried, by measure.
         warnings, notes: one sentence each.
         data: name and SHA-256 of the files that they were read from.
+        baselines: of each plain model its name, its forecasts, and the rows it speaks of.
     """
 
     target: tuple[str, ...]
@@ -90,6 +97,8 @@ class Forecast:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     data: tuple[dict[str, str], ...] = ()
+    orders_family: Floats = field(default_factory=lambda: np.zeros(0))
+    baselines: tuple[tuple[str, Predictive, Mask], ...] = ()
 
     def __repr__(self) -> str:
         if self.withheld is not None:
@@ -138,6 +147,7 @@ class Forecast:
                 "scale": _number(self.at.scale[i]),
                 "date": None if np.isnat(self.at.date[i]) else str(self.at.date[i]),
                 "distance": _number(self.orders[i]),
+                "distance_family": _number(self.orders_family[i]),
                 "months": _number(self.months[i]),
                 "median": float(median[j]),
                 "mean": float(mean[j]),
@@ -174,10 +184,14 @@ class Forecast:
             "models": [m.to_dict() for m in self.models],
             "forecast": rows or None,
             "intervals": self.intervals() or None,
+            "baselines": self._plain() or None,
             "backtest": self.backtest.to_dict(),
             "stacked_against": [a.to_dict() for a in self.stacked],
             "distance": {
                 "orders_of_magnitude": max(farthest, default=None),
+                "orders_of_magnitude_in_family": max(
+                    (o for o in self.orders_family if np.isfinite(o)), default=None
+                ),
                 "months": max(later, default=None),
                 "tried": self.reach,
                 "unit": "months" if "date" in self.cut else "orders of magnitude",
@@ -204,6 +218,20 @@ class Forecast:
         from calibrant._figure import notebook
 
         return notebook(self)
+    def _plain(self) -> list[dict[str, Any]]:
+        """What the plain models say of the rows that are said, so that they can be settled too."""
+        found = []
+        for name, forecast, there in self.baselines:
+            keep = [i for i in self._said() if there[i]]
+            density = forecast.take(np.array(keep, dtype=np.int64)).to_dict()
+            rows = [
+                {"subject": str(self.at.subject[i]), "measure": str(self.at.measure[i]),
+                 "density": d}
+                for i, d in zip(keep, density, strict=True)
+            ]  # fmt: skip
+            if rows:
+                found.append({"name": name, "forecast": rows})
+        return found
 
     def _said(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array([i for i, w in enumerate(self.why) if w is None], dtype=np.int64)

@@ -58,6 +58,8 @@ def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
 @click.option("--log-scale", is_flag=True, help="The scale is a base-10 logarithm already.")
 @click.option("--bayes", is_flag=True,
               help="Add the hierarchical model by its sampler (extra bayes); minutes.")  # fmt: skip
+@click.option("--keep", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Keep what models said here: a stopped run goes on from it.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @figure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

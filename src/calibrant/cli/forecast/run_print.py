@@ -35,6 +35,7 @@ def _forecasts(found: Forecast) -> Table:
         "measure",
         "scale",
         "distance",
+        "in family",
         "median",
         f"{found.level:.0%} interval",
     ):
@@ -46,6 +47,7 @@ def _forecasts(found: Forecast) -> Table:
     for r, i in rows[:MOST]:
         cells: list[Text | str] = [
             _cell(r["subject"]), _cell(r["measure"]), _power(r["scale"]), _far(r["distance"]),
+            "new" if r["distance_family"] is None else _far(r["distance_family"]),
             f"{r['median']:.3g}", f"{i['low']:.3g} to {i['high']:.3g}",
         ]  # fmt: skip
         if truth and r["outcome"] is not None:
@@ -89,12 +91,17 @@ def _models(found: Forecast) -> Table:
     table = Table(title="models, by weight", title_justify="left")
     for name in ("model", "weight", "log score", "CRPS", "coverage", "beats the plain ones"):
         table.add_column(name, justify="left" if name == "model" else "right")
+    gated = any(m.gates for m in found.models)
+    if gated:
+        table.add_column("fits past their gates", justify="right")
     for m in found.models:
+        passed = f"{sum(g['passed'] for g in m.gates)} of {len(m.gates)}" if m.gates else ""
         beats = "plain" if m.baseline else "yes" if m.beats else "not shown"
         table.add_row(
             _cell(m.name), f"{m.weight:.2f}", _number(m.log_score), _number(m.crps),
             "" if m.coverage is None else f"{m.coverage:.2f}",
             beats if m.failed is None else f"{beats}; at times unfit",
+            *([passed] if gated else []),
         )  # fmt: skip
     return table
 

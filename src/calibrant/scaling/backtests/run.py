@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import GateError, UnfitError
 from calibrant.scaling.backtests.cuts import Cut, along
+from calibrant.scaling.backtests.keep import Keep
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive, joined
 from calibrant.scaling.scores import Floats, Scores
@@ -40,16 +42,33 @@ class Failure:
 
 
 @dataclass(frozen=True, eq=False)
+class Answer:
+    """What one model said of some scores.
+
+    Attributes:
+        spoke: its forecasts, with the mask of scores it spoke of; None if of none.
+        failures: where it could say nothing.
+        gates: what its sampler was checked for, passed or not; empty for most models.
+    """
+
+    spoke: tuple[Predictive, NDArray[np.bool_]] | None
+    failures: tuple[Failure, ...]
+    gates: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Said:
     """What the zoo said of some scores.
 
     Attributes:
         forecasts: of each model that said something, with the mask of scores it spoke of.
         failures: the rest.
+        gates: of each model with a sampler, what it was checked for.
     """
 
     forecasts: dict[str, tuple[Predictive, NDArray[np.bool_]]]
     failures: tuple[Failure, ...]
+    gates: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
 
     def log_density(self, names: Sequence[str], y: Floats) -> Floats:
         """The log score of each model, shape (models, n); NaN where it said nothing."""
@@ -82,32 +101,50 @@ class Trial:
     said: Said
 
 
-def ask(zoo: Sequence[Forecaster], known: Scores, at: Scores, *, seed: int, where: str) -> Said:
+def ask(
+    zoo: Sequence[Forecaster], known: Scores, at: Scores, *, seed: int, where: str,
+    keep: Keep | None = None,
+) -> Said:  # fmt: skip
     """Ask every model for its forecasts.
 
-    A model that cannot speak of all measures at once is asked for each by itself. One that cannot
-    be fitted, or whose sampler does not pass its gates, says nothing there: its words are kept.
+    A model that cannot be fitted to all measures at once is asked for each by itself. One whose
+    sampler does not pass its gates says nothing: no part of the data is sought on which it would.
 
     Args:
         known: only rows with a score.
         at: what to forecast; its scores are hidden from the models.
         seed: the numbers of a model depend on it, on its name and on `where` alone.
         where: a name of the cut.
+        keep: where answers are kept, and found again.
     """
     hidden = replace(at, score=np.full(len(at), np.nan))
-    forecasts: dict[str, tuple[Predictive, NDArray[np.bool_]]] = {}
-    failures: list[Failure] = []
+    answers: dict[str, Answer] = {}
     for model in zoo:
-        mark = zlib.crc32(f"{model.name}\0{where}".encode())
-        try:
-            found = model.predict(known, hidden, np.random.default_rng([seed, mark]))
-            forecasts[model.name] = (found.compressed(COMPONENTS), np.ones(len(at), dtype=bool))
-        except (UnfitError, GateError) as error:
-            parts, lost = _apart(model, known, hidden, [seed, mark], where, str(error))
-            failures += lost
-            if parts is not None:
-                forecasts[model.name] = parts
-    return Said(forecasts, tuple(failures))
+        path = None if keep is None else keep.path(model, known, hidden, seed, where)
+        found = None if keep is None or path is None else keep.read(path)
+        if found is None:
+            found = _answer(model, known, hidden, seed, where)
+            if keep is not None and path is not None:
+                keep.write(path, found)
+        answers[model.name] = found
+    return Said(
+        {name: a.spoke for name, a in answers.items() if a.spoke is not None},
+        tuple(f for a in answers.values() for f in a.failures),
+        {name: a.gates for name, a in answers.items() if a.gates},
+    )
+
+
+def _answer(model: Forecaster, known: Scores, at: Scores, seed: int, where: str) -> Answer:
+    mark = zlib.crc32(f"{model.name}\0{where}".encode())
+    try:
+        found = model.predict(known, at, np.random.default_rng([seed, mark]))
+    except GateError as error:
+        return Answer(None, (Failure(model.name, where, None, str(error)),), tuple(error.gates))
+    except UnfitError as error:
+        spoke, lost = _apart(model, known, at, [seed, mark], where, str(error))
+        return Answer(spoke, tuple(lost), ())
+    every = np.ones(len(at), dtype=bool)
+    return Answer((found.compressed(COMPONENTS), every), (), found.gates)
 
 
 def try_out(
@@ -117,12 +154,14 @@ def try_out(
     *,
     seed: int = 0,
     tell: Tell | None = None,
+    keep: Keep | None = None,
 ) -> tuple[Trial, ...]:
     """Every model at every cut.
 
     Args:
         scores: all with a score.
         tell: called with a line before each cut.
+        keep: where answers are kept, and found again.
     """
     found = []
     for i, cut in enumerate(cuts):
@@ -131,7 +170,7 @@ def try_out(
         known = scores.take(cut.known)
         rows = np.flatnonzero(cut.later & np.isin(scores.measure, known.measures))
         at = scores.take(rows)
-        said = ask(zoo, known, at, seed=seed, where=cut.name)
+        said = ask(zoo, known, at, seed=seed, where=cut.name, keep=keep)
         orders, months = distance(known, at)
         stranger = ~np.isin(at.family, known.families)
         found.append(Trial(cut, rows, orders, months, stranger, said))
@@ -153,6 +192,21 @@ def distance(known: Scores, at: Scores) -> tuple[Floats, Floats]:
                 edge[at.measure == name] = some.max()
         found.append(np.maximum((want - edge) / unit, 0.0))
     return found[0], found[1]
+
+
+def distance_in_family(known: Scores, at: Scores) -> Floats:
+    """Orders of magnitude beyond the largest known subject of its family on the measure.
+
+    0 within the family, NaN where the family or the scale is unknown.
+    """
+    key = np.array([f"{f}\0{m}" for f, m in zip(known.family, known.measure, strict=True)])
+    largest: dict[str, float] = {}
+    for k, x in zip(key, known.scale, strict=True):
+        if np.isfinite(x):
+            largest[str(k)] = max(largest.get(str(k), -np.inf), float(x))
+    edge = [largest.get(f"{f}\0{m}", np.nan)
+            for f, m in zip(at.family, at.measure, strict=True)]  # fmt: skip
+    return np.asarray(np.maximum(at.scale - np.array(edge, dtype=float), 0.0))
 
 
 def _apart(

@@ -21,6 +21,13 @@ def exchangeability(once: Outcomes, test: BackTest, known: Scores, at: Scores) -
         known, at: what is known now, and what is forecast.
     """
     found: list[str] = []
+    for name in known.measures:
+        mine = known.score[known.measure == name]
+        if mine.size > 1 and np.ptp(mine) == 0:
+            found.append(
+                f"{one_line(name, 60)}: every known score is {mine[0]:.4g}, as at chance or at the "
+                "ceiling: nothing is known of when it will change"
+            )
     new = sorted(set(at.family) - set(known.family))
     strange = once.take(once.stranger)
     tried = np.unique(strange.family).size
@@ -38,7 +45,9 @@ def exchangeability(once: Outcomes, test: BackTest, known: Scores, at: Scores) -
         if b.verdict == "failed" and a.verdict != "failed":
             found.append(f"forecasts failed for families that were known then: {b.says}")
     ends = test.pit["mean_interval"]
-    if ends is not None and (ends[0] > 0.5 or ends[1] < 0.5):
+    # Forecasts of scores that never change are narrower than what is worth a word.
+    if ends is not None and (ends[0] > 0.505 or ends[1] < 0.495):
+        ends = max(ends[0], 0.0), min(ends[1], 1.0)
         way = "above" if ends[0] > 0.5 else "below"
         found.append(
             f"outcomes fell {way} their forecasts on the past: their mean place in them is "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from calibrant.scaling.forecaster import Forecaster
@@ -34,7 +36,8 @@ def bayes_forecaster(*, chains: int = 4, draws: int = 1200, warmup: int = 200) -
         found = fit_families(
             known, bayes=True, seed=seed, chains=chains, draws=draws, warmup=warmup
         )
-        return found.predict(at, seed=seed)
+        gates = tuple(g.to_dict() for g in found.gates)
+        return replace(found.predict(at, seed=seed), gates=gates)
 
     return Forecaster("hierarchy by NUTS", SAYS, predict)
 

@@ -92,7 +92,7 @@ def record(
     Args:
         log_density, family, weight: as in `stack`.
     """
-    many, n = log_density.shape
+    n = log_density.shape[1]
     spoke = ~np.isnan(log_density)
     floored = np.maximum(np.where(spoke, log_density, 0.0), FLOOR)
     middle = (floored * spoke).sum(axis=0) / np.maximum(spoke.sum(axis=0), 1)
