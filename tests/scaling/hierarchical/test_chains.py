@@ -54,6 +54,7 @@ def test_the_density_in_jax_is_that_in_numpy():
     assert np.ptp(gaps) < 1e-8
 
 
+@pytest.mark.slow
 def test_both_ways_agree(small_world):
     _, later, fitted, chains = small_world
     check(gates_of(chains))
@@ -67,6 +68,7 @@ def test_both_ways_agree(small_world):
     assert np.abs(np.subtract(one, two)).mean() < 0.04
 
 
+@pytest.mark.slow
 def test_gates_refuse_an_axis_without_an_anchor_though_its_forecasts_would_cover(small_world):
     _, later, fitted, _ = small_world
     loose = sample(fitted, draws=60, warmup=60, pilot=60, anchored=False, seed=1)
@@ -78,6 +80,7 @@ def test_gates_refuse_an_axis_without_an_anchor_though_its_forecasts_would_cover
     assert any(not g["passed"] for g in caught.value.gates)
 
 
+@pytest.mark.slow
 def test_chains_that_are_too_short_predict_nothing(small_world):
     known, later, *_ = small_world
     hasty = bayes_forecaster(draws=10, warmup=10, chains=2)

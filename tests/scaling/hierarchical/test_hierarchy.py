@@ -190,3 +190,55 @@ def test_held_out_subjects_of_observational_scaling_are_covered():
     assert 0.86 <= held <= 0.96
     assert np.mean(high - low) <= 0.40
     assert np.mean(found.log_density(beyond.score)) > 1.0
+
+
+def test_a_measure_with_outliers_is_warned_of(known_and_later):
+    known = known_and_later[0]
+    assert fit_families(known).warnings == ()
+    first = np.flatnonzero(known.measure == "m0")
+    wild = known.score.copy()
+    wild[first[[3, 17, 31]]] = 1 - wild[first[[3, 17, 31]]].round()
+    found = fit_families(replace(known, score=wild))
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("m0: ") and "far off their curve" in found.warnings[0]
+    assert found.fits[0].far_p < 0.005 < found.fits[1].far_p
+    assert f"warning: {found.warnings[0]}" in found.summary()
+    assert found.to_dict()["warnings"] == list(found.warnings)
+    assert sum(found.to_dict()["fits"][0]["pit"]) == pytest.approx(1)
+
+
+def test_shares_far_off_and_above_are_those_of_a_plain_count(known_and_later):
+    from calibrant.scaling.hierarchical.checks import _at_least, fits_of
+
+    found = fit_families(known_and_later[0]).draws
+    one = replace(
+        found, effects=found.effects[:1], scales={k: v[:1] for k, v in found.scales.items()}
+    )
+    at, told = one.layout, fits_of(one)
+    eta = predictors(at, one.effects[0])[1]
+    here = curve(at, at.measure, eta)
+    for j, fit in enumerate(told):
+        mine = [i for i in range(at.y.size) if at.measure[i] == j]
+        z = [
+            (at.y[i] - here.mean[i]) / math.hypot(
+                one.scales["noise"][0, j] * math.sqrt(here.noise[i]), at.error[i]
+            )
+            for i in mine
+        ]  # fmt: skip
+        assert fit.far == pytest.approx(sum(abs(a) > 5 for a in z) / len(z))
+        limit = np.quantile([at.x[i] for i in mine], 2 / 3)
+        top = [a for i, a in zip(mine, z, strict=True) if at.x[i] >= limit]
+        assert fit.above == pytest.approx(sum(a > 0 for a in top) / len(top))
+    plain = [sum(math.comb(9, i) * 0.03**i * 0.97 ** (9 - i) for i in range(k, 10)) for k in (0, 2)]
+    assert _at_least(np.array([0, 2]), 9, 0.03) == pytest.approx(plain)
+
+
+def test_families_are_drawn_with_names_that_cannot_harm(known_and_later):
+    known = known_and_later[0]
+    names = np.char.replace(known.family.astype("U80"), "f00", "<script>" + "x" * 60)
+    drawn = fit_families(replace(known, family=names)).plot()
+    assert "<script>" not in drawn.svg() and "head start" in drawn.svg()
+    assert len(drawn.spec["hconcat"][0]["layer"][1]["data"]["values"]) == 8
+    one = known.take(known.family == "f01")
+    with pytest.raises(UnfitError, match="two families"):
+        fit_families(one).plot()

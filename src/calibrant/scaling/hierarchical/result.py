@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibrant._text import one_line
+from calibrant.scaling.hierarchical.checks import Fit, fits_of, warnings_of
 from calibrant.scaling.hierarchical.forecast import Draws, forecast
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.scores import Floats, Scores
@@ -56,6 +57,8 @@ class Families:
         scales: SDs of families' head starts and growth, of subjects, and by measure of families
             on it and of noise.
         gates: what was checked before anything was reported.
+        fits: of each measure, whether its known scores look like what the hierarchy would make.
+        warnings: what these checks say against it, one sentence each.
     """
 
     method: str
@@ -69,6 +72,8 @@ class Families:
     slopes: tuple[Effect, ...]
     scales: tuple[Effect, ...]
     gates: tuple[Gate, ...]
+    fits: tuple[Fit, ...]
+    warnings: tuple[str, ...]
     draws: Draws
 
     def __repr__(self) -> str:
@@ -78,6 +83,7 @@ class Families:
             f"Families by {self.method}: {self.rows} scores of {self.subjects} subjects in "
             f"{len(self.draws.layout.families)} families on {len(self.slopes)} measures, "
             f"{len(self.gates)} gates passed{ahead}"
+            + (f"; {len(self.warnings)} of its checks warn" if self.warnings else "")
         )
 
     def summary(self) -> str:
@@ -85,19 +91,30 @@ class Families:
         parts = (
             ("families' head start", self.head_start), ("families' growth", self.growth),
             ("measures' slope", self.slopes),
-            ("scales", self.scales), ("gates", self.gates),
+            ("scales", self.scales), ("gates", self.gates), ("fit", self.fits),
         )  # fmt: skip
         lines = [repr(self)]
         for title, rows in parts:
             lines += [title, *(f"  {row!r}" for row in rows)] if rows else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"warning: {w}" for w in self.warnings)])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; the draws are left out."""
         plain = ("method", "level", "rows", "subjects", "anchor", "unit")
-        many = ("head_start", "growth", "slopes", "scales", "gates")
+        many = ("head_start", "growth", "slopes", "scales", "gates", "fits")
         found: dict[str, Any] = {name: getattr(self, name) for name in plain}
-        return found | {name: [x.to_dict() for x in getattr(self, name)] for name in many}
+        found |= {name: [x.to_dict() for x in getattr(self, name)] for name in many}
+        return found | {"warnings": list(self.warnings)}
+
+    def plot(self) -> Figure:
+        """Head start and growth of every family, with intervals.
+
+        Raises:
+            UnfitError: if there is one family only.
+        """
+        from calibrant.scaling.hierarchical.figures import families_figure
+
+        return families_figure(self)
 
     def plot(self) -> Figure:
         """Families' head starts with their intervals, furthest ahead first.
@@ -134,7 +151,7 @@ def families_of(draws: Draws, *, method: str, level: float, gates: Sequence[Gate
         return tuple(Effect(str(n), *map(float, e)) for n, e in zip(names, ends.T, strict=True))
 
     families = list(at.families) if at.blocks["family"] else []
-    measures = list(at.measures)
+    measures, fits = list(at.measures), fits_of(draws)
     scales: list[Effect] = []
     for name, values in draws.scales.items():
         if name == "noise" or at.blocks[name]:
@@ -147,5 +164,6 @@ def families_of(draws: Draws, *, method: str, level: float, gates: Sequence[Gate
         head_start=each(families, effects[:, starts["family"]]),
         growth=each(families, 1 + effects[:, starts["growth"]]),
         slopes=each(measures, effects[:, starts["slope"]]),
-        scales=tuple(scales), gates=tuple(gates), draws=draws,
+        scales=tuple(scales), gates=tuple(gates), fits=fits, warnings=warnings_of(fits),
+        draws=draws,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from calibrant.scaling.metrics.lines import LEAST, Cut, cuts, weights
+from calibrant.scaling.metrics.lines import LEAST, Cut, cuts, fieller, weights
 from calibrant.scaling.metrics.rungs import (
     Answers,
     Floats,
@@ -36,16 +36,17 @@ class Tried:
         cuts: how many forecasts of a next scale were tried; 0 if there are too few scales.
         skill: of lines of the rung itself: 1 is perfect, 0 as good as persistence, below 0 worse.
             None if nothing was tried or nothing changed.
-        skill_interval: by resampling item clusters, with these subjects.
+        skill_interval: over draws of item clusters, for these subjects; None where the changes
+            that persistence misses cannot be told from none.
         through: skill through the ladder; None where it cannot be had.
         through_interval: of it.
         rank: Spearman's correlation of values and scale; None if all values are equal.
-        rank_interval: of it.
         item_rank: the median over items of the correlation of their own values with scale, items
             whose values are all equal counted as 0 (Schaeffer et al., 2024).
         signal: the rise from the smallest to the largest scale in standard errors, by sampling of
             item clusters, of a step between neighbouring scales; None where items are not known.
-        signal_interval: of it.
+            Rank and signal describe these answers and have no interval: redrawing items does not
+            give one that covers.
     """
 
     rung: str
@@ -55,10 +56,8 @@ class Tried:
     through: float | None
     through_interval: Interval
     rank: float | None
-    rank_interval: Interval
     item_rank: float | None
     signal: float | None
-    signal_interval: Interval
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
@@ -136,12 +135,33 @@ def backtest(
     rng = np.random.default_rng(seed)
     w = resampled(answers.cluster, draws if known else 0, rng)
     means = {r: v @ w.T for r, v in answers.values.items()}  # (S, 1 + draws)
+    if known:
+        for r, y in means.items():
+            means[r] = unseen(answers, r, y, rng)
     every = cuts(answers.scale, LEAST)
     through = [_through(answers, base, means, c, w) for c in every] if base else []
     return tuple(
         _tried(answers, r, means[r].T, every, [t[r] for t in through if r in t], level, known)
         for r in answers.values
     )
+
+
+def unseen(answers: Answers, name: str, y: Floats, rng: np.random.Generator) -> Floats:
+    """Redrawn means of a rung, where subjects whose items are all at its end may be off it.
+
+    Redrawing n answers that are all wrong says that the rate is 0 without error. It is drawn from
+    Jeffreys' posterior of none in as many as there are clusters, Beta(1/2, n + 1/2).
+    """
+    r, v = rung(name), answers.values[name]
+    if not np.isfinite(r.high - r.low):
+        return y
+    groups = int(answers.cluster.max()) + 1
+    found = y.copy()
+    for end, sign in ((r.low, 1.0), (r.high, -1.0)):
+        stuck = np.flatnonzero(np.all(np.abs(v - end) <= 1e-12, axis=1))
+        off = rng.beta(0.5, groups + 0.5, (stuck.size, y.shape[1] - 1))
+        found[stuck, 1:] = end + sign * (r.high - r.low) * off
+    return found
 
 
 def _through(
@@ -176,31 +196,61 @@ def _tried(
     gone = np.sum(last**2, axis=0)
     own = _skill(errors, gone)
     by = _skill(others, gone) if through else np.full(len(y), np.nan)
-    rank = spearman(x, y)
-    signal = _signal(answers, name, y) if known else np.full(len(y), np.nan)
+    rank = spearman(x, y[:1])[0]
+    signal = _signal(answers, name, y[:1])[0] if known else np.nan
     items = np.nan_to_num(spearman(x, answers.values[name].T)) if known else np.array([np.nan])
-
     groups = int(answers.cluster.max()) + 1
-    tail = (1 + level) / 2
-    wider = float(special.stdtrit(max(groups - 1, 1), tail) / special.ndtri(tail))
-    wider *= (groups / max(groups - 1, 1)) ** 0.5
 
-    def both(found: Floats, most: float = np.inf) -> tuple[float | None, Interval]:
-        first = float(found[0]) if np.isfinite(found[0]) else None
-        rest = found[1:][np.isfinite(found[1:])]
-        if first is None or rest.size < 20:
-            return first, None
-        ends = np.quantile(rest, [(1 + level) / 2, (1 - level) / 2])
-        # Turned about the estimate: errors are squared, so that resampling shifts them upwards.
-        # Redrawn clusters vary too little by about one in their number (as with Student's t).
-        a, b = first - wider * (ends - first)
-        return first, (float(a), min(float(b), most))
+    def skilled(found: Floats, e: Floats) -> tuple[float | None, Interval]:
+        first = _or_none(found[0])
+        return first, None if first is None else skill_interval(e, last, groups, level)
 
-    middle = float(np.median(items))
     return Tried(
-        name, len(every), *both(own, 1.0), *both(by, 1.0), *both(rank, 1.0),
-        middle if np.isfinite(middle) else None, *both(signal),
+        name, len(every), *skilled(own, errors), *skilled(by, others), _or_none(rank),
+        _or_none(np.median(items)), _or_none(signal),
     )  # fmt: skip
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def skill_interval(errors: Floats, last: Floats, groups: int, level: float) -> Interval:
+    """The interval of skill, 1 - |e|² / |p|², for errors e of a forecast and p of persistence.
+
+    Squares of noisy errors are too large by the noise's variance, which is taken off, and what is
+    left of both is a ratio: Fieller's interval (1954, JRSS B 16) of |e|² - tr / |p|² - tr, whose
+    variances are those of quadratic forms of normal errors. The covariance of errors is that of
+    redrawn clusters.
+
+    Args:
+        errors, last: shape (cuts, 1 + draws): of the sample itself first, then of redrawn ones.
+        groups: clusters of items.
+
+    Returns:
+        None where the changes that persistence misses cannot be told from none, so that a ratio
+        to them has no ends, or without enough redrawn samples.
+    """
+    k, rest = len(errors), np.vstack([errors, last])
+    fine = np.isfinite(rest[:, 1:]).all(axis=0)
+    if k == 0 or fine.sum() < 20 or groups < 2:
+        return None
+    cov = np.cov(rest[:, 1:][:, fine]) * groups / (groups - 1)
+    e, p = rest[:k, 0], rest[k:, 0]
+    ee, ep, pp = cov[:k, :k], cov[:k, k:], cov[k:, k:]
+    told = np.array([e @ e - np.trace(ee), p @ p - np.trace(pp)])
+    v01 = 4 * e @ ep @ p + 2 * np.sum(ep * ep)
+    v = np.array([
+        [4 * e @ ee @ e + 2 * np.sum(ee * ee), v01],
+        [v01, 4 * p @ pp @ p + 2 * np.sum(pp * pp)],
+    ])  # fmt: skip
+    if told[1] <= 0:
+        return None
+    ends = fieller(told, v, float(special.stdtrit(groups - 1, (1 + level) / 2)))
+    if ends is None:
+        return None
+    here = 1 - float(e @ e / (p @ p))
+    return min(1 - ends[1], here), min(max(1 - ends[0], here), 1.0)
 
 
 def _skill(errors: Floats, gone: Floats) -> Floats:

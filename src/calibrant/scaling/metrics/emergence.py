@@ -15,7 +15,14 @@ import numpy as np
 from scipy import special
 
 from calibrant.errors import UnfitError
-from calibrant.scaling.metrics.lines import Cut, cuts, foreseen, item_covariance, residual_variance
+from calibrant.scaling.metrics.lines import (
+    Cut,
+    cuts,
+    fieller,
+    foreseen,
+    item_covariance,
+    residual_variance,
+)
 from calibrant.scaling.metrics.rungs import GRADED, Answers, Floats, Link, rung
 
 Says = Literal["metric", "ability", "none", "undetermined"]
@@ -116,22 +123,11 @@ def unforeseen(
     if told[1] <= max(rise_error, 1e-12):  # a share of no rise has no meaning
         return Unforeseen(name, link, None, None, 0.0, 0.0)
     above = float(half @ told) / error_of
-    ends = _fieller(told, v, t)
+    ends = fieller(told, v, t)
     return Unforeseen(
         name, link, float(1 - told[0] / told[1]),
         None if ends is None else (1 - ends[1], 1 - ends[0]), above, -above,
     )  # fmt: skip
-
-
-def _fieller(told: Floats, v: Floats, t: float) -> tuple[float, float] | None:
-    """Ends of the interval of told[0] / told[1]; None where it has none."""
-    a = told[1] ** 2 - t * t * v[1, 1]
-    b = told[0] * told[1] - t * t * v[0, 1]
-    c = told[0] ** 2 - t * t * v[0, 0]
-    inside = b * b - a * c
-    if a <= 0 or inside < 0:
-        return None
-    return float((b - inside**0.5) / a), float((b + inside**0.5) / a)
 
 
 def emergence(

@@ -74,3 +74,14 @@ def item_covariance(answers: Answers, name: str, link: Link, w: Floats) -> Float
     np.add.at(sums.T, answers.cluster, each.T)
     found: Floats = sums @ sums.T / y.shape[1] ** 2 * groups / max(groups - 1, 1)
     return found
+
+
+def fieller(told: Floats, v: Floats, t: float) -> tuple[float, float] | None:
+    """Ends of the interval of told[0] / told[1]; None where it has none."""
+    a = told[1] ** 2 - t * t * v[1, 1]
+    b = told[0] * told[1] - t * t * v[0, 1]
+    c = told[0] ** 2 - t * t * v[0, 0]
+    inside = b * b - a * c
+    if a <= 0 or inside < 0:
+        return None
+    return float((b - inside**0.5) / a), float((b + inside**0.5) / a)
