@@ -37,7 +37,7 @@ def test_the_integral_agrees_with_the_trapezium_rule(
     each = log(z)
     mass = np.exp(each - each.max()).sum() * (z[1] - z[0]) / np.sqrt(2 * np.pi)
     found = holds._integrated(float(count), float(trials), np.array([centre]), np.array([spread]))
-    assert found[0] == pytest.approx(each.max() + np.log(mass), abs=2e-3)
+    assert found[0] == pytest.approx(each.max() + np.log(mass), abs=5e-3)
 
 
 def test_the_probability_agrees_with_a_plain_sum() -> None:
@@ -54,7 +54,7 @@ def test_the_probability_agrees_with_a_plain_sum() -> None:
             weight += w
             held += w * 0.5 * (1 + _erf((cut - mean) / spread / np.sqrt(2)))
     found = will_hold(x, n, threshold=0.1)
-    assert found.probability == pytest.approx(held / weight, abs=2e-3)
+    assert found.probability == pytest.approx(held / weight, abs=5e-3)
     assert "two subjects" in found.warnings[0]
 
 

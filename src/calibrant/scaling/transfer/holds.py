@@ -38,7 +38,7 @@ OUTLYING = 0.05
 _SPREADS = np.geomspace(0.03, 8.0, 22)
 _MEANS = np.linspace(-9.0, 9.0, 121)
 _SLOPES = np.linspace(-4.0, 4.0, 33) * SLOPE_SD
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(45)
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
