@@ -234,3 +234,56 @@ def test_certificates_measure(certificate) -> None:
     (found,) = measure_certificate(short, draws=25)
     assert found.statistics["covered"] > 0.75
     assert found.statistics["trend interval covered"] < found.statistics["covered"]
+
+
+def test_when_a_value_is_reached() -> None:
+    found = trend(table(), date="date", value="minutes", reach=[2**5, 2**10, 2.0**60], tried=False)
+    past, near, far = found.reaches
+    assert past.already > 0.95
+    truth = np.datetime64("2020-01-01") + int(10 * 7 * 30.4375)
+    assert near.earliest < str(truth) < (near.latest or "9999")
+    assert near.earliest < near.date
+    assert far.date is far.earliest is far.latest is None
+    assert "does not reach" in far.sentence(0.9)
+    with pytest.raises(InputError, match="wanted a value above 0"):
+        trend(table(), date="date", value="minutes", reach=-1.0, tried=False)
+
+
+def test_shared_errors_are_generalised_least_squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LEVEL", "BEND"):
+        monkeypatch.setattr(model, name, (0.0,))
+    monkeypatch.setattr(model, "SIZES", (1e-6,))
+    t, y = np.array([0.0, 1, 2, 4, 5]), np.array([0.3, 1.0, 2.9, 3.8, 5.4])
+    se, rho = np.array([0.1, 0.2, 0.4, 0.5, 0.9]), 0.6
+    one = np.zeros(5, dtype=np.int64)
+    found = model.fit(model.Points(t, y, np.arange(5), np.arange(5), one, se, rho))
+    v = np.outer(se, se) * (rho + (1 - rho) * np.eye(5))
+    x, inverse = np.stack([np.ones(5), t], axis=1), np.linalg.inv(v)
+    cov = np.linalg.inv(x.T @ inverse @ x)
+    slope = (cov @ x.T @ inverse @ y)[1]
+    low, middle, high = found.slope().quantile(np.array([0.05, 0.5, 0.95]))[:, 0]
+    assert middle == pytest.approx(slope, abs=1e-4)
+    assert high - low == pytest.approx(2 * 1.6448536 * np.sqrt(cov[1, 1]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("2020", "2020-07-02"), ("2021-Q2", "2021-05-16"), ("Q4 2023", "2023-11-16"),
+     ("2024-02", "2024-02-15")],
+)  # fmt: skip
+def test_periods_are_put_at_their_middle(text: str, day: str) -> None:
+    from calibrant.scaling.trends.periods import in_days
+
+    made, said = in_days(pl.DataFrame({"when": [text, "2020-01-01", "soon"]}), "when")
+    assert made["when"].to_list() == [day, "2020-01-01", "soon"]
+    assert "1 row names a period" in said[0]
+
+
+def test_what_says_nothing_is_not_a_number() -> None:
+    same = table(8).with_columns(pl.lit(4.0).alias("minutes"))
+    with pytest.raises(UnfitError, match="all values are the same"):
+        trend(same, date="date", value="minutes")
+    with pytest.raises(InputError, match="need standard errors"):
+        trend(table(), date="date", value="minutes", shared_se=0.5)
+    (held,) = trend(table(), date="date", value="minutes", at="2090-01", tried=False).forecasts
+    assert "further than the record is long" in held.withheld

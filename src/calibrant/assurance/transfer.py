@@ -17,7 +17,7 @@ from calibrant._text import one_line
 from calibrant.assurance.assessment import Assessment, ClaimResult, read_assessment
 from calibrant.errors import InputError
 from calibrant.records.frames import table_of
-from calibrant.scaling.transfer.holds import Transfer, will_hold
+from calibrant.scaling.transfer.holds import Transfer, will_hold, worth
 
 State = Literal["checked", "fails", "not checkable"]
 
@@ -154,7 +154,7 @@ def _claim(a: Assessment, name: str, source: str) -> ClaimResult:
     for c in a.claims:
         if c.claim.name == name:
             return c
-    there = one_line(", ".join(c.claim.name for c in a.claims), 160)
+    there = one_line(", ".join(c.claim.name for c in a.claims), 160) or "none"
     raise InputError(f"{source}: no claim {one_line(name, 60)!r}; there are {there}")
 
 
@@ -163,7 +163,7 @@ def _relation(
 ) -> Literal["below", "above"]:
     first = claims[0].claim
     for c, (_, source) in zip(claims, read, strict=True):
-        for key in ("relation", "score", "counts"):
+        for key in ("instrument", "relation", "score", "counts"):
             mine, theirs = getattr(c.claim, key), getattr(first, key)
             if mine != theirs:
                 raise InputError(
@@ -224,12 +224,8 @@ def _assessed(
     counted, e = float(c.counted), c.estimate
     true = c.grading.true if c.grading is not None and c.grading.measurand == "true" else None
     if true is not None and true.value is not None:
-        # A binomial rate with this value and standard error, at least one event or non-event off.
-        e, rate = true, min(max(true.value, 0.5 / observed), 1 - 0.5 / observed)
-        error = true.standard_uncertainty or (true.high - true.low) / 4
-        if error > 0:
-            observed = min(observed, rate * (1 - rate) / error**2)
-        counted = min(max(true.value * observed, 0.0), observed)
+        e, error = true, true.standard_uncertainty or (true.high - true.low) / 4
+        counted, observed = worth(true.value, error, observed)
     return Assessed(subject, source, c.verdict, counted, observed, e.value, e.low, e.high, scale)
 
 
@@ -238,15 +234,17 @@ def _assumptions(
 ) -> list[Assumption]:
     def same(name: str, values: list[Any], fine: str, wrong: str) -> Assumption:
         differ = len({str(v) for v in values}) > 1
+        if len(values) == 1 or None in values:
+            why = "one assessment only" if len(values) == 1 else "some assessments do not say"
+            return Assumption(name, "not checkable", why)
         return Assumption(name, "fails" if differ else "checked", wrong if differ else fine)
 
-    instruments = [c.claim.instrument for c in claims]
     hashes = [
         a.provenance.items_sha256.get(c.claim.instrument) for a, c in zip(read, claims, strict=True)
     ]
     cuts = [c.claim.threshold for c in claims]
     graders = [
-        None if c.grading is None else (
+        "none" if c.grading is None else (
             c.grading.measurand,
             c.grading.card.sha256 if c.grading.card is not None else None,
             c.grading.study.sha256 if c.grading.study is not None else None,
@@ -263,8 +261,7 @@ def _assumptions(
             f"unlike the others: {odd}" if odd else "no subject is unlike the others; that the "
             "next one is of their kind is assumed",
         ),
-        same("same instrument", instruments, one_line(instruments[0], 80),
-             "assessments name different instruments"),
+        Assumption("same instrument", "checked", one_line(claims[0].claim.instrument, 80)),
         same("same items", hashes, "hashes of items agree",
              "hashes of items differ: other versions of the instrument may have other levels"),
         same("same threshold", cuts, f"{cut:.4g}",

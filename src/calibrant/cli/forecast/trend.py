@@ -44,6 +44,20 @@ if TYPE_CHECKING:
     help="Level of the published intervals.",
 )
 @click.option(
+    "--shared-se",
+    type=float,
+    default=0.0,
+    metavar="SHARE",
+    help="Correlation of errors of measurement by one version (the same tasks), 0 to 1.",
+)
+@click.option(
+    "--reach",
+    type=float,
+    multiple=True,
+    metavar="VALUE",
+    help="When does the trend reach this value? May be given again.",
+)
+@click.option(
     "--on",
     type=click.Choice(("log", "logit", "plain")),
     default="log",
@@ -98,6 +112,8 @@ def _print(t: Trend, console: Console) -> None:
     if t.straight is not None:
         say(f"  (a straight line by ordinary least squares: {t.straight.sentence(t.on)})")
     _forecasts(t, console)
+    for r in t.reaches:
+        say(f"  {r.sentence(t.level)}")
     for v in t.versions:
         factor = f"{v.shift:+.2g} ({v.low:+.2g} to {v.high:+.2g})"
         if t.on == "log":

@@ -29,6 +29,8 @@ SPREAD = 1.0
 """Scale of the half-Cauchy prior of the standard deviation of log-odds between subjects."""
 SLOPE_SD = 2.0
 """Prior standard deviation of what log-odds change over the range of scale that was assessed."""
+FURTHEST = 1.0
+"""How far beyond the assessed scales a line is followed, in ranges of them."""
 LEAST_ON_SCALE = 4
 """Fewest subjects for a line in scale."""
 OUTLYING = 0.05
@@ -132,11 +134,18 @@ def will_hold(
     _check(x, n, threshold, level, names)
     z, z_new, distance = _scaled(scale, at, x.size)
     cut = float(logit(threshold))
+    held = None
     if x.size < 2:
+        held = "one subject says nothing of how much subjects differ"
+    elif abs(z_new) > 0.5 + FURTHEST:
+        held = (
+            f"the next subject is {distance:.2g} beyond the assessed scales, which is further than "
+            "they are apart"
+        )
+    if held:
         return Transfer(
             None, None, None, None, level, None, None, None, None, {}, relation, threshold,
-            x.size, int(n.sum()), None, distance, {},
-            "one subject says nothing of how much subjects differ", (),
+            x.size, round(float(n.sum())), None, distance, {}, held, (),
         )  # fmt: skip
     warnings = [] if x.size > 2 else ["two subjects: how much subjects differ is mostly the prior"]
     grid = _Grid.of(x, n, cut, z)
@@ -163,6 +172,22 @@ def will_hold(
         rate[1], rate[0], rate[2], _quantiles(post.spread, post.weight, level)[0], other, relation,
         threshold, x.size, round(float(n.sum())), slope, distance, outlying, None, tuple(warnings),
     )  # fmt: skip
+
+
+def worth(value: float, error: float, trials: float) -> tuple[float, float]:
+    """Counts and trials that a corrected rate with a standard error is worth, as if binomial.
+
+    A rate of 0 or 1 is taken half an event inside, so that its error has a size.
+
+    Args:
+        value, error: the rate, 0 to 1, and its standard error.
+        trials: how many were scored, the most it can be worth.
+    """
+    if error <= 0:
+        return min(max(value, 0.0), 1.0) * trials, trials
+    rate = min(max(value, 0.5 / trials), 1 - 0.5 / trials)
+    many = min(trials, rate * (1 - rate) / error**2)
+    return min(max(value, 0.0), 1.0) * many, many
 
 
 def _check(x: Floats, n: Floats, threshold: float, level: float, names: list[str]) -> None:
@@ -258,14 +283,15 @@ def _likelihood(count: float, total: float, means: Floats, shifts: Floats) -> Fl
     step = means[1] - means[0]
     centre = np.arange(means[0] - reach, means[-1] + reach + step, step)
     found = np.empty((_SPREADS.size, shifts.size, means.size))
-    for i, spread in enumerate(_SPREADS):
-        table = _integrated(count, total, centre, float(spread))
+    every = np.tile(centre, _SPREADS.size), np.repeat(_SPREADS, centre.size)
+    tables = _integrated(count, total, *every).reshape(_SPREADS.size, centre.size)
+    for i, table in enumerate(tables):
         for j, shift in enumerate(shifts):
             found[i, j] = np.interp(means + shift, centre, table)
     return found
 
 
-def _integrated(count: float, total: float, centre: Floats, spread: float) -> Floats:
+def _integrated(count: float, total: float, centre: Floats, spread: Floats) -> Floats:
     """Log of the mean of a binomial likelihood over normal log-odds, by adaptive quadrature.
 
     Gauss–Hermite about the mode of the integrand, with its curvature (Liu and Pierce, Biometrika
@@ -275,13 +301,14 @@ def _integrated(count: float, total: float, centre: Floats, spread: float) -> Fl
     p = expit(eta)
     width = 1 / np.sqrt(total * p * (1 - p) + 1 / spread**2)
     at = eta[:, None] + width[:, None] * _NODES
-    log = count * at - total * np.logaddexp(0, at) - 0.5 * ((at - centre[:, None]) / spread) ** 2
-    log = log + 0.5 * _NODES**2 + np.log(_WEIGHTS) + np.log(width[:, None] / spread)
+    log = count * at - total * np.logaddexp(0, at)
+    log -= 0.5 * ((at - centre[:, None]) / spread[:, None]) ** 2
+    log += 0.5 * _NODES**2 + np.log(_WEIGHTS) + np.log(width / spread)[:, None]
     top = log.max(axis=1)
     return np.asarray(top + np.log(np.exp(log - top[:, None]).sum(axis=1)))
 
 
-def _mode(count: float, total: float, centre: Floats, spread: float) -> Floats:
+def _mode(count: float, total: float, centre: Floats, spread: Floats) -> Floats:
     """Where the integrand is highest: between the centre and the log-odds of the count.
 
     The bracket is halved first: from log-odds where the likelihood is flat, Newton's step lands

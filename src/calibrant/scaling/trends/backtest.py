@@ -165,6 +165,32 @@ def backtest(
     )  # fmt: skip
 
 
+def withheld(past: Backtest | None, months: float, record: float) -> str | None:
+    """Why a forecast so far ahead is not to be used: its back-test failed, or none is possible.
+
+    Args:
+        months: how far ahead.
+        record: how long the record is, in months: what is further was never tried.
+    """
+    if months > record * 1.001:
+        return f"{months:.0f} months ahead is further than the record is long ({record:.0f})"
+    if past is None:
+        return None
+    if past.failed:
+        return (
+            f"{past.level:.0%} intervals covered {past.covered} of {past.n} next subjects of the "
+            f"past (chance {past.p:.2g} were they right)"
+        )
+    there = past.at(months)
+    if there is not None and there.failed:
+        reach = "more" if there.high is None else f"{there.high:g}"
+        return (
+            f"{past.level:.0%} intervals covered {there.coverage:.0%} of the past {there.low:g} to "
+            f"{reach} months ahead"
+        )
+    return None
+
+
 def _from(
     h: History, whole: History, cut: np.datetime64, level: float, frontier: bool
 ) -> list[Tried]:

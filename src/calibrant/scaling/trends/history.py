@@ -23,6 +23,7 @@ from calibrant.scaling.reading.columns import names as _names
 from calibrant.scaling.reading.columns import numbers as _numbers
 from calibrant.scaling.scores import Dates, Names
 from calibrant.scaling.trends.model import Floats, Ints, Points
+from calibrant.scaling.trends.periods import in_days
 
 On = Literal["log", "logit", "plain"]
 MOST = 400
@@ -47,6 +48,7 @@ class History:
         bridges: subjects that link each other version to the reference, by its name.
         grouped: whether there is a column of families.
         warnings: what a reader must know, one sentence each.
+        shared: the correlation of errors of measurement by one version.
     """
 
     subject: Names
@@ -61,6 +63,7 @@ class History:
     bridges: dict[str, int] = field(default_factory=dict)
     grouped: bool = False
     warnings: tuple[str, ...] = ()
+    shared: float = 0.0
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -90,6 +93,7 @@ class History:
             _codes(self.family),
             np.array([code[v] for v in self.version], dtype=np.int64),
             self.se,
+            self.shared,
         )
 
 
@@ -131,6 +135,7 @@ def history(
     on: On = "log",
     reference: str | None = None,
     today: Day | None = None,
+    shared: float = 0.0,
 ) -> History:
     """Read the points of a trend from a table, one row a measurement of a subject.
 
@@ -146,6 +151,7 @@ def history(
         on: "log" for values that grow by factors, "logit" for shares between 0 and 1, "plain".
         reference: the version that is forecast; by default that of the latest subject.
         today: later dates are left out, and said; not asked where None.
+        shared: the correlation of errors of measurement by one version; needs their size.
 
     Raises:
         InputError: naming the column or row that is wrong.
@@ -158,6 +164,10 @@ def history(
         raise InputError("trend: give standard errors or intervals, not both")
     if not 0 < interval_level < 1:
         raise InputError(f"trend: level of intervals: wanted 0–1, got {interval_level}")
+    if not 0 <= shared < 1:
+        raise InputError(f"trend: shared errors: wanted a share from 0 to below 1, got {shared:g}")
+    if shared and se is None and low is None:
+        raise InputError("trend: shared errors need standard errors or intervals of the values")
     for name in (date, value, family, version, subject, se, low, high):
         if name is not None and name not in table.columns:
             there = one_line(", ".join(table.columns[:12]), 160)
@@ -165,9 +175,10 @@ def history(
     who = subject or next((c for s in SUBJECTS for c in table.columns if c.lower() == s), None)
     names = _names(table, who, "s")
     number = _numbers(table, value)
+    table, warnings = in_days(table, date)
     when = _dates(table, date)
     usable = np.isfinite(number) & ~np.isnat(when)
-    warnings = _left_out(~usable, "no value or no date")
+    warnings += _left_out(~usable, "no value or no date")
     _check_values(number, usable, value, on)
     y = np.full(number.size, np.nan)
     y[usable] = to_scale(number[usable], on)
@@ -182,6 +193,7 @@ def history(
         names, names if family is None else _names(table, family, "f"),
         single if version is None else _names(table, version, "v"),
         when, number, y, errors, on, "", grouped=family is not None,
+        shared=shared,
     ).take(usable)  # fmt: skip
     return _cleaned(found, reference, today, warnings)
 
@@ -281,7 +293,8 @@ def _one_date(h: History, warnings: list[str]) -> History:
     moved = sorted(set(map(str, h.subject[dated != h.date])))
     if moved:
         shown = one_line(", ".join(moved[:3]), 120)
-        warnings.append(f"{len(moved)} subjects have several dates, such as {shown}: dated first")
+        has = "subject has" if len(moved) == 1 else "subjects have"
+        warnings.append(f"{len(moved)} {has} several dates, such as {shown}: dated first")
     h = replace(h, date=dated)
     return h.take(np.argsort(h.date, kind="stable"))
 

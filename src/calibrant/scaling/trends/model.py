@@ -60,6 +60,8 @@ class Points:
         y: shape (n,).
         subject, family, version: shape (n,); codes. Version 0 is the one that is forecast.
         se: shape (n,), standard errors of measurement on the scale of the trend; None: not known.
+        shared: the correlation of errors of measurement by one version, 0 to 1 (excluded): what
+            its tasks do to all subjects alike.
     """
 
     t: Floats
@@ -68,13 +70,14 @@ class Points:
     family: Ints
     version: Ints
     se: Floats | None = None
+    shared: float = 0.0
 
     def take(self, rows: NDArray[np.bool_]) -> Points:
         """Some of the points, by a mask."""
         se = None if self.se is None else self.se[rows]
         return Points(
             self.t[rows], self.y[rows], self.subject[rows], self.family[rows],
-            self.version[rows], se,
+            self.version[rows], se, self.shared,
         )  # fmt: skip
 
 
@@ -237,6 +240,10 @@ class Fitted:
             + bend[:, None] * _bend(u, at)
             + (r.size * r.family)[:, None] ** 2 * kin
         )
+        p = self.points
+        if p.se is not None and p.shared and own.any():
+            # A later subject is measured with the same tasks.
+            cross = cross + p.shared * self.typical_se * p.se * (p.version == version)
         x = self._row(time - self.start - self.span, version)
         return x, cross, level * at + bend * _bend(at, at) + own
 
@@ -329,7 +336,10 @@ def covariances(p: Points, r: Ratios, start: float, span: float) -> Floats:
 
     found = same + by(r.family, kin) + by(r.level, level) + by(r.bend, bend) + by(r.repeat, eye)
     found = by(r.size, np.ones_like(same)) * found
-    return np.asarray(found if p.se is None else found + np.diag(p.se**2))
+    if p.se is None:
+        return np.asarray(found)
+    own, alike = np.diag(p.se**2), p.version[:, None] == p.version
+    return np.asarray(found + (1 - p.shared) * own + p.shared * np.outer(p.se, p.se) * alike)
 
 
 def fit(p: Points) -> Fitted:
@@ -353,7 +363,9 @@ def fit(p: Points) -> Fitted:
     start, span = float(p.t.min()), float(p.t.max() - p.t.min())
     coefficients = np.linalg.lstsq(x, p.y)[0]
     rss = float(np.sum((p.y - x @ coefficients) ** 2))
-    if rss <= 1e-20 * max(float(np.sum((p.y - p.y.mean()) ** 2)), 1e-300):
+    if np.ptp(p.y) <= 1e-12 * float(np.abs(p.y).max()):
+        raise UnfitError("trend: all values are the same: they tell no scatter, and no trend")
+    if rss <= 1e-20 * float(np.sum((p.y - p.y.mean()) ** 2)):
         raise UnfitError("trend: the points lie on one line exactly: made, or rounded, numbers")
     grid = Ratios.of(p, float(np.sqrt(rss / (n - columns))))
     step = max(1, _CHUNK // n**2)

@@ -11,6 +11,7 @@ from calibrant._text import one_line
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.trends.backtest import Backtest
 from calibrant.scaling.trends.history import On
+from calibrant.scaling.trends.reach import Reached
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Trend:
         now: growth at the last date; `average`: over the whole record.
         straight: growth by ordinary least squares on the reference version, to compare with
             published numbers; its interval holds for independent points on a line only.
-        forecasts, versions, backtest: see their classes.
+        forecasts, versions, backtest, reaches: see their classes.
         withheld: one sentence where no forecast is to be used, else None.
         warnings, notes: one sentence each.
     """
@@ -161,6 +162,7 @@ class Trend:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     drawn: Drawn
+    reaches: tuple[Reached, ...] = ()
 
     @property
     def withheld(self) -> str | None:

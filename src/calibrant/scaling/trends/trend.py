@@ -13,9 +13,10 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.scores import Dates
-from calibrant.scaling.trends.backtest import Backtest, backtest, straight_line
+from calibrant.scaling.trends.backtest import Backtest, backtest, straight_line, withheld
 from calibrant.scaling.trends.history import (
     MONTH,
+    YEAR,
     History,
     On,
     from_scale,
@@ -25,6 +26,7 @@ from calibrant.scaling.trends.history import (
     years,
 )
 from calibrant.scaling.trends.model import NONE, Fitted, Floats, fit
+from calibrant.scaling.trends.reach import reached
 from calibrant.scaling.trends.result import (
     Drawn,
     Growth,
@@ -57,6 +59,8 @@ def trend(
     level: float = 0.9,
     tried: bool = True,
     today: Day | None = None,
+    reach: Sequence[float] | float = (),
+    shared_se: float = 0.0,
 ) -> Trend:
     """Growth and forecasts from dated values of subjects, back-tested on the past.
 
@@ -77,6 +81,9 @@ def trend(
         level: of every interval.
         tried: whether to back-test.
         today: later dates are left out.
+        reach: values; when does the trend reach them?
+        shared_se: the correlation of errors of measurement by one version, 0 to 1: what its tasks
+            do to all subjects alike. Needs `se`, or `low` and `high`.
 
     Raises:
         InputError: naming the column, row or argument that is wrong.
@@ -87,6 +94,7 @@ def trend(
     whole = history(
         source, date=date, value=value, family=family, version=version, subject=subject, se=se,
         low=low, high=high, interval_level=interval_level, on=on, reference=reference, today=today,
+        shared=shared_se,
     )  # fmt: skip
     chosen = records(whole) if frontier else whole
     whole = replace(whole, warnings=(*whole.warnings, *_few(chosen, frontier)))
@@ -94,6 +102,8 @@ def trend(
     past = backtest(whole, level=level, frontier=frontier) if tried else None
     wanted = _dates_of(at, whole)
     floor = record_level(chosen) if frontier else -np.inf
+    values = [reach] if isinstance(reach, int | float) else list(reach)
+    dates = tuple(reached(chosen, fitted, float(v), level, past) for v in values)
     made, more = _forecasts(chosen, fitted, wanted, floor, level, past)
     days = np.unique(chosen.date)
     return Trend(
@@ -104,7 +114,7 @@ def trend(
         now=growth(fitted.slope(), level), average=growth(fitted.mean_slope(), level),
         straight=_straight(chosen, level), forecasts=made, versions=_offsets(chosen, fitted, level),
         backtest=past, warnings=(*whole.warnings, *more), notes=_notes(whole, fitted, frontier),
-        drawn=_drawn(chosen, fitted, made, level),
+        drawn=_drawn(chosen, fitted, made, level), reaches=dates,
     )  # fmt: skip
 
 
@@ -170,9 +180,9 @@ def _forecasts(
     furthest = max((x.months for x in past.tried), default=0.0) if past else 0.0
     warnings, made = [], []
     for i, (day, name) in enumerate(wanted):
-        held = _withheld(past, float(months[i]))
+        held = withheld(past, float(months[i]), fitted.span * YEAR / MONTH)
         numbers = [None if held else float(x) for x in (*new[:, i], *drift[:, i])]
-        if past is not None and months[i] > furthest:
+        if past is not None and not held and months[i] > furthest:
             warnings.append(
                 f"{day} is {months[i]:.0f} months ahead; the past let {furthest:.0f} be tried"
             )
@@ -183,25 +193,6 @@ def _forecasts(
             )
         )  # fmt: skip
     return tuple(made), warnings
-
-
-def _withheld(past: Backtest | None, months: float) -> str | None:
-    """Why a forecast so far ahead is not to be used, if its back-test failed."""
-    if past is None:
-        return None
-    if past.failed:
-        return (
-            f"{past.level:.0%} intervals covered {past.covered} of {past.n} next subjects of the "
-            f"past (chance {past.p:.2g} were they right)"
-        )
-    there = past.at(months)
-    if there is not None and there.failed:
-        reach = "more" if there.high is None else f"{there.high:g}"
-        return (
-            f"{past.level:.0%} intervals covered {there.coverage:.0%} of the past {there.low:g} to "
-            f"{reach} months ahead"
-        )
-    return None
 
 
 def _offsets(h: History, fitted: Fitted, level: float) -> tuple[Offset, ...]:
@@ -259,7 +250,17 @@ def _notes(h: History, fitted: Fitted, frontier: bool) -> tuple[str, ...]:
             "forecasts are of a subject that is the best so far when it comes: intervals begin at "
             "the record"
         )
-    if h.se is None:
+    if h.shared:
+        notes.append(
+            f"errors of measurement by one version are taken as correlated by {h.shared:g}: what "
+            "moves all values alike moves no slope, and later measured values too"
+        )
+    elif h.se is not None:
+        notes.append(
+            "standard errors are taken as independent between subjects; those of subjects "
+            "measured with the same tasks are not: try a shared part"
+        )
+    else:
         notes.append("errors of measurement are part of the scatter of subjects")
     if h.bridges:
         shown = ", ".join(f"{one_line(v, 40)} ({n})" for v, n in h.bridges.items())
