@@ -15,7 +15,6 @@ from calibrant.errors import InputError
 from calibrant.scaling.asked import read_known, split
 from calibrant.scaling.backtests.cuts import Rule, cuts_of, read_rule
 from calibrant.scaling.backtests.horizons import Horizon, horizon, judging, reach_of, silence, table
-from calibrant.scaling.backtests.horizons import Horizon, horizon, reach_of, silence, table
 from calibrant.scaling.backtests.keep import Keep
 from calibrant.scaling.backtests.outcomes import (
     Outcomes,

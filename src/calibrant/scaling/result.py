@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -218,6 +216,7 @@ class Forecast:
         from calibrant._figure import notebook
 
         return notebook(self)
+
     def _plain(self) -> list[dict[str, Any]]:
         """What the plain models say of the rows that are said, so that they can be settled too."""
         found = []

@@ -116,16 +116,6 @@ class Families:
 
         return families_figure(self)
 
-    def plot(self) -> Figure:
-        """Families' head starts with their intervals, furthest ahead first.
-
-        Raises:
-            InputError: if there is one family only, so that none is ahead of another.
-        """
-        from calibrant.scaling.hierarchical.figures import head_starts
-
-        return head_starts(self)
-
     def _repr_html_(self) -> str:
         from calibrant._figure import notebook
 

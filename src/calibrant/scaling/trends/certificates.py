@@ -34,11 +34,11 @@ def _world(
         at = 3.0 if kind == "break" else _YEARS
         line = line + 1.3 * np.maximum(every - at, 0)
         slope += 1.3 if kind == "break" else 0.0
-    steps = rng.normal(size=every.size) * np.sqrt(np.diff(every, prepend=0.0))
+    moves = rng.normal(size=every.size) * np.sqrt(np.diff(every, prepend=0.0))
     if kind == "walk":
-        line = line + 0.7 * np.cumsum(steps)
+        line = line + 0.7 * np.cumsum(moves)
     if kind == "bend":
-        slopes = 0.4 * np.cumsum(steps)
+        slopes = 0.4 * np.cumsum(moves)
         line = line + np.cumsum(slopes * np.diff(every, prepend=0.0))
         slope += float(slopes[n - 1])
     labs = rng.integers(0, 4, every.size)
