@@ -22,12 +22,12 @@ _ORIGIN = np.datetime64("2020-01-01", "D")
 
 
 def _world(
-    regime: Regime, rng: np.random.Generator, steps: int = 3
+    regime: Regime, rng: np.random.Generator, many: int = 3
 ) -> tuple[History, Floats, Floats, Floats, float]:
     """A history of n subjects, some later times, values and lines there, the slope at the end."""
     kind, n, ahead = regime["world"], int(regime["n"]), float(regime["ahead"])
     t = np.sort(np.concatenate([[0.0, _YEARS], rng.uniform(0, _YEARS, n - 2)]))
-    later = _YEARS + ahead * np.arange(1, steps + 1) / steps
+    later = _YEARS + ahead * np.arange(1, many + 1) / many
     every = np.concatenate([t, later])
     line, slope = _SLOPE * every, _SLOPE
     if kind in ("break", "break later"):
@@ -168,7 +168,7 @@ def _reach(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str,
     names = ("covered", "without an end", "delta method covered", "bootstrap covered")
     sums = dict.fromkeys(names, 0.0)
     for _ in range(draws):
-        h, ahead, _, line, _ = _world({**regime, "ahead": 4.0}, rng, steps=96)
+        h, ahead, _, line, _ = _world({**regime, "ahead": 4.0}, rng, many=96)
         target = float(line[0]) + _SLOPE
         over = line >= target
         truth = float(ahead[np.argmax(over)]) if over.any() else np.inf
