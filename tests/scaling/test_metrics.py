@@ -229,3 +229,34 @@ def test_no_verdict_is_wrong_in_a_few_draws_of_the_certificate():
     for regime in (certificate.regimes[0], certificate.regimes[6]):
         found = verdicts(regime, np.random.default_rng(5), 12)
         assert found["wrong"] <= 1 / 12 and found["decided"] > 0.3
+
+
+def test_skill_has_an_interval_only_where_there_were_changes_to_foresee():
+    from calibrant.scaling.metrics.backtest import skill_interval
+
+    rng = np.random.default_rng(0)
+    noise = 0.01 * rng.standard_normal((2, 2, 201))
+    noise[..., 0] = 0
+    e, p = np.array([[0.1], [0.1]]), np.array([[1.0], [1.0]])
+    low, high = skill_interval(e + noise[0], p + noise[1], 60, 0.9)
+    assert 0.97 < low < 0.99 < high < 1  # about 1 - 0.01, by twice 0.1 * 0.01 * t / sqrt(2)
+    assert high - low == pytest.approx(2 * 1.67 * np.sqrt(2) * 0.1 * 0.01, rel=0.2)
+    assert skill_interval((e + noise[0])[:, :10], (p + noise[1])[:, :10], 60, 0.9) is None
+    assert skill_interval(e + noise[0], 0.002 * p + noise[1], 60, 0.9) is None
+
+
+def test_rates_of_none_in_many_are_redrawn_above_none():
+    from calibrant.scaling.metrics.backtest import unseen
+
+    answers = drawn(
+        {"world": "odds", "subjects": 6, "items": 60, "noise": 0.1, "spread": 0.1},
+        np.random.default_rng(0),
+    )
+    right = answers.values["accuracy"]
+    assert not right[0].any() and right[-1].all()
+    y = np.repeat(right.mean(axis=1)[:, None], 400, axis=1)
+    found = unseen(answers, "accuracy", y, np.random.default_rng(0))
+    assert np.array_equal(found[:, 0], y[:, 0])
+    assert found[0, 1:].min() > 0 and found[0].mean() == pytest.approx(0.5 / 61, rel=0.2)
+    assert found[-1, 1:].max() < 1
+    assert unseen(answers, "margin", y, np.random.default_rng(0)) is y

@@ -70,6 +70,7 @@ def test_log_probabilities_of_answers_are_those_of_their_letters():
         assert logp == pytest.approx(twin, abs=1e-4) and top == greedy
 
 
+@pytest.mark.slow
 @jax
 def test_a_ladder_is_forecast_before_its_top_is_trained_and_settled(climbed):
     found, folder, told = climbed
@@ -89,6 +90,7 @@ def test_a_ladder_is_forecast_before_its_top_is_trained_and_settled(climbed):
     assert "intervals held" in repr(found)
 
 
+@pytest.mark.slow
 @jax
 def test_a_finished_ladder_is_read_and_nothing_of_it_can_be_altered(climbed, tmp_path, capsys):
     found, folder, _ = climbed
