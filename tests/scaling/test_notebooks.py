@@ -44,6 +44,6 @@ def test_results_show_themselves() -> None:
 
 def test_one_family_has_no_forest() -> None:
     found = fit_families(_grown(1))
-    with pytest.raises(InputError, match="nothing to draw"):
+    with pytest.raises(InputError, match="two families or more"):
         found.plot()
     assert found._repr_html_().startswith("<pre>")
