@@ -8,24 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.forecast.curve import ends
 from calibrant.cli.pairs import pairs
 
 if TYPE_CHECKING:
     from calibrant.scaling.result import Forecast
-
-
-def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
-    from calibrant.errors import InputError
-
-    if value is None:
-        return None
-    try:
-        low, high = (float(x) for x in value.split(","))
-    except ValueError:
-        low, high = 1.0, 0.0
-    if not low < high:
-        raise InputError(f"--limits: wanted LOW,HIGH such as 0,100, got {value!r}")
-    return low, high
 
 
 @click.command("run")
@@ -50,7 +37,7 @@ def _limits(_: click.Context, __: click.Parameter, value: str | None) -> tuple[f
               help="Also forecast a subject of this scale, such as 1e26:Llama.")  # fmt: skip
 @click.option("--level", type=float, default=0.9, show_default=True,
               help="The share that intervals promise.")  # fmt: skip
-@click.option("--limits", metavar="LOW,HIGH", callback=_limits,
+@click.option("--limits", metavar="LOW,HIGH", callback=ends,
               help="The lowest and highest score there can be; else as it looks.")  # fmt: skip
 @click.option("--chance", multiple=True, metavar="COLUMN=SCORE",
               callback=pairs(float, "COLUMN=SCORE, as MMLU=0.25"),

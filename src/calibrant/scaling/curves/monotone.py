@@ -62,7 +62,11 @@ class Monotone:
         """The verdict in one sentence."""
         up, down, fall = ("falls", "grows", "rise") if self.falls else ("grows", "falls", "fall")
         never = f"p = {self.p_falls:.3g} that it never {down}"
-        place = "" if self.window is None else f" between {self.window[0]:g} and {self.window[1]:g}"
+        place = (
+            ""
+            if self.window is None
+            else f" between 10^{self.window[0]:.1f} and 10^{self.window[1]:.1f}"
+        )
         return {
             "growing": f"the score {up} with scale ({never})",
             "falling": f"the score {down} with scale: inverse scaling ({never})",

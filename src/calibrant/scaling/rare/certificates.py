@@ -163,8 +163,8 @@ CERTIFICATES = (
     Certificate(
         name="rare-tail",
         method="tail",
-        statement="The level that one of m queries reaches is covered at 95 % if the tail, wherever "
-        "it begins, is generalised Pareto.",
+        statement="The level that one of m queries reaches is covered at 95 % if the tail, "
+        "wherever it begins, is generalised Pareto.",
         regimes=regimes(
             "n shape m share",
             (500, 0.0, 1e4, 0.25), (1000, 0.0, 1e6, 0.25), (1000, 0.3, 1e5, 0.25),
