@@ -108,7 +108,8 @@ def _print(found: Rare) -> None:
     console.print(one_line(repr(found), 900), markup=False)
     for heading, table in tables(found):
         console.print(f"\n{heading}", markup=False)
-        console.print(table)
+        if table.row_count:
+            console.print(table)
     if found.notes:
         console.print()
     for note in found.notes:
@@ -138,19 +139,26 @@ def tables(found: Rare) -> Iterator[tuple[str, Table]]:
 def _chance(found: Rare, percent: str) -> tuple[str, Table]:
     head, d = "chance of at least one event", found.deployment
     if d is None:
+        rate = None if found.tail is None else found.tail.rate
+        if rate is not None:
+            head += (
+                f", by the law of the tail (rate {_p(rate.value)}, {_ends(rate.low, rate.high)})"
+            )
         rows = [
             (f"{c.deployments:,.6g}", _p(c.value), _ends(c.low, c.high), _p(c.floored_high))
             for c in found.chance
         ]
-        names = ("deployments", "chance", percent, "or with a mode that no query showed")
+        names = ("deployments", "chance", percent, "at most, with a mode that no query showed")
         return head, _table(names, rows)
     head += f" (rate {d.rate:.4g}, {_ends(d.low, d.high)}; {d.method})"
     counted = [
-        (f"{a.deployments:,.6g}", _p(a.value), _ends(a.low, a.high), f"{a.expected:,.4g}",
-         f"{a.expected_high:,.4g}")
+        (f"{a.deployments:,.6g}", _p(a.value), _ends(a.low, a.high), _many(a.expected),
+         _many(a.expected_high))
         for a in d.at_least_one
     ]  # fmt: skip
-    return head, _table(("deployments", "chance", percent, "events expected", "at most"), counted)
+    return head, _table(
+        ("deployments", "at the rate seen", percent, "events expected", "at most"), counted
+    )
 
 
 def _tail(tail: Tail, percent: str) -> Iterator[tuple[str, Table]]:
@@ -193,19 +201,29 @@ def _best(best: BestOfN, percent: str) -> tuple[str, Table]:
 
 def _hidden(found: Rare) -> tuple[str, Table]:
     h = found.hidden
-    pick = range(0, len(h.shares), max(1, (len(h.shares) - 1) // 8))
-    rows = [(_p(h.shares[i]), _p(h.unseen[i]), _p(h.at_least_one[i])) for i in pick]
-    needed = ""
-    if found.deployment is not None:
-        needed = (
-            f"; {found.deployment.needed:,.6g} trials without an event would rule out a chance "
-            "above 5 %"
+    head = f"a hidden mode: up to {h.worst_share:.3g} of deployment is not ruled out"
+    if found.deployment is not None and found.deployment.events == 0:
+        head += (
+            f", about 3/{h.units:,}; {_many(found.deployment.needed)} trials without an event "
+            "would rule out a chance above 5 %"
         )
-    return (
-        f"a hidden mode: up to {h.worst_share:.3g} of deployment is not ruled out{needed}",
-        _table(("share of deployment", f"unseen in {h.units:,} trials",
-                f"event in {h.deployments:,.6g} deployments"), rows),
-    )  # fmt: skip
+    if min(h.at_least_one) >= 0.999:
+        head += "; events are met without it"
+    pick = range(0, len(h.shares), max(1, (len(h.shares) - 1) // 8))
+    rows = [
+        (_p(h.shares[i]), _p(h.unseen[i]), _p(h.at_least_one[i]),
+         "yes" if h.shares[i] > h.worst_share else "no")
+        for i in pick
+    ]  # fmt: skip
+    if min(h.at_least_one) >= 0.999:
+        rows = []  # a table of ones would only hide that the visible rate decides
+    names = ("share of deployment", f"none of {h.units:,} trials shows it",
+             f"event in {h.deployments:,.6g} deployments", "ruled out")  # fmt: skip
+    return head, _table(names, rows)
+
+
+def _many(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= value < 1e12 else f"{value:.4g}"
 
 
 def _p(value: float | None) -> str:

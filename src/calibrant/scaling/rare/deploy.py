@@ -60,9 +60,10 @@ class HiddenMode:
 
     def __repr__(self) -> str:
         return (
-            f"{self.units:,} trials leave room for a hidden mode of up to {self.worst_share:.3g} "
-            f"of deployment ({self.level:.0%}); {self.deployments:,.6g} deployments would then "
-            f"meet an event with chance {self.worst:.3g}"
+            f"{self.units:,} independent trials leave room for a hidden mode of up to "
+            f"{self.worst_share:.3g} of deployment ({self.level:.0%}); "
+            f"{self.deployments:,.6g} deployments would then meet an event with chance "
+            f"{self.worst:.3g}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,6 +103,14 @@ class Deployment:
 
     def __repr__(self) -> str:
         one = self.at_least_one[-1]
+        if self.events == 0:
+            return (
+                f"no event in {self.trials:,} trials, {self.units:,} of them independent: the rate "
+                f"is at most {self.floor:.3g}, about 3/{self.units:,} ({self.level:.0%}); "
+                f"{one.deployments:,.6g} deployments may still meet one with chance up to "
+                f"{one.high:.3g}, and {self.needed:,.6g} trials without one would be needed to "
+                "bring that below 5 %"
+            )
         return (
             f"{self.events:,} events in {self.trials:,} trials: rate {self.rate:.4g}, "
             f"[{self.low:.4g}, {self.high:.4g}] ({self.level:.0%}); in {one.deployments:,.6g} "

@@ -74,6 +74,8 @@ class Rare:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
+        if self.deployment is not None and self.deployment.events == 0:
+            return repr(self.deployment)
         if self.chance:
             c = self.chance[-1]
             said = (
