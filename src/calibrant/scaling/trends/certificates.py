@@ -319,10 +319,6 @@ CERTIFICATES = (
         },
         batch_draws=25,
     ),
-    *TRANSFER,
-)  # fmt: skip
-
-UNPUBLISHED = (
     Certificate(
         name="trend-shared",
         method="calibrant.scaling.trend with shared_se",
@@ -339,5 +335,5 @@ UNPUBLISHED = (
         peers={"independent errors": "the same model, with errors taken as independent"},
         batch_draws=25,
     ),
+    *TRANSFER,
 )  # fmt: skip
-"""Its slope fell short of the promise in a short run (80 to 96 of 100): on no page yet."""
