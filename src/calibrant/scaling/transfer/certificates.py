@@ -146,9 +146,6 @@ CERTIFICATES = (
             "share of verdicts": _VERDICTS,
         },
     ),
-)  # fmt: skip
-
-UNPUBLISHED = (
     Certificate(
         name="transfer-scale",
         method="calibrant.scaling.will_hold with scale",
@@ -189,4 +186,3 @@ UNPUBLISHED = (
         },
     ),
 )  # fmt: skip
-"""Too slow for the module's two CPU minutes (80 s for `transfer-scale`): on no page yet."""
