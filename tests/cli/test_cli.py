@@ -135,6 +135,27 @@ def test_an_interrupt_says_how_to_go_on_and_is_no_verdict(suite_file, tmp_path, 
     assert journal.stat().st_size > 0
 
 
+def test_an_interrupt_in_a_finaliser_is_not_lost():
+    """Python prints and forgets what is raised there; the command line is told again."""
+    code = """
+import os, signal, time
+import calibrant.cli as cli
+class Ends:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        [i for i in range(10)]
+def work(**_):
+    Ends()
+    time.sleep(60)
+    print("went on")
+cli.cli.main = work
+cli.main([])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.startswith("calibrant: interrupted") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_output_that_cannot_be_written_is_said_in_a_line():
     command = [sys.executable, "-m", "calibrant", "schema"]

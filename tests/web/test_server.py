@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import threading
 import time
@@ -15,6 +17,7 @@ import pytest
 from calibrant.judges.labels import as_labels
 from calibrant.web.labelling import export
 from calibrant.web.labelling.store import Store
+from calibrant.web.serve import listen, run
 
 from .serving import Remote, Server, write_answers
 
@@ -183,3 +186,20 @@ def test_labels_are_read_by_the_room_of_judges(tmp_path, desk):
         assert read.graders == ("ana", "ben") and len(read.items) == 6
         assert (len(read), read.unparsed) == (11, 1)
     assert pl.read_parquet(tmp_path / "l.parquet").schema == export.LABELS
+
+
+def test_ctrl_c_before_the_server_listens_ends_it():
+    """Even where an exception would be printed and forgotten, as in a finaliser."""
+
+    class Ends:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    async def app(scope, receive, send):
+        raise AssertionError("nobody asked")
+
+    before = signal.getsignal(signal.SIGINT)
+    place = listen("127.0.0.1", 0)
+    run(app, place, started=lambda: Ends() and None)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert place.socket.fileno() == -1

@@ -5,13 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import NoReturn
+import threading
+from _thread import interrupt_main
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from calibrant._version import __version__
 from calibrant.cli.lazy import LazyGroup
 from calibrant.errors import CalibrantError
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 COMMANDS = {
     "assess": "run a suite of claims to verdicts",
@@ -56,11 +61,23 @@ def cli() -> None:
     """
 
 
+def _not_lost(what: UnraisableHookArgs) -> None:
+    """A Ctrl-C that came where Python cannot pass it on (a finaliser, an import) comes again."""
+    if not issubclass(what.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(what)
+        return
+    again = threading.Timer(0.02, interrupt_main)
+    again.daemon = True
+    again.start()
+
+
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; errors end in one line on stderr and exit code 2."""
     from calibrant._text import one_line
 
     stdout = sys.stdout
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _not_lost
     try:
         # click's own handling of Ctrl-C would end with 1, which here says "refuted".
         code = cli.main(args=args, prog_name="calibrant", standalone_mode=False)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ from calibrant.web.security import LOOPBACK
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+    from uvicorn import Server
 
 GRACE = 5
 """Seconds that requests in flight are given when the server is told to stop."""
@@ -138,13 +142,32 @@ def run(app: ASGIApp, place: Place, started: Callable[[], None] = lambda: None) 
     gc.collect()
     gc.freeze()
     try:
-        started()
-        server.run(sockets=[place.socket])
-    except KeyboardInterrupt:
-        # uvicorn has shut down in order, and passes the signal on.
-        return
+        with _told_to_stop(server):
+            started()
+            server.run(sockets=[place.socket])
     finally:
         gc.unfreeze()
         place.socket.close()
     if not server.started:
         raise RunError(f"{place.url}: the server did not start")
+
+
+@contextmanager
+def _told_to_stop(server: Server) -> Iterator[None]:
+    """Ctrl-C sets a flag, before uvicorn listens for it and when uvicorn passes it on afterwards.
+
+    An exception would do neither surely: raised where Python cannot pass it on, as in the callback
+    of an import, it is lost, and the server stays.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
