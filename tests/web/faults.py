@@ -97,7 +97,8 @@ class Postgres:
             self.who = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         self.data = self.folder / "data"
         made = subprocess.run(
-            [*self.who, "initdb", "-D", str(self.data), "-A", "trust", "-U", "me", "--no-sync"],
+            [*self.who, "initdb", "-D", str(self.data), "-A", "trust", "-U", "me", "--no-sync",
+             "-E", "SQL_ASCII", "--locale=C"],  # the hardest to read from
             capture_output=True, text=True, cwd="/", check=False,
         )  # fmt: skip
         if made.returncode:
