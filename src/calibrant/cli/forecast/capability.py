@@ -91,7 +91,7 @@ def table(found: OnlyCapability) -> list[str]:
         if scaled and s.beyond_scale is not None:
             row += f" {_number(s.beyond_scale.value) + _bracket(s.beyond_scale):>22}"
         out.append(row + (f"  ({one_line(s.note, 80)})" if s.note else ""))
-    return out + ["", *_said(found), *noted(found.notes)]
+    return [*out, "", *_said(found), *noted(found.notes)]
 
 
 def _said(found: OnlyCapability) -> list[str]:

@@ -30,7 +30,7 @@ from calibrant.scaling.cards.documents import (
     sha256,
     written,
 )
-from calibrant.scaling.cards.log import opened
+from calibrant.scaling.cards.log import Line, needs_log, opened
 from calibrant.scaling.reading.facts import digests
 
 FORMAT = "calibrant registered forecast 1"
@@ -67,6 +67,7 @@ class Registered:
         document: the forecast; None while it is hidden.
         salt: in hexadecimal, once a hidden forecast is revealed.
         limits: what it proves and what it does not, as it was said then.
+        line: its line of the log, when it was just written; not in its file.
     """
 
     seal: str
@@ -81,6 +82,7 @@ class Registered:
     document: Document | None
     salt: str | None = None
     limits: str = LIMITS
+    line: Line | None = None
 
     def __repr__(self) -> str:
         what = "hidden forecast" if self.document is None else "forecast"
@@ -115,6 +117,8 @@ def register(
     note: str = "",
     hidden: bool = False,
     log: str | Path | None = None,
+    heads: Sequence[str] = (),
+    anchor: str | Path | None = None,
     out: str | Path | None = None,
     where: str | Path = "forecast",
 ) -> Registered:
@@ -127,6 +131,8 @@ def register(
         note: such as what is promised, and when outcomes will be looked at.
         hidden: publish only a salted hash; the forecast and its salt go into the opening.
         log: a log of forecasts to which a line is added.
+        heads: of the log, published before: each must still be in it.
+        anchor: a file kept elsewhere that holds the log's head: checked, then written anew.
         out: where to write it; with `hidden`, its opening stands beside it (see `opening_of`).
         where: what to call the document in errors.
 
@@ -134,6 +140,7 @@ def register(
         InputError: if it is no forecast, an outcome of it is known already, it is in the log
             already, or a file cannot be read or written.
     """
+    needs_log(log, heads, anchor)
     told = check(document, where)
     files = digests(data)
     known = known_outcomes(document, told) or [k for p in data for k in _known_in(p, told)]
@@ -158,7 +165,7 @@ def register(
         if out is not None:
             write(made, out)
         return made
-    with opened(log) as (lines, writer):
+    with opened(log, heads=heads, anchor=anchor) as (lines, writer):
         made = replace(made, previous=lines.head)
         made = replace(made, seal=sha256(made.sealed()))
         commitment = made.commitment
@@ -172,7 +179,7 @@ def register(
         if out is not None:
             write(made, out)
         writer.add(line)
-    return made
+    return replace(made, line=line)
 
 
 def opening_of(path: str | Path) -> Path:

@@ -23,7 +23,7 @@ from calibrant.scaling.cards.documents import (
     sha256,
     written,
 )
-from calibrant.scaling.cards.log import Line, Log, opened
+from calibrant.scaling.cards.log import Line, Log, needs_log, opened
 from calibrant.scaling.cards.outcomes import Outcome, read_outcomes
 from calibrant.scaling.cards.register import Registered
 from calibrant.scaling.cards.track import Track, track
@@ -139,6 +139,8 @@ def settle(
     outcomes: Any,
     *,
     log: str | Path | None = None,
+    heads: Sequence[str] = (),
+    anchor: str | Path | None = None,
     subject: str | None = None,
     family: str | None = None,
     scale: str | None = None,
@@ -155,6 +157,8 @@ def settle(
             measure; see `read_outcomes`. None is enough for a forecast that is withheld.
         log: the log that it was registered in, to which the settlement is added. Without a log
             nobody can see that a forecast is settled twice.
+        heads: of the log, published before: each must still be in it.
+        anchor: a file kept elsewhere that holds the log's head: checked, then written anew.
         subject, family, scale, date: columns of the outcomes.
         log_scale: whether the scale is a base-10 logarithm already.
         same: subjects of forecasts, each with its name in the table of outcomes.
@@ -168,6 +172,7 @@ def settle(
         raise InputError(
             f"forecast {registered.seal[:12]}: hidden; its opening is needed to settle it"
         )
+    needs_log(log, heads, anchor)
     told = check(registered.document, f"forecast {registered.seal[:12]}")
     if log is None:
         rows, notes = _joined(registered, told, outcomes, (), subject, family, scale, date,
@@ -178,7 +183,7 @@ def settle(
         return made
     if not Path(log).exists():
         raise InputError(f"{log}: no such log")
-    with opened(log) as (lines, writer):
+    with opened(log, heads=heads, anchor=anchor) as (lines, writer):
         before = _before(registered, lines, log)
         rows, notes = _joined(registered, told, outcomes, before, subject, family, scale, date,
                               log_scale, same)  # fmt: skip
@@ -298,6 +303,7 @@ def _settled(
                 [r.family or r.subject for r in mine], level,
                 over=[(r.log_score, r.crps) for r in mine],
             )  # fmt: skip
+    notes = [*notes, *_undated(rows, outcomes)]
     return Settled(
         seal=registered.seal, registered=registered.time, time=at, level=level,
         withheld=registered.document["withheld"], rows=rows,
@@ -309,6 +315,23 @@ def _settled(
         ) if rows else None,
         baselines=baselines, log=said, notes=(*registered.warnings, *notes),
     )  # fmt: skip
+
+
+def _undated(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[str]:
+    """What is left if every outcome without a date was known before."""
+    dated = [r for r, o in zip(rows, outcomes, strict=True) if o.date is not None]
+    lost = len(rows) - len(dated)
+    if not lost:
+        return []
+    held = sum(r.covered for r in dated)
+    left = (
+        f"were they all known, {len(dated)} would be left, of which {held} lie in their intervals"
+        if dated else "were they all known, nothing would be left"
+    )  # fmt: skip
+    return [
+        f"{lost} of {len(rows)} outcomes have no date: that they were not known at registration "
+        f"is taken on trust; {left}"
+    ]
 
 
 def _row(t: Told, r: Outcome, others: Mapping[str, Mapping[bytes, Predictive]]) -> Row:
