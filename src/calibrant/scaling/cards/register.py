@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from calibrant._figure import Figure, Shown
 from calibrant._files import write_private, write_whole
 from calibrant._text import one_line
 from calibrant._version import __version__
@@ -51,7 +52,7 @@ _OPEN, _HIDDEN = b"calibrant forecast\x00", b"calibrant hidden forecast\x00"
 
 
 @dataclass(frozen=True, repr=False)
-class Registered:
+class Registered(Shown):
     """A forecast and the seal that binds it.
 
     Attributes:
@@ -108,6 +109,18 @@ class Registered:
             **self.sealed(), "seal": self.seal, "publish": self.publish,
             "salt": self.salt, "forecast": self.document,
         }  # fmt: skip
+
+    def plot(self) -> Figure:
+        """What it forecasts.
+
+        Raises:
+            InputError: while it is hidden, or if there is nothing to draw.
+        """
+        from calibrant.scaling.figures import forecast_figure
+
+        if self.document is None:
+            raise InputError("figure: the forecast is hidden; its opening is needed to draw it")
+        return forecast_figure(self.document)
 
 
 def register(

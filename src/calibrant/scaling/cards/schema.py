@@ -87,12 +87,13 @@ class HorizonRow(_Part):
 
     horizon: str
     n: int
-    covered: float | None = None
+    effective: float = Field(description="Independent outcomes that they are worth.")
+    covered: float
+    level: float
+    verdict: str
     low: float | None = None
     high: float | None = None
-    level: float | None = None
     measure: str | None = None
-    verdict: str | None = None
     says: str | None = None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant._figure import Figure, Shown
 from calibrant._files import write_whole
 from calibrant._text import one_line
 from calibrant.errors import InputError
@@ -78,7 +79,7 @@ class Row:
 
 
 @dataclass(frozen=True, repr=False)
-class Settled:
+class Settled(Shown):
     """A registered forecast with its outcomes.
 
     Attributes:
@@ -122,6 +123,16 @@ class Settled:
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain data."""
         return self._body() | {"hash": self.hash}
+
+    def plot(self) -> Figure:
+        """Outcomes on the intervals of their forecasts; those outside stand out.
+
+        Raises:
+            InputError: if nothing was forecast.
+        """
+        from calibrant.scaling.cards.figures import outcomes_on_intervals
+
+        return outcomes_on_intervals(self)
 
     def _body(self) -> dict[str, Any]:
         return {
