@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -22,7 +23,7 @@ _LEVELS = np.concatenate([_LEVELS, 1 - _LEVELS[-2::-1]])
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Predictive:
+class Predictive(Shown):
     """Predictive distributions of n scores, each a mixture of k Student's t cut at its limits.
 
     Attributes:
