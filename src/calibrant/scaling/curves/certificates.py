@@ -54,7 +54,7 @@ def _said(model: str, known: Scores, at: Scores, rng: np.random.Generator) -> Pr
         return persistence(known, at, rng)
     if model in FITS:
         shape, families = FITS[model]
-        return fit(shape, known, rng, families=families).predict(at, rng)
+        return fit(shape, known, rng, families=families).predict(at)
     return line(known, at, rng, families=model == "family log-odds lines")
 
 

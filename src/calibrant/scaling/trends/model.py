@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.predictive import Predictive
-from calibrant.scaling.trends.merge import merged
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,6 +46,8 @@ NONE = {"family": 0.3, "level": 0.3, "bend": 0.2}
 laboratories, a random walk, a break, a wandering slope) for coverage near .9."""
 NEGLIGIBLE = 1e-5
 """Components of the mixture with less than this share of the weight are left out."""
+COMPONENTS = 48
+"""Components that are left of a mixture that is forecast."""
 _CHUNK = 3_000_000
 
 
@@ -257,7 +258,8 @@ class Fitted:
         variance = own - np.einsum("gmn,gmn->gm", gain, cross)
         variance = variance + np.einsum("gmp,gpq,gmq->gm", d, self._covariance, d)
         spread = np.sqrt(np.maximum(variance, 1e-18) * self._scale[:, None])
-        return merged(mean, spread, self.weight, self._df)
+        whole = Predictive.of(mean, spread, df=self._df, weight=self.weight)
+        return whole.compressed(COMPONENTS)
 
 
 def _design(p: Points) -> Floats:
