@@ -3,7 +3,8 @@
 The base models of observational scaling laws (base_llm_benchmark_eval.csv), eight benchmarks at
 once: what lies beyond 8.4e22 FLOPs, rolling cuts, and families left out. Beside calibrant's stack
 stand the t interval of a straight line and split conformal around it, on the same outcomes, by
-horizon. Seconds are of CPU, of the whole verb: every model at every cut, its scores, its gates.
+horizon, and beyond the fixed cut the stack and the hierarchy against each model, by paired
+differences of log scores: that a model "beats" another rests on these. Seconds are of CPU, of the whole verb: every model at every cut, its scores, its gates.
 
     python benchmarks/forecast.py base_llm_benchmark_eval.csv [--only CUT]
 """
@@ -100,6 +101,8 @@ def main() -> None:
                    key=lambda m: float(m.log_score or -np.inf))  # fmt: skip
         print(f"  best single model {best.name}: coverage {best.coverage:.3f}, "
               f"log score {best.log_score:+.3f} on the {best.n} outcomes it spoke of")  # fmt: skip
+        if cut.startswith("scale"):
+            print(beyond(table, cut), flush=True)
     print(f"\nall of them: {total:.1f} CPU seconds")
 
 
