@@ -4,7 +4,8 @@ The base models of observational scaling laws (base_llm_benchmark_eval.csv), eig
 once: what lies beyond 8.4e22 FLOPs, rolling cuts, and families left out. Beside calibrant's stack
 stand the t interval of a straight line and split conformal around it, on the same outcomes, by
 horizon, and beyond the fixed cut the stack and the hierarchy against each model, by paired
-differences of log scores: that a model "beats" another rests on these. Seconds are of CPU, of the whole verb: every model at every cut, its scores, its gates.
+differences of log scores: that a model "beats" another rests on these. Seconds are of CPU, of the
+whole verb: every model at every cut, its scores, its gates.
 
     python benchmarks/forecast.py base_llm_benchmark_eval.csv [--only CUT]
 """
