@@ -272,9 +272,21 @@ CERTIFICATES = (
     Certificate(
         "forecast-said",
         "calibrant.scaling.forecast.forecast",
-        "Of the forecasts asked for, at most a quarter are said with a 90 % interval and missed "
-        "in worlds that go on as they did, whether models fit them or not.",
-        regimes("world families", ("smooth", 12), ("broken", 12), ("accelerating", 12)),
+        "In worlds that go on as they did, or whose growth ended within the known past, at most "
+        "one in ten of the forecasts asked for is said with a 90 % interval and missed, and what "
+        "is said is held in at least .85.",
+        regimes("world families", ("smooth", 12), ("broken", 12)),
+        _said,
+        {"said and missed": Bound(high=0.1), "held where said": Bound(low=0.85)},
+        peers={"trend": "the t interval of a straight line through every score"},
+        batch_draws=25,
+    ),
+    Certificate(
+        "forecast-silent",
+        "calibrant.scaling.forecast.forecast",
+        "In a world that no model fits, as growth gets faster all the time, at most a quarter of "
+        "the forecasts asked for is said and missed; the rest is withheld.",
+        regimes("world families", ("accelerating", 12)),
         _said,
         {"said and missed": Bound(high=0.25)},
         peers={"trend": "the t interval of a straight line through every score"},
