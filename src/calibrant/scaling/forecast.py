@@ -167,7 +167,7 @@ def _final(
     keep: Keep | None,
 ) -> _Told:  # fmt: skip
     """The forecast of what is asked for; of a fixed cut's later rows if nothing is."""
-    share = weights_now(known, trials, names)
+    share = weights_now(known, trials, names, rule)
     if len(asked):
         if tell is not None:
             tell(f"forecast of {len(asked)} scores from {len(known)} known ones")
@@ -179,7 +179,7 @@ def _final(
         asked, said, base = known.take(last.rows), last.said, known.take(last.cut.known)
         orders, months = last.orders, last.months
         early = [replace(t) for t in trials[:-1]]
-        share = weights_now(known, early, names)
+        share = weights_now(known, early, names, rule)
         notes.append(
             "no row lacks a score: those beyond the cut are forecast from what was known at it, "
             "and the back-test is of the same rows"
