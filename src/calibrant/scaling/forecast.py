@@ -38,7 +38,6 @@ from calibrant.scaling.backtests.run import (
 from calibrant.scaling.backtests.summary import BackTest, summarise
 from calibrant.scaling.backtests.warn import exchangeability
 from calibrant.scaling.forecaster import Forecaster
-from calibrant.scaling.given import Given
 from calibrant.scaling.observed.said import described, too_able
 from calibrant.scaling.observed.said import warnings_of as given_warnings
 from calibrant.scaling.predictive import Predictive
@@ -107,7 +106,7 @@ def forecast(
         given=given,
     )  # fmt: skip
     rule = _rule(cut, log, scores)
-    models = tuple(zoo) if zoo is not None else default_zoo(bayes=bayes, given=scores.given)
+    models = tuple(zoo) if zoo is not None else (*_observed(scores), *default_zoo(bayes=bayes))
     known, asked, notes = split(scores, at, log)
     cuts = cuts_of(known, rule, seed=seed)
     kept = None if keep is None else Keep(keep)
@@ -160,9 +159,15 @@ def _rule(cut: str, log: bool, scores: Scores) -> Rule:
     return rule
 
 
-def default_zoo(*, bayes: bool = False, given: Given | None = None) -> tuple[Forecaster, ...]:
-    """Every model of calibrant that forecasts; with `bayes` also the one with a sampler, with given
-    scores also those that use them."""
+def _observed(scores: Scores) -> tuple[Forecaster, ...]:
+    """The models that use given scores, where there are any."""
+    from calibrant.scaling.observed.forecasters import FORECASTERS
+
+    return FORECASTERS if scores.given is not None else ()
+
+
+def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
+    """Every model of calibrant that forecasts; with `bayes` also the one with a sampler."""
     from calibrant.scaling.curves.forecasters import FORECASTERS as CURVES
     from calibrant.scaling.hierarchical.forecasters import FORECASTERS as HIERARCHIES
 
@@ -171,10 +176,6 @@ def default_zoo(*, bayes: bool = False, given: Given | None = None) -> tuple[For
         from calibrant.scaling.hierarchical.forecasters import bayes_forecaster
 
         found = (*found, bayes_forecaster())
-    if given is not None:
-        from calibrant.scaling.observed.forecasters import FORECASTERS as OBSERVED
-
-        found = (*OBSERVED, *found)
     return found
 
 

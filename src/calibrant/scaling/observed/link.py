@@ -291,9 +291,9 @@ def _curvature(both: Callable[[Floats], tuple[float, Floats]], mode: Floats) -> 
 def _importance(
     mode: Floats, covariance: Floats, loss: Callable[[Floats], Floats], rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Draws from Student's t (5) about the mode, each with the logarithm of its weight; then from a
-    mixture with one about their weighted mean, so that skewed posteriors are met, too."""
-    size, many = mode.size, 1500
+    """Draws from Student's t (5) about the mode, each with the logarithm of its weight; then
+    again, about their weighted mean and with their spread, so that skewed posteriors are met."""
+    size, many = mode.size, 1000
     centre, shape = mode, covariance
     for _ in range(2):
         root = np.linalg.cholesky(shape + 1e-9 * np.eye(size))

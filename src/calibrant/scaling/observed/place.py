@@ -26,7 +26,7 @@ were found from: those have 1. Later subjects tend to stand beyond."""
 ALONE = 0.3
 """Noise, in SDs of known subjects, of one measure alone, which tells nothing of its own."""
 
-_TOLERANCE, _ROUNDS = 1e-6, 5000
+_TOLERANCE, _ROUNDS = 1e-5, 5000
 
 
 @dataclass(frozen=True, eq=False)
