@@ -99,9 +99,16 @@ def _sigmoid(x: Floats, new: Floats, known: Scores) -> Plugged:
         slope = (1 - p[-1]) * rate * (1 - rate)
         return float(gap @ gap), 2 * np.append(x.T @ (gap * slope), gap @ (1 - rate))
 
-    start = np.concatenate([[0.0], np.full(x.shape[1] - 1, 0.03), [0.0]])
+    # Their start, and a line through log-odds: from theirs alone it ends in flat places at times.
+    theirs = np.append(np.full(x.shape[1], 0.03), 0.0)
+    theirs[0] = 0.0
+    line = np.linalg.lstsq(x, special.logit(np.clip(y, 0.02, 0.98)), rcond=None)[0]
     bounds = [(None, None)] * x.shape[1] + [(0.0, FLOOR)]
-    p = minimize(off, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    fits = [
+        minimize(off, start, jac=True, method="L-BFGS-B", bounds=bounds)
+        for start in (theirs, np.append(line, 0.0))
+    ]
+    p = min(fits, key=lambda fit: float(fit.fun)).x
     freedom = max(len(y) - p.size, 1)
     spread = max(float(np.sqrt(off(p)[0] / freedom)), 1e-3)
     rate = p[-1] + (1 - p[-1]) * special.expit(new @ p[:-1])
