@@ -240,9 +240,7 @@ class Predictive(Shown):
         fa, fb = np.full(shape, -9.0) - want, np.full(shape, 9.0) - want
         if np.isneginf(self.low).all() and np.isposinf(self.high).all():
             a, b = self._between(levels, a, b)
-            fa, fb = (
-                special.ndtri(np.clip(self.cdf(x), 1e-19, 1 - 1e-16)) - want for x in (a, b)
-            )
+            fa, fb = (special.ndtri(np.clip(self.cdf(x), 1e-19, 1 - 1e-16)) - want for x in (a, b))
         found = np.where(np.isneginf(want), a, (a + b) / 2)
         fine = 1e-15 * np.maximum(np.abs(a), np.abs(b)).max(axis=0)
         busy, was = np.arange(len(self)), fa > 0
