@@ -90,7 +90,7 @@ def test_lines_are_least_squares_and_ranks_those_of_spearman():
     rng = np.random.default_rng(0)
     x, y = np.sort(rng.random(6)), rng.random(6)
     assert weights(x, 2.0) @ y == pytest.approx(np.polyval(np.polyfit(x, y, 1), 2.0))
-    w = foreseen(x, (np.arange(5), np.array([5])))
+    w = foreseen(x, (np.arange(5), np.array([5]))).w
     line = np.poly1d(np.polyfit(x[:5], y[:5], 1))
     assert w @ y == pytest.approx([line(x[5]) - line(x[4]), y[5] - line(x[4])])
     assert ranked(np.array([[3.0, 1.0, 3.0]])).tolist() == [[2.0, 0.5, 2.0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import threading
 from _thread import interrupt_main
@@ -66,9 +67,17 @@ def _not_lost(what: UnraisableHookArgs) -> None:
     if not issubclass(what.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(what)
         return
-    again = threading.Timer(0.02, interrupt_main)
+    again = threading.Timer(0.02, _again)
     again.daemon = True
     again.start()
+
+
+def _again() -> None:
+    # A signal, where there are such: it also ends a wait of the main thread, in sleep or a read.
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        interrupt_main()
 
 
 def main(args: list[str] | None = None) -> NoReturn:

@@ -200,10 +200,13 @@ def _tried(
     signal = _signal(answers, name, y[:1])[0] if known else np.nan
     items = np.nan_to_num(spearman(x, answers.values[name].T)) if known else np.array([np.nan])
     groups = int(answers.cluster.max()) + 1
+    size = rung(name).high - rung(name).low
+    # A sample of items may lack the few that make a small rate: none is known to better than this.
+    least = 0.1 * size / groups if np.isfinite(size) else 0.0
 
     def skilled(found: Floats, e: Floats) -> tuple[float | None, Interval]:
         first = _or_none(found[0])
-        return first, None if first is None else skill_interval(e, last, groups, level)
+        return first, None if first is None else skill_interval(e, last, groups, level, least)
 
     return Tried(
         name, len(every), *skilled(own, errors), *skilled(by, others), _or_none(rank),
@@ -215,7 +218,9 @@ def _or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def skill_interval(errors: Floats, last: Floats, groups: int, level: float) -> Interval:
+def skill_interval(
+    errors: Floats, last: Floats, groups: int, level: float, least: float = 0.0
+) -> Interval:
     """The interval of skill, 1 - |e|² / |p|², for errors e of a forecast and p of persistence.
 
     Squares of noisy errors are too large by the noise's variance, which is taken off, and what is
@@ -226,6 +231,8 @@ def skill_interval(errors: Floats, last: Floats, groups: int, level: float) -> I
     Args:
         errors, last: shape (cuts, 1 + draws): of the sample itself first, then of redrawn ones.
         groups: clusters of items.
+        least: standard error that every score has at least, in the units of errors: what redrawn
+            items do not show where a rate is made by few of them. It widens, and is not taken off.
 
     Returns:
         None where the changes that persistence misses cannot be told from none, so that a ratio
@@ -239,6 +246,8 @@ def skill_interval(errors: Floats, last: Floats, groups: int, level: float) -> I
     e, p = rest[:k, 0], rest[k:, 0]
     ee, ep, pp = cov[:k, :k], cov[:k, k:], cov[k:, k:]
     told = np.array([e @ e - np.trace(ee), p @ p - np.trace(pp)])
+    # Of each error least² for what came and least² for what was forecast; both share what came.
+    ee, ep, pp = (m + by * least**2 * np.eye(k) for m, by in ((ee, 2), (ep, 1), (pp, 2)))
     v01 = 4 * e @ ep @ p + 2 * np.sum(ep * ep)
     v = np.array([
         [4 * e @ ee @ e + 2 * np.sum(ee * ee), v01],
