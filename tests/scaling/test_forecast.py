@@ -142,6 +142,17 @@ def test_farther_than_any_back_test_is_withheld() -> None:
     assert undated.withheld == "how far out it lies is not known"
 
 
+def test_the_stack_is_set_against_each_model() -> None:
+    found = forecast(made(), at=["6e24"], zoo=QUICK)
+    one = next(m for m in found.models if m.name == "persistence")
+    told = one.stacked
+    assert told is not None and told.rival == "persistence" and told.n > 20
+    assert told in found.stacked and told.difference is not None and one.log_score is not None
+    gap = (found.backtest.log_score or 0.0) - one.log_score
+    assert told.difference == pytest.approx(gap) and told.low is not None and told.low < gap
+    assert found.to_dict()["models"][0]["stacked"]["rival"] == found.models[0].name
+
+
 def test_too_few_families_say_nothing() -> None:
     found = forecast(made(4), at=["3e24"], zoo=QUICK)
     assert found.withheld is not None and "too thin to tell" in found.withheld
