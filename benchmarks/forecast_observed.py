@@ -3,7 +3,7 @@
     python benchmarks/forecast_observed.py FOLDER      (with obsscaling/ in it)
 
 Four tables of observational scaling (Ruan, Maddison and Hashimoto, 2024) that were never used for
-tuning. The protocol was written down before any of their scores was looked at, and it ran once:
+tuning. The protocol was written down before any of their scores was looked at:
 
 - Given: MMLU, ARC-C, HellaSwag, Winograd, TruthfulQA, XWinograd and HumanEval; GSM8K is left out as
   the paper does for arithmetic, and as a target is made of it. For agents MMLU, ARC-C, HellaSwag,
@@ -20,6 +20,9 @@ tuning. The protocol was written down before any of their scores was looked at, 
   models. Peer: the paper's pipeline by its description (`scaling.observed.peers`): three components
   through a sigmoid by least squares, and t with its residual SD where it gives no distribution; and
   the same sigmoid of compute alone.
+- It ran twice. In the first run 6 of 22 forecasts from axes beyond the cut of the first two tables
+  were refused, as importance weights of their posteriors failed; the sampler was changed, nothing
+  else, and both runs are in docs/forecast-observed.md.
 - Scores: mean squared error of means as a share of the measure's range, log score (of densities per
   range, floored at -5 a forecast), coverage and width of 90 % intervals, over the same held-out
   rows, those of which everyone speaks.
@@ -138,7 +141,8 @@ def _measure(mine: Scores, text: str, measure: str) -> list[Row]:
         found.append(_row(measure, name, forecast.mean(), low, top, forecast.log_density(y), y,
                           high, there))  # fmt: skip
     for name, peer_said in plugged.items():
-        found.append(_peer(measure, name, peer_said, y, high, there & np.isfinite(peer_said.at)))
+        if np.isfinite(peer_said.at[there]).all():
+            found.append(_peer(measure, name, peer_said, y, high, there))
     return found
 
 
@@ -179,12 +183,14 @@ def show(name: str, rows: list[Row]) -> None:
             k: np.concatenate([r[k] for r in mine]) for k in ("square", "log", "held", "width")
         }
         matched = {r["measure"] for r in mine} & {r["measure"] for r in peer}
-        ours, theirs = (np.mean([r["square"].mean() for r in some if r["measure"] in matched])
-                        for some in (mine, peer))  # fmt: skip
+        ours, theirs = (
+            [r["square"].mean() for r in some if r["measure"] in matched] for some in (mine, peer)
+        )
+        ratio = float(np.mean(ours) / np.mean(theirs)) if matched else float("nan")
         print(
             f"  {model:26} n {whole['held'].size:4d}"
             f"  mse x1000 {1000 * whole['square'].mean():6.2f}"
-            f"  of least squares' {ours / theirs:5.2f}  log score {whole['log'].mean():+.3f}"
+            f"  of least squares' {ratio:5.2f}  log score {whole['log'].mean():+.3f}"
             f"  held {whole['held'].mean():.3f}  width {whole['width'].mean():.3f}"
         )
 

@@ -78,9 +78,10 @@ def given_of(subjects: Names, measures: Sequence[str], values: Floats) -> Given:
         InputError: if a measure is named twice, has fewer than two different scores, or a subject
             has two of it.
     """
-    for j, name in enumerate(measures):
-        if name in measures[:j]:
+    for name in measures:
+        if list(measures).count(name) > 1:
             raise InputError(f"--given: column {one_line(name, 80)!r} is named twice")
+    for j, name in enumerate(measures):
         known = values[np.isfinite(values[:, j]), j]
         if known.size < 2 or np.ptp(known) == 0:
             raise InputError(

@@ -24,6 +24,7 @@ from scipy.optimize import minimize
 from calibrant._text import one_line
 from calibrant.errors import UnfitError
 from calibrant.scaling.observed.place import Standing
+from calibrant.scaling.observed.sample import sample
 from calibrant.scaling.scores import Scores
 
 Floats = NDArray[np.float64]
@@ -234,10 +235,10 @@ class Fitted:
 
 
 def fit(data: Seen, rng: np.random.Generator, priors: Priors | None = None) -> Fitted:
-    """Draw from the posterior: the mode, a Student's t about it, and importance resampling.
+    """Draw from the posterior, by `sample`.
 
     Raises:
-        UnfitError: if draws are worth fewer than 30 independent ones.
+        UnfitError: if the draws did not move, or stem from too few.
     """
     priors = priors or Priors()
     q = data.mean.shape[1]
@@ -257,15 +258,8 @@ def fit(data: Seen, rng: np.random.Generator, priors: Priors | None = None) -> F
 
     mode = minimize(both, start, jac=True, method="L-BFGS-B",
                     bounds=[(-30.0, 30.0)] * (q + 2) + [(-5.0, 3.0)] * 3).x  # fmt: skip
-    draws, log_weight = _importance(mode, _curvature(both, mode), loss, rng)
-    weight = np.exp(log_weight - special.logsumexp(log_weight))
-    worth = float(1 / (weight**2).sum())
-    if worth < 30:
-        raise UnfitError(
-            f"axes: draws of the posterior are worth {worth:.0f} independent ones; wanted 30"
-        )
-    pick = rng.choice(len(draws), DRAWS, p=weight)
-    kept = draws[pick]
+    draws, worth = sample(mode, _curvature(both, mode), loss, rng)
+    kept = draws[rng.choice(len(draws), DRAWS)] if len(draws) != DRAWS else draws
     by_family = log_likelihood(kept, data)[1]
     share = np.exp(by_family - special.logsumexp(by_family, axis=2, keepdims=True))
     return Fitted(data, unpack(kept, q), _heads(share, unpack(kept, q).family, rng), worth)
@@ -286,27 +280,3 @@ def _curvature(both: Callable[[Floats], tuple[float, Floats]], mode: Floats) -> 
     value, vector = np.linalg.eigh(matrix)
     # Priors are proper: no direction is flatter than they are.
     return np.asarray((vector / np.maximum(value, 0.1)) @ vector.T)
-
-
-def _importance(
-    mode: Floats, covariance: Floats, loss: Callable[[Floats], Floats], rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Draws from Student's t (5) about the mode, each with the logarithm of its weight; then
-    again, about their weighted mean and with their spread, so that skewed posteriors are met."""
-    size, many = mode.size, 1000
-    centre, shape = mode, covariance
-    for _ in range(2):
-        root = np.linalg.cholesky(shape + 1e-9 * np.eye(size))
-        wide = np.sqrt(5 / rng.chisquare(5, (many, 1)))
-        z = rng.standard_normal((many, size)) * wide
-        draws = centre + z @ root.T
-        log_q = -(5 + size) / 2 * np.log1p((z**2).sum(axis=1) / 5) - np.log(np.diag(root)).sum()
-        log_weight = -loss(draws) - log_q
-        weight = np.exp(log_weight - special.logsumexp(log_weight))
-        # Weights are tempered for the next proposal, or one draw would be all of it.
-        weight = np.minimum(weight, 20 / many)
-        weight = weight / weight.sum()
-        centre = weight @ draws
-        apart = draws - centre
-        shape = 1.2 * (apart * weight[:, None]).T @ apart + 0.05 * covariance
-    return draws, log_weight
