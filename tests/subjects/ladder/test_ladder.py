@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from importlib.util import find_spec
 
 import numpy as np
@@ -17,7 +18,7 @@ from calibrant.scaling.cards.register import read_registered
 from calibrant.subjects.ladder import LADDERS, World, climb_ladder
 from calibrant.subjects.ladder.learn import compute_of, read
 from calibrant.subjects.ladder.skills import ALPHABET, encoded
-from calibrant.subjects.planted import network
+from calibrant.subjects.planted import network, training
 
 jax = pytest.mark.skipif(find_spec("jax") is None, reason="training needs the extra 'train'")
 
@@ -113,6 +114,32 @@ def test_a_finished_ladder_is_read_and_nothing_of_it_can_be_altered(climbed, tmp
         climb_ladder(other, ladder="tiny")
     with pytest.raises(InputError, match="of another ladder than tiny-1"):
         climb_ladder(folder, ladder="tiny", seed=1)
+
+
+@pytest.mark.slow
+@jax
+def test_a_ladder_stopped_again_and_again_ends_as_one_that_was_not(climbed, tmp_path, monkeypatch):
+    found, _, _ = climbed
+    monkeypatch.setattr(training, "EVERY", 5)  # so that it can be stopped within tiny subjects
+    waiting = [("tiny-0/1", 5), ("tiny-0/2", 10), ("tiny-0/4", 5)]
+
+    def say(name, done, steps, loss):
+        if waiting and (name, done) == waiting[0]:
+            waiting.pop(0)
+            signal.raise_signal(signal.SIGINT)
+
+    stops = 0
+    while True:
+        try:
+            again = climb_ladder(tmp_path / "tiny", ladder="tiny", say=say)
+            break
+        except KeyboardInterrupt:
+            stops += 1
+    assert stops == 3 and not waiting
+    assert [s.sha256 for s in again.subjects] == [s.sha256 for s in found.subjects]
+    assert again.forecast["forecast"] == found.forecast["forecast"]
+    assert again.settled["rows"] == found.settled["rows"]
+    assert not list((tmp_path / "tiny").glob("*checkpoint*"))
 
 
 def test_wrong_folders_and_names_are_refused(tmp_path, capsys):
