@@ -326,7 +326,7 @@ def test_no_skill_is_known_to_better_than_items_are_few():
     from calibrant.scaling.metrics.backtest import skill_interval
 
     same = np.zeros((2, 200)) + 1e-6 * np.random.default_rng(0).standard_normal((2, 200))
-    e = np.column_stack([[0.1, 0.6], same + [[0.1], [0.6]]])
+    e = np.column_stack([[0.1, 0.6], np.add(same, [[0.1], [0.6]])])
     low, high = skill_interval(e, e, 100, 0.9)
     assert high - low < 1e-4
     wide = skill_interval(e, e, 100, 0.9, 0.001)

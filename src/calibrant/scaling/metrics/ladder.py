@@ -216,7 +216,10 @@ def _notes(found: list[MetricLadder]) -> list[str]:
             notes.append(f"{name}: {ladder.clusters} clusters of items; errors are uncertain")
     if len(found) > 1:
         notes.append(f"{len(found)} measures are each tested at their own error, not all at once")
-    notes.append("intervals are of other items; how other subjects would scatter is not in them")
+    if any(ladder.items for ladder in found):
+        notes.append(
+            "intervals are of other items; how other subjects would scatter is not in them"
+        )
     return notes
 
 
