@@ -255,6 +255,9 @@ BAD = [
     ("subject,scale,item,choice,logprob,correct\na,1,b,x,-1,1\na,1,b,y,-1,maybe\n", "got 'maybe'"),
     ("subject,scale,rung,value\na,1,accuracy,1.5\n", "accuracy is from 0 to 1, got 1.5"),
     ("subject,scale,rung,value\na,1,charm,1\n", "no rung 'charm'"),
+    ("subject,scale,rung,value,se\na,1,accuracy,0.5,-1\n", "a standard error of 0 or more, got -1"),
+    ("subject,scale,rung,value\na,1,margin,1e300\n", "margin is from -1e+09 to 1e+09, got 1e+300"),
+    ("subject,scale,item,logprob\na,1,b,-1e300\n", "a log-probability of -1e+09 or more"),
     ("subject,scale,item\na,1,b\n", "wanted 'logprob', 'probability' or 'score'"),
     ("subject,scale,item,score\n", "no rows"),
 ]
@@ -296,9 +299,11 @@ def test_the_command_prints_a_table_or_one_document(tmp_path, capsys, monkeypatc
 
 def test_options_are_checked():
     table = pl.DataFrame({"subject": ["a"], "scale": [1.0], "item": ["q"], "score": [1]})
-    for wrong in ({"ks": (1,)}, {"level": 1.5}, {"draws": 3}, {"cut": -1.0}):
+    for wrong in ({"ks": (1,)}, {"level": 1.5}, {"draws": 3}, {"cut": -1.0}, {"seed": -1}):
         with pytest.raises(InputError, match="metrics: "):
             metric_ladder(table, **wrong)
+    with pytest.raises(InputError, match="row 1: wanted a base-10 logarithm, at most 100, got 1e"):
+        metric_ladder(table.with_columns(scale=1e22), log=False)
 
 
 def test_no_verdict_is_wrong_in_a_few_draws_of_the_certificate():

@@ -150,7 +150,7 @@ def metric_ladder(
     Raises:
         InputError: for a table that is no ladder, naming the column or row.
     """
-    _check(ks, level, draws, cut)
+    _check(ks, level, draws, cut, seed)
     measures, errors, notes = read_answers(source, columns=columns, ks=tuple(ks), log=log)
     at = None if cut is None else float(np.log10(cut)) if log else cut
     found = []
@@ -178,7 +178,8 @@ def climb(
     except UnfitError as e:
         if mark is not None or base is not None:
             raise
-        told = Emergence("undetermined", str(e), None, None, 0, "", "", error, ())
+        why = str(e).removeprefix("metrics: ")
+        told = Emergence("undetermined", why, None, None, 0, "", "", error, ())
     through = None
     if se is None:
         through = next((r for r in ("log share", "log-probability") if r in answers.values), None)
@@ -211,7 +212,8 @@ def _notes(found: list[MetricLadder]) -> list[str]:
     for ladder in found:
         name, scales = one_line(ladder.measure, 60), len(set(ladder.scale))
         if scales < 6:
-            notes.append(f"{name}: {scales} scales; what so few show of later ones is little")
+            many = "one scale" if scales == 1 else f"{scales} scales"
+            notes.append(f"{name}: {many}; what so few show of later ones is little")
         if ladder.clusters and ladder.clusters < 20:
             notes.append(f"{name}: {ladder.clusters} clusters of items; errors are uncertain")
     if len(found) > 1:
@@ -223,7 +225,9 @@ def _notes(found: list[MetricLadder]) -> list[str]:
     return notes
 
 
-def _check(ks: Sequence[int], level: float, draws: int, cut: float | None) -> None:
+def _check(ks: Sequence[int], level: float, draws: int, cut: float | None, seed: int) -> None:
+    if seed < 0:
+        raise InputError(f"metrics: seed: wanted 0 or more, got {seed}")
     if any(k < 2 for k in ks):
         raise InputError(f"metrics: k of pass^k: wanted 2 or more, got {min(ks)}")
     if not 0.5 <= level < 1:

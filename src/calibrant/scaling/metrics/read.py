@@ -41,6 +41,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 LEAST = 2
 """Items that are counted on, at least."""
+FARTHEST = 100
+"""A logarithm of compute beyond which it is a slip, as of compute itself."""
+LOWEST = 1e9
+"""Nats beyond which a value is a slip; their squares would not fit a number."""
 
 
 def read_answers(
@@ -81,6 +85,10 @@ def read_answers(
     if log and (scale <= 0).any():
         row = int(np.flatnonzero(scale <= 0)[0]) + 1
         raise InputError(f"metrics: row {row}: wanted a scale above 0, got {scale[row - 1]:g}")
+    if not log and (np.abs(scale) > FARTHEST).any():
+        row = int(np.flatnonzero(np.abs(scale) > FARTHEST)[0]) + 1
+        said = f"wanted a base-10 logarithm, at most {FARTHEST}, got {scale[row - 1]:g}"
+        raise InputError(f"metrics: row {row}: {said}")
     table = table.with_columns(pl.Series("_x", np.log10(scale) if log else scale))
     measures = _texts(table, at["measure"]) if "measure" in at else np.full(table.height, "all")
     found: list[Answers] = []
@@ -135,6 +143,8 @@ def _finished(
     names, x, of = _subjects(table, at)
     kinds, value = _texts(table, at["rung"]), _numbers(table, at["value"])
     se = _numbers(table, at["se"]) if "se" in at else np.full(table.height, np.nan)
+    if (below := np.flatnonzero(se < 0)).size:
+        raise _wrong(table, below[0], f"wanted a standard error of 0 or more, got {se[below[0]]:g}")
     values, errors = {}, {}
     for kind in dict.fromkeys(kinds.tolist()):
         r, rows = rung(kind), np.flatnonzero(kinds == kind)
@@ -143,9 +153,10 @@ def _finished(
                 f"metrics: {one_line(kind)!r} of {one_line(name)!r}: wanted one value for each of "
                 f"{len(names)} subjects, got {len(rows)} for {len(set(of[rows]))}"
             )
-        wrong = rows[(value[rows] < r.low) | (value[rows] > r.high)]
+        low, high = max(r.low, -LOWEST), min(r.high, LOWEST)
+        wrong = rows[(value[rows] < low) | (value[rows] > high)]
         if wrong.size:
-            got = f"{kind} is from {r.low:g} to {r.high:g}, got {value[wrong[0]]:g}"
+            got = f"{kind} is from {low:g} to {high:g}, got {value[wrong[0]]:g}"
             raise _wrong(table, wrong[0], got)
         y, e = np.empty(len(names)), np.empty(len(names))
         y[of[rows]], e[of[rows]] = value[rows], se[rows]
@@ -271,6 +282,9 @@ def _logs(table: pl.DataFrame, column: str) -> Floats:
     bad = np.flatnonzero(logp > 1e-6)
     if bad.size:
         raise _wrong(table, bad[0], f"wanted a log-probability, at most 0, got {logp[bad[0]]:g}")
+    if (far := np.flatnonzero(logp < -LOWEST)).size:
+        said = f"wanted a log-probability of {-LOWEST:g} or more, got {logp[far[0]]:g}"
+        raise _wrong(table, far[0], said)
     return np.minimum(logp, 0.0)
 
 
