@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from calibrant._text import dumps
 from calibrant.cli import main
 from calibrant.errors import InputError, UnfitError
+from calibrant.records import trials_frame, write_parquet
 from calibrant.scaling import metric_ladder
 from calibrant.scaling.metrics.backtest import backtest, moved, ranked, spearman
 from calibrant.scaling.metrics.certificates import CERTIFICATES, drawn, verdicts
@@ -240,6 +241,34 @@ def test_finished_rungs_and_trials_are_ladders_too():
     found = metric_ladder(pl.DataFrame(trials), ks=(2,)).ladders[0]
     assert [r.name for r in found.rungs] == ["accuracy", "pass^2"]
     assert "no graded score" in found.emergence.why
+
+
+def test_trials_take_their_scales_from_another_table(tmp_path):
+    rows = [
+        {"run": "r", "subject": f"m{s}", "instrument": "sums", "item": f"i{i}", "epoch": e,
+         "grader": "rule", "score": None if (s, i, e) == (0, 0, 1) else float(i < 4 * s),
+         "error": "timeout" if (s, i, e) == (0, 0, 1) else None}
+        for s in range(5) for i in range(16) for e in (1, 2)
+    ]  # fmt: skip
+    write_parquet(trials_frame(rows), tmp_path / "trials.parquet")
+    scales = pl.DataFrame(
+        {"model": [f"m{s}" for s in range(5)], "flops": [10.0**s for s in range(5)]}
+    )
+    found = metric_ladder(tmp_path / "trials.parquet", scales=scales, ks=(2,))
+    ladder = found.ladders[0]
+    assert (ladder.measure, ladder.items, ladder.clusters) == ("sums", 16, 16)
+    assert ladder.rungs[0].values == (0, 0.25, 0.5, 0.75, 1) and ladder.scale == (0, 1, 2, 3, 4)
+    assert "1 of 160 trials failed" in found.notes[0]
+    path = str(tmp_path / "trials.parquet")
+    for wrong, said in (
+        (scales[:3], "no scale of 'm3'"),
+        (pl.concat([scales, scales]), "one row for each subject"),
+        (scales.drop("flops"), "wanted a column 'scale'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            metric_ladder(path, scales=wrong)
+    with pytest.raises(InputError, match="the table has its own, 'compute'"):
+        metric_ladder(long(drawn(SMOOTH, np.random.default_rng(0))), scales=scales)
 
 
 BAD = [

@@ -124,6 +124,7 @@ def metric_ladder(
     columns: Mapping[str, str] | None = None,
     ks: Sequence[int] = (4,),
     log: bool = True,
+    scales: Any = None,
     mark: str | None = None,
     base: str | None = None,
     cut: float | None = None,
@@ -137,7 +138,7 @@ def metric_ladder(
     mark comes from the metric, from the ability, or cannot be told.
 
     Args:
-        source, columns, log: see `read_answers`: answers of subjects of growing scale.
+        source, columns, log, scales: see `read_answers`: answers of subjects of growing scale.
         ks: of pass^k.
         mark: the rung that seems to jump; by default accuracy.
         base: the rung that stands for the ability; by default log share, else log-probability.
@@ -151,7 +152,9 @@ def metric_ladder(
         InputError: for a table that is no ladder, naming the column or row.
     """
     _check(ks, level, draws, cut, seed)
-    measures, errors, notes = read_answers(source, columns=columns, ks=tuple(ks), log=log)
+    measures, errors, notes = read_answers(
+        source, columns=columns, ks=tuple(ks), log=log, scales=scales
+    )
     at = None if cut is None else float(np.log10(cut)) if log else cut
     found = []
     for answers in measures:

@@ -39,6 +39,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """Names by which each column is found, in any case."""
 
+WHO = ("subject", "scale")
+"""Columns of a table of scales."""
 LEAST = 2
 """Items that are counted on, at least."""
 FARTHEST = 100
@@ -53,6 +55,7 @@ def read_answers(
     columns: Mapping[str, str] | None = None,
     ks: tuple[int, ...] = (4,),
     log: bool = True,
+    scales: Any = None,
 ) -> tuple[list[Answers], dict[str, dict[str, Floats]], list[str]]:
     """Read what subjects of growing scale answered.
 
@@ -65,6 +68,7 @@ def read_answers(
         columns: what columns are called, such as {"scale": "FLOPs"}; others are found by `COLUMNS`.
         ks: of pass^k.
         log: whether the scale is yet to be taken the logarithm of.
+        scales: a path or a table of subject and scale, where the source has no scale, as trials.
 
     Returns:
         the answers to each measure; for finished rungs their standard errors, by measure and rung;
@@ -74,6 +78,8 @@ def read_answers(
         InputError: naming the column or row that is wrong.
     """
     table = table_of(source, "metrics")
+    if scales is not None:
+        table = _scaled(table, table_of(scales, "scales"), columns or {})
     at = _columns(table, columns or {})
     for need in ("subject", "scale"):
         if need not in at:
@@ -94,6 +100,8 @@ def read_answers(
     found: list[Answers] = []
     errors: dict[str, dict[str, Floats]] = {}
     notes: list[str] = []
+    if "score" in at and "error" in table.columns:
+        table, measures = _answered(table, at["score"], measures, notes)
     for name in dict.fromkeys(measures.tolist()):
         part = table.filter(pl.Series(measures == name))
         if "rung" in at and "value" in at:
@@ -102,6 +110,40 @@ def read_answers(
             answers = _items(part, at, name, ks, notes)
         found.append(answers)
     return found, errors, notes
+
+
+def _scaled(table: pl.DataFrame, scales: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
+    """The table with the scale of each subject, from another table."""
+    own = {k: v for k, v in columns.items() if k in table.columns or v in table.columns}
+    at, there = _columns(table, own), _columns(scales, {})
+    for need, columns_, what in (("subject", at, table), *((n, there, scales) for n in WHO)):
+        if need not in columns_:
+            raise InputError(f"metrics: scales: wanted a column {need!r}; there are {_there(what)}")
+    if "scale" in at:
+        raise InputError(f"metrics: scales: the table has its own, {one_line(at['scale'])!r}")
+    scales = scales.with_row_index("_row", offset=1)
+    names, values = _texts(scales, there["subject"]), _numbers(scales, there["scale"])
+    of = dict(zip(names.tolist(), values.tolist(), strict=True))
+    if len(of) < len(names):
+        raise InputError("metrics: scales: wanted one row for each subject")
+    who = _texts(table.with_row_index("_row", offset=1), at["subject"]).tolist()
+    lost = next((w for w in who if w not in of), None)
+    if lost is not None:
+        raise InputError(f"metrics: scales: no scale of {one_line(lost, 60)!r}")
+    return table.with_columns(pl.Series("scale", [of[w] for w in who], dtype=pl.Float64))
+
+
+def _answered(
+    table: pl.DataFrame, score: str, measures: Any, notes: list[str]
+) -> tuple[pl.DataFrame, Any]:
+    """Trials without those that failed, which are said."""
+    failed = table[score].is_null() & table["error"].is_not_null()
+    if not failed.any():
+        return table, measures
+    notes.append(f"{failed.sum()} of {table.height} trials failed and are left out")
+    if failed.all():
+        raise InputError("metrics: every trial failed")
+    return table.filter(~failed), measures[~failed.to_numpy()]
 
 
 def _columns(table: pl.DataFrame, given: Mapping[str, str]) -> dict[str, str]:
@@ -189,7 +231,12 @@ def _items(
             f"{one_line(name, 60)}: {np.sum(~keep)} of {len(items)} items were not answered by "
             "every subject and are left out"
         )
-    groups = _texts(table, at["cluster"]) if "cluster" in at else _texts(table, at["item"])
+    groups = _texts(table, at["item"])
+    if "cluster" in at:  # an item without one stands for itself
+        own = table[at["cluster"]].cast(pl.String)
+        groups = np.where(
+            own.is_null().to_numpy(), groups, own.fill_null("").to_numpy().astype(str)
+        )
     cluster = np.empty(len(items), dtype=groups.dtype)
     cluster[which] = groups
     return Answers(
