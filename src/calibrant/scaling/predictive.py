@@ -238,9 +238,6 @@ class Predictive:
         a, b = (np.broadcast_to(edge, shape).copy() for edge in (a, b))
         want = special.ndtri(np.clip(levels, 1e-300, 1 - 1e-16))[:, None]
         fa, fb = np.full(shape, -9.0) - want, np.full(shape, 9.0) - want
-        if np.isneginf(self.low).all() and np.isposinf(self.high).all():
-            a, b = self._between(levels, a, b)
-            fa, fb = (special.ndtri(np.clip(self.cdf(x), 1e-19, 1 - 1e-16)) - want for x in (a, b))
         found = np.where(np.isneginf(want), a, (a + b) / 2)
         fine = 1e-15 * np.maximum(np.abs(a), np.abs(b)).max(axis=0)
         busy, was = np.arange(len(self)), fa > 0
@@ -267,18 +264,6 @@ class Predictive:
                 a, b, fa, fb, was = (v[:, open_] for v in (a, b, fa, fb, was))
                 busy, fine = busy[open_], fine[open_]
         return found
-
-    def _between(self, levels: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        """Ends that hold each quantile: the least and the largest of the components' own."""
-        p = np.clip(levels, 1e-15, 1 - 1e-15)[:, None, None]
-        whole = np.isinf(self.df)
-        t = special.stdtrit(np.where(whole, 1.0, self.df), p)
-        own = self.location + self.spread * np.where(whole, special.ndtri(p), t)
-        there = self.weight > 0
-        a = np.where(there, own, np.inf).min(axis=1)
-        b = np.where(there, own, -np.inf).max(axis=1)
-        inner = ((levels > 1e-15) & (levels < 1 - 1e-15))[:, None]
-        return np.where(inner, a, low), np.where(inner, b, high)
 
     def _rule(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation, by Gauss–Legendre over the levels of quantiles."""
