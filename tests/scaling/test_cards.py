@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +192,7 @@ def test_outcomes_are_joined_by_name_by_scale_or_as_told(folder: Path) -> None:
     one = read_registered(folder / "one.json")
     wide = pl.DataFrame({"Model": ["next-0"], "MMLU": [0.5], "ARC": [0.1]})
     assert settle(one, wide).rows[0].outcome == 0.5
-    dated = outcomes(("next-0", "MMLU", 0.5), date=[str(date.today())])
+    dated = outcomes(("next-0", "MMLU", 0.5), date=[str(datetime.now(UTC).date())])
     assert not any("on trust" in n for n in settle(one, dated).notes)
     other = outcomes(("Llama-9", "MMLU", 0.5), family=["F1"], scale=[10**23.62])
     found = settle(one, other)
@@ -315,7 +315,7 @@ def test_data_is_hashed_and_looked_into(tmp_path: Path) -> None:
 
 
 def test_a_subject_already_released_is_doubted() -> None:
-    made = register(_row(date=str(date.today() - timedelta(days=30))))
+    made = register(_row(date=str(datetime.now(UTC).date() - timedelta(days=30))))
     assert any("released before the registration" in w for w in made.warnings)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibrant._figure import Shown
 from calibrant.errors import InputError
+from calibrant.scaling.given import Given
 
 Floats = NDArray[np.float64]
 Names = NDArray[np.str_]
@@ -33,6 +34,7 @@ class Scores(Shown):
         chance: for each measure, the score of a guesser, where curves begin; by default the lowest.
         notes: what a reader must know of how it was read, one sentence each.
         warnings: what may be wrong with it, one sentence each.
+        given: scores on other measures, which stay known for every subject; None if there are none.
     """
 
     subject: Names
@@ -46,6 +48,7 @@ class Scores(Shown):
     chance: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
+    given: Given | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.subject)

@@ -80,7 +80,7 @@ class Tail(Shown):
         threshold: where the tail begins, in the units of the values.
         exceedances: values above it.
         shape, scale: of the tail, the scale in units of the fit. A shape below 0 has an end.
-        p: of the Anderson–Darling test of the tail, cut at 0.005 and 0.5.
+        p: of the Anderson–Darling test of the tail, cut at 0.001 and 0.5.
         levels: for each number of deployments.
         rate: the mean probability of an event, for probabilities.
         above: the share of queries above the level asked for.

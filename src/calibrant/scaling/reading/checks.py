@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
 
@@ -24,14 +24,15 @@ def checked(scores: Scores, today: date | None = None) -> Scores:
     """The scores with everything that a reader must know of them said, and doubles taken out.
 
     Args:
-        today: the day after which no score can be known; by default today.
+        today: the day after which no score can be known; by default the day where it is latest
+            on Earth, so that nobody's today is the future.
 
     Raises:
         InputError: if a score is outside the limits, a standard error is negative, a known score
             is dated in the future, or one subject has two scores.
     """
     _ranges(scores)
-    _future(scores, today or date.today())
+    _future(scores, today or datetime.now(timezone(timedelta(hours=14))).date())
     scores, said = _once(scores)
     notes, warnings = [*scores.notes], [*scores.warnings, *said]
     for group in (_families, _names, _sizes, _copies, _old):
