@@ -196,10 +196,12 @@ def _ends(densities: list[Predictive], level: float) -> np.ndarray[Any, np.dtype
     for k in np.unique(sizes):
         rows = np.flatnonzero(sizes == k)
         some = [densities[i] for i in rows]
-        many = (np.hstack([getattr(d, a) for d in some])
-                for a in ("location", "spread", "df", "weight"))  # fmt: skip
-        edges = (np.concatenate([getattr(d, a) for d in some]) for a in ("low", "high"))
-        whole = Predictive(*many, *edges)
+        location, spread, df, weight = (
+            np.hstack([getattr(d, name) for d in some])
+            for name in ("location", "spread", "df", "weight")
+        )
+        low, high = (np.concatenate([getattr(d, name) for d in some]) for name in ("low", "high"))
+        whole = Predictive(location, spread, df, weight, low, high)
         found[rows] = np.column_stack([whole.quantile(0.5), *whole.interval(level)])
     return found
 
