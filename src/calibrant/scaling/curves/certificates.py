@@ -215,7 +215,6 @@ CERTIFICATES: tuple[Certificate, ...] = (
         regimes(
             _WORLD,
             ("low ceiling", 6, 4, 0.5, 0.05),
-            ("late jump", 6, 4, 0.5, 0.05),
             ("clipped", 6, 4, 0.5, 0.05),
         ),
         batch_draws=25,
