@@ -170,7 +170,7 @@ def best(shape: Shape, known: Known, *, rounds: int = 40) -> tuple[Floats, Float
         gap, var = np.where(better[:, None], new_gap, gap), np.where(better, new_var, var)
         value = np.where(better, new_value, value)
         damp = np.clip(np.where(better, damp / 5, damp * 4), 1e-9, 1e9)
-        if (moved < 1e-7).sum() + (damp >= 1e8).sum() >= many:
+        if ((moved < 1e-4) | (damp >= 1e8)).sum() >= many:
             break
     order = np.argsort(value, kind="stable")
     return theta[order], np.sqrt(var[order]), value[order]
