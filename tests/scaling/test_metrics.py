@@ -21,7 +21,7 @@ from calibrant.scaling.metrics.certificates import CERTIFICATES, drawn, verdicts
 from calibrant.scaling.metrics.emergence import emergence
 from calibrant.scaling.metrics.following import following
 from calibrant.scaling.metrics.lines import foreseen, weights
-from calibrant.scaling.metrics.rungs import RUNGS, of_choices, of_trials, rung
+from calibrant.scaling.metrics.rungs import RUNGS, of_choices, of_moved_choices, of_trials, rung
 
 SMOOTH = {"world": "odds", "subjects": 8, "items": 100, "noise": 0.05, "spread": 0.3}
 BROKEN = {"world": "break", "subjects": 8, "items": 100, "noise": 0.05, "spread": 0.3}
@@ -54,6 +54,17 @@ def test_rungs_of_choices_are_what_their_names_say(logp, k):
     first = [v for v in logp if v == max(logp)]
     assert found["accuracy"][0] == pytest.approx((logp[0] == max(logp)) / len(first))
     assert found[f"pass^{k}"][0] == pytest.approx(p[0] ** k, abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-30, 0), min_size=2, max_size=6), st.floats(-20, 20))
+def test_moved_choices_are_choices_of_which_the_right_one_moved(logp, by):
+    each = np.array([[*logp, -np.inf]])
+    moved_on = each + np.array([by] + [0.0] * len(logp))
+    twin, found = of_choices(moved_on), of_moved_choices(each, np.array([[by]]))
+    assert set(twin) - set(found) == {"log-probability"}
+    for r, v in found.items():
+        assert v[0] == pytest.approx(twin[r], rel=1e-9, abs=1e-12)
 
 
 @settings(max_examples=25, deadline=None)

@@ -59,6 +59,11 @@ def cli() -> None:
     \b
     Exit codes: 0 done, or all claims supported; 1 a claim refuted;
     3 undetermined; 2 the input is wrong or the run could not go on.
+
+    \b
+    First steps: calibrant demo
+                 calibrant assess SUITE.yaml --plan
+                 calibrant COMMAND --help
     """
 
 

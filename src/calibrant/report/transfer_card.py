@@ -232,6 +232,13 @@ def _facts(card: TransferCard) -> list[tuple[str, str]]:
         facts.append(("Farthest", f"{orders:.2g} orders of magnitude beyond the largest known"))
     if months is not None:
         facts.append(("Latest", f"{months:.2g} months after the last known"))
+    given = document.get("given") or {}
+    if given.get("measures"):
+        names = [words.line(str(m), 40) for m in given["measures"]]
+        facts.append(("Given of every subject", words.line(", ".join(names), 300)))
+        able = far.get("abilities")
+        if able is not None:
+            facts.append(("Most able", f"{able:.2g} SD above the most able known, on their axis"))
     tried = [v for v in (far.get("tried") or {}).values() if v is not None]
     if tried:
         unit = words.line(str(far.get("unit") or ""), 40)

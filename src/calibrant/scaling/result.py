@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibrant._text import one_line
+from calibrant.scaling.backtests.horizons import UNITS
 from calibrant.scaling.backtests.summary import BackTest
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.reading.facts import history
@@ -67,6 +68,8 @@ class Forecast:
         known: the scores it is made from.
         at: what was asked for, with `predictive` of the same rows; `outcome` where it is known.
         orders, months: shape (n,); how far out each lies, beyond all that is known.
+        ability: shape (n,); beyond the most able known subject on the first axis of the given.
+        given: what is given and its axes, as plain data; None if nothing is.
         orders_family: shape (n,); beyond the largest known subject of its family, NaN for others.
         why: for each, None or why it is withheld.
         backtest: how such forecasts did on the past.
@@ -99,6 +102,8 @@ class Forecast:
     data: tuple[dict[str, str], ...] = ()
     orders_family: Floats = field(default_factory=lambda: np.zeros(0))
     baselines: tuple[tuple[str, Predictive, Mask], ...] = ()
+    ability: Floats = field(default_factory=lambda: np.zeros(0))
+    given: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         if self.withheld is not None:
@@ -149,6 +154,7 @@ class Forecast:
                 "distance": _number(self.orders[i]),
                 "distance_family": _number(self.orders_family[i]),
                 "months": _number(self.months[i]),
+                "distance_ability": _number(self.ability[i]) if self.ability.size else None,
                 "median": float(median[j]),
                 "mean": float(mean[j]),
                 "sd": float(sd[j]),
@@ -194,8 +200,10 @@ class Forecast:
                 ),
                 "months": max(later, default=None),
                 "tried": self.reach,
-                "unit": "months" if "date" in self.cut else "orders of magnitude",
+                "unit": unit_of(self.cut),
+                "abilities": max((o for o in self.ability if np.isfinite(o)), default=None),
             },
+            "given": self.given,
             "warnings": list(self.warnings),
             "withheld": self.withheld,
             "withheld_rows": self.silent,
@@ -236,6 +244,11 @@ class Forecast:
 
     def _said(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array([i for i, w in enumerate(self.why) if w is None], dtype=np.int64)
+
+
+def unit_of(cut: str) -> str:
+    """What distances of a rule are counted in, from its text."""
+    return UNITS["date" if "date" in cut else "axis" if "axis" in cut else "scale"]
 
 
 def _number(x: float) -> float | None:

@@ -21,7 +21,7 @@ _MARK = {"held": "✓ held", "failed": "✗ failed", "too few": "? too few"}
 
 def tables(found: Forecast) -> list[Table]:
     """What is forecast, what is withheld, the horizons and the models; empty ones are left out."""
-    made = [_forecasts(found), _silent(found), _horizons(found), _models(found)]
+    made = [_forecasts(found), _silent(found), _axes(found), _horizons(found), _models(found)]
     return [t for t in made if t.row_count]
 
 
@@ -42,6 +42,9 @@ def _forecasts(found: Forecast) -> Table:
     ):
         table.add_column(name, justify="left" if name in ("subject", "measure") else "right")
     rows = list(zip(found.rows(), found.intervals(), strict=True))
+    able = found.given is not None
+    if able:
+        table.add_column("above abilities", justify="right")
     truth = any(r["outcome"] is not None for r, _ in rows)
     if truth:
         table.add_column("came", justify="right")
@@ -51,6 +54,8 @@ def _forecasts(found: Forecast) -> Table:
             "new" if r["distance_family"] is None else _far(r["distance_family"]),
             f"{r['median']:.3g}", f"{i['low']:.3g} to {i['high']:.3g}",
         ]  # fmt: skip
+        if able:
+            cells.append(_far(r["distance_ability"]))
         if truth and r["outcome"] is not None:
             held = i["low"] <= r["outcome"] <= i["high"]
             cells.append(f"{r['outcome']:.3g} {'✓' if held else '✗'}")
@@ -71,6 +76,20 @@ def _silent(found: Forecast) -> Table:
         )
     if len(rows) > MOST:
         table.add_row(f"… {len(rows) - MOST} more", "", "", "")
+    return table
+
+
+def _axes(found: Forecast) -> Table:
+    table = Table(title="axes of what is given", title_justify="left")
+    for name in ("axis", "variance", "reliability", "weights of standardised scores"):
+        table.add_column(name, justify="left" if "weights" in name else "right")
+    for axis in (found.given or {}).get("axes") or ():
+        heavy = sorted(axis["weights"].items(), key=lambda item: -abs(item[1]))
+        said = ", ".join(f"{one_line(name, 24)} {weight:+.2f}" for name, weight in heavy[:6])
+        table.add_row(
+            str(axis["axis"]), f"{axis['variance_explained']:.0%}", f"{axis['reliability']:.2f}",
+            Text(said + (", …" if len(heavy) > 6 else "")),
+        )  # fmt: skip
     return table
 
 

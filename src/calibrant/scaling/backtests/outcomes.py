@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ Mask = NDArray[np.bool_]
 
 ORDERS = (0.0, 0.5, 1.0, 2.0, 3.0, 6.0)
 MONTHS = (0.0, 6.0, 12.0, 24.0, 48.0)
+ABILITY = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Horizons end at these distances; the first is within what was known, the last has no end."""
 
 AGE = {"scale": 0.5, "date": 0.5 * 365.25}
@@ -35,6 +37,7 @@ class Outcomes:
         subject, family, measure: shape (n,).
         y: shape (n,); the score that came.
         orders, months: shape (n,); distance beyond what was known.
+        ability: shape (n,); likewise, on the first axis of what is given; NaN where nothing is.
         horizon: shape (n,); the index of the distance that counts, -1 where it is unknown.
         stranger: shape (n,); the family was not known at all.
         log_score, crps, transform: shape (n,); transform is P(score ≤ y).
@@ -61,6 +64,7 @@ class Outcomes:
     each: Floats
     each_crps: Floats
     each_covered: Floats
+    ability: Floats
 
     def __len__(self) -> int:
         return self.row.size
@@ -176,9 +180,14 @@ def weights_now(
     return stack(density, family, weight=count)
 
 
-def horizon_of(orders: Floats, months: Floats, rule: Rule) -> Rows:
+def ends_of(rule: Rule) -> tuple[float, ...]:
+    """Where the horizons of a rule end."""
+    return {"scale": ORDERS, "date": MONTHS, "axis": ABILITY}[rule.along]
+
+
+def horizon_of(d: Floats, rule: Rule) -> Rows:
     """The index of the horizon a distance falls into, -1 where it is unknown."""
-    d, edges = (months, MONTHS) if rule.along == "date" else (orders, ORDERS)
+    edges = ends_of(rule)
     found = np.searchsorted(np.array(edges) + 1e-9, np.nan_to_num(d, nan=0.0), side="left")
     return np.where(np.isnan(d), -1, found).astype(np.int64)
 
@@ -227,11 +236,32 @@ def _scored(
         "row": rows, "cut": np.full(rows.size, k), "subject": scores.subject[rows],
         "family": scores.family[rows], "measure": scores.measure[rows], "y": y,
         "orders": trial.orders[there], "months": trial.months[there],
-        "horizon": horizon_of(trial.orders[there], trial.months[there], rule),
+        "ability": _ability(trial)[there],
+        "horizon": horizon_of(distances_of(trial, rule)[there], rule),
         "stranger": trial.stranger[there], "log_score": ours.log_density(y),
         "crps": ours.crps(y), "transform": ours.cdf(y), "low": low, "high": high,
         "each": each, "each_crps": crps, "each_covered": covered,
     }  # fmt: skip
+
+
+class _Distances(Protocol):
+    @property
+    def orders(self) -> Floats: ...
+    @property
+    def months(self) -> Floats: ...
+    @property
+    def ability(self) -> Floats: ...
+
+
+def distances_of(of: _Distances, rule: Rule) -> Floats:
+    """The distances that count."""
+    if rule.along == "axis":
+        return of.ability
+    return of.months if rule.along == "date" else of.orders
+
+
+def _ability(trial: Trial) -> Floats:
+    return trial.ability if trial.ability.size else np.full(trial.rows.size, np.nan)
 
 
 def _nothing(models: int) -> Outcomes:
@@ -239,7 +269,7 @@ def _nothing(models: int) -> Outcomes:
     no, deep = np.zeros(0, dtype=bool), np.zeros((models, 0))
     return Outcomes(
         whole, whole, word, word, word, none, none, none, whole, no, none, none, none, none, none,
-        deep, deep, deep,
+        deep, deep, deep, none,
     )  # fmt: skip
 
 

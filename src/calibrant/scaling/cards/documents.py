@@ -122,7 +122,7 @@ def parse(data: bytes, path: str | Path, what: str) -> dict[str, Any]:
 
 
 def check(document: Document, where: str | Path) -> list[Told]:
-    """The forecasts of a document, each of which fits its own density.
+    """The forecasts of a document that follows its schema, each of which fits its own density.
 
     A forecast that is withheld has none.
 
@@ -132,16 +132,15 @@ def check(document: Document, where: str | Path) -> list[Told]:
     lost = [name for name in _NEEDED if name not in document]
     if lost:
         raise InputError(
-            f"{where}: wanted the document of 'calibrant forecast --json', which has {lost[0]!r}"
+            f"{where}: not a forecast: it has no {', '.join(map(repr, lost))}; wanted the document "
+            "of 'calibrant forecast FILE --json'"
         )
-    level = document["level"]
-    if not isinstance(level, int | float) or not 0 < level < 1:
-        raise InputError(f"{where}: level: wanted a share between 0 and 1, got {level!r}")
-    rows = document["forecast"]
+    from calibrant.scaling.cards.schema import follow_schema
+
+    level, rows = document["level"], document["forecast"]
+    follow_schema(document, str(where))
     if rows is None:
         return []
-    if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
-        raise InputError(f"{where}: forecast: wanted a list of forecasts, or null")
     told = [_told(r, f"{where}: forecast {i}", float(level)) for i, r in enumerate(rows, start=1)]
     seen: dict[Key, int] = {}
     for i, t in enumerate(told, start=1):
@@ -173,22 +172,14 @@ def now() -> str:
 
 
 def _told(row: dict[str, Any], where: str, level: float) -> Told:
-    for name in ("subject", "measure", "density"):
-        if not row.get(name):
-            raise InputError(f"{where}: it has no {name!r}")
-    density = row["density"]
-    if not isinstance(density, dict):
-        raise InputError(f"{where}: density: wanted a distribution")
     try:
-        found = Predictive.from_dict(density)
+        found = Predictive.from_dict(row["density"])
     except InputError as e:
         raise InputError(f"{where}: {e}") from e
     if (found.weight < 0).any() or not (found.df > 0).all() or not (found.low < found.high).all():
         raise InputError(f"{where}: density: wanted weights, df and limits of a distribution")
     (low,), (high,) = found.interval(level)
     middle, size = float(found.quantile(0.5)[0]), row.get("scale")
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int | float)):
-        raise InputError(f"{where}: scale: wanted a number, got {one_line(str(size), 40)!r}")
     said = row.get("median")
     if said is not None and not _close(said, middle, high - low):
         raise InputError(

@@ -54,7 +54,7 @@ def _said(model: str, known: Scores, at: Scores, rng: np.random.Generator) -> Pr
         return persistence(known, at, rng)
     if model in FITS:
         shape, families = FITS[model]
-        return fit(shape, known, rng, families=families).predict(at, rng)
+        return fit(shape, known, rng, families=families).predict(at)
     return line(known, at, rng, families=model == "family log-odds lines")
 
 
@@ -94,6 +94,7 @@ def _monotone_world(regime: Regime, rng: np.random.Generator) -> Scores:
         "flat": 0 * x,
         "growing": 0.3 * away,
         "step": 3.0 * (away > 0.5),
+        "steep": 8.0 * special.expit(4 * away),
         "falling": -1.0 * away,
         "U": 1.2 * away**2,
         "late fall": -2.5 * np.maximum(away - 0.4, 0) + 0.8 * np.minimum(away, 0.4),
@@ -299,7 +300,7 @@ CERTIFICATES: tuple[Certificate, ...] = (
         regimes(
             "curve families size noise",
             ("flat", 1, 12, "normal"), ("flat", 6, 4, "heavy"), ("growing", 6, 4, "normal"),
-            ("step", 1, 20, "heavy"), ("growing", 15, 2, "normal"),
+            ("step", 1, 20, "heavy"), ("growing", 15, 2, "normal"), ("steep", 8, 5, "heavy"),
         ),
         _monotone_batch,
         {"said to fall": Bound(high=0.05)},
@@ -314,7 +315,7 @@ CERTIFICATES: tuple[Certificate, ...] = (
         regimes(
             "curve families size noise",
             ("falling", 8, 5, "normal"), ("falling", 1, 20, "normal"), ("U", 1, 40, "normal"),
-            ("late fall", 1, 40, "normal"),
+            ("late fall", 1, 40, "normal"), ("U", 20, 4, "normal"), ("late fall", 20, 4, "normal"),
         ),
         _monotone_batch,
         {"said to fall": Bound(low=0.8)},

@@ -224,16 +224,19 @@ CERTIFICATES: tuple[Certificate, ...] = (
         "metrics-emergence",
         "metric_ladder",
         "Where accuracy jumps but the graded score goes on smoothly the ability is blamed in at "
-        "most 5 %, and where the graded score itself breaks the metric is in at most 5 %; at "
-        "chance or with fewer than five scales nothing is blamed in more than 5 %.",
+        "most 5 %, and where the graded score itself breaks the metric is in at most 5 %, also at "
+        "the border, where half of its rise was unforeseen; at chance or with fewer than five "
+        "scales nothing is blamed in more than 5 %.",
         regimes(
-            "world subjects items noise spread cluster",
-            ("odds", 8, 100, 0.1, 0.5, 1), ("odds", 12, 100, 0.1, 1.0, 1),
-            ("odds", 6, 100, 0.1, 0.5, 1), ("odds", 8, 100, 0.4, 0.5, 5),
-            ("power", 8, 100, 0.1, 0.5, 1), ("power", 12, 100, 0.2, 1.0, 1),
-            ("break", 8, 100, 0.1, 0.5, 1), ("break", 6, 100, 0.1, 1.0, 1),
-            ("break", 12, 100, 0.3, 1.0, 5), ("chance", 8, 100, 0.1, 0.5, 1),
-            ("odds", 4, 100, 0.1, 0.5, 1),
+            "world subjects items noise spread cluster back",
+            ("odds", 6, 100, 0.1, 0.5, 1, 0), ("odds", 7, 100, 0.1, 0.5, 1, 0),
+            ("odds", 8, 100, 0.4, 0.5, 5, 0), ("odds", 12, 100, 0.1, 1.0, 1, 0),
+            ("power", 8, 100, 0.1, 0.5, 1, 0), ("power", 12, 100, 0.2, 1.0, 1, 0),
+            ("break", 6, 100, 0.1, 1.0, 1, 0), ("break", 8, 100, 0.1, 0.5, 1, 0),
+            ("break", 12, 100, 0.3, 1.0, 5, 0), ("border", 8, 100, 0.3, 0.5, 1, 4),
+            ("border", 10, 100, 0.3, 0.5, 1, 4), ("border below", 8, 100, 0.1, 0.5, 1, 3),
+            ("border below", 10, 100, 0.3, 0.5, 1, 4), ("chance", 6, 100, 0.1, 0.5, 1, 0),
+            ("chance", 8, 100, 0.1, 0.5, 1, 0), ("odds", 4, 100, 0.1, 0.5, 1, 0),
         ),
         verdicts,
         {"wrong": Bound(high=0.05)},
@@ -242,8 +245,8 @@ CERTIFICATES: tuple[Certificate, ...] = (
             "r2": "a straight line through the log share with R² above .8 is smooth",
         },
         beyond=regimes(
-            "world subjects items noise spread cluster",
-            ("bend", 8, 100, 0.1, 0.5, 1),
+            "world subjects items noise spread cluster back",
+            ("bend", 8, 100, 0.1, 0.5, 1, 0),
         ),
         batch_draws=50,
     ),
@@ -264,9 +267,9 @@ CERTIFICATES: tuple[Certificate, ...] = (
     Certificate(
         "metrics-skill",
         "metric_ladder",
-        "90 % intervals of skill of the graded rung and of accuracy, of a rung's own lines and "
-        "through the ladder, cover over draws of items or of their clusters, for the subjects "
-        "tested.",
+        "90 % intervals of skill of the graded rung, of accuracy and of pass^4, of a rung's own "
+        "lines and through the ladder, cover over draws of items or of their clusters, for the "
+        "subjects tested.",
         regimes(
             "world subjects items noise spread cluster",
             ("odds", 6, 60, 0.3, 1.0, 1), ("power", 6, 80, 0.1, 1.0, 4),
@@ -275,7 +278,7 @@ CERTIFICATES: tuple[Certificate, ...] = (
         skills,
         {
             f"{r} {kind} covered": Bound(low=0.9, slack=0.02)
-            for r in ("log share", "accuracy")
+            for r in ("log share", "accuracy", "pass^4")
             for kind in ("skill", "through")
         },
         {"bootstrap": "percentiles of the skill of a rung's own lines, items redrawn"},

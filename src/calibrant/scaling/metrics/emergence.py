@@ -101,8 +101,8 @@ def unforeseen(
     equality between sets of coefficients in two linear regressions, Econometrica 28); the sampling
     of item clusters gives another, and the larger one counts. The interval is that of a ratio
     (Fieller, 1954, JRSS B 16). That most was unforeseen is said by those below alone. That most was
-    foreseen is said with the slope and scatter of both sides of the cut, since a smooth curve goes
-    on after it.
+    foreseen may also be said with the slope and scatter of both sides of the cut, since a smooth
+    curve goes on after it: each of the two ways has half of the error.
 
     Args:
         cut: subjects below and above, as `lines.cuts` gives them.
@@ -126,16 +126,18 @@ def unforeseen(
         off = max(t * float(np.sqrt(max(_HALF @ v @ _HALF, 0.0))), 1e-12)
         return told, v, t, float(_HALF @ told) / off
 
-    one = read(foreseen(answers.scale, cut), error)
-    many = len(np.unique(answers.scale[cut[1]])) > 1
-    two = read((parallel if many else foreseen)(answers.scale, cut), error)
-    if one is None or two is None:
+    line, both = foreseen(answers.scale, cut), parallel(answers.scale, cut)
+    one = read(line, error)
+    if one is None:
         return Unforeseen(name, link, None, None, 0.0, 0.0)
     told, v, t, above = one
+    many = len(np.unique(answers.scale[cut[1]])) > 1
+    ways = [read(way, error / 2) for way in (line, both)] if many else [one]
+    below = max((-way[3] for way in ways if way is not None), default=0.0)
     ends = fieller(told, v, t)
     return Unforeseen(
         name, link, float(1 - told[0] / told[1]),
-        None if ends is None else (1 - ends[1], 1 - ends[0]), above, -two[3],
+        None if ends is None else (1 - ends[1], 1 - ends[0]), above, below,
     )  # fmt: skip
 
 
@@ -233,9 +235,9 @@ def _few(answers: Answers, cut: float | None) -> str:
 def _verdict(mark: Unforeseen, base: tuple[Unforeseen, ...]) -> tuple[Says, str]:
     """What the tests say; a smooth curve is one that is straight on at least one of the scales.
 
-    So "ability" needs all scales to agree, which is exact, and "metric" one of them. The scales bend
-    one line, and of a curve at the border on one of them the others mostly miss more: its error is
-    not divided by their number, and tried by simulation at that border.
+    So "ability" needs all scales to agree, which is exact, and "metric" one of them. The scales
+    bend one line, and of a curve at the border on one of them the others mostly miss more: its
+    error is not divided by their number, and tried by simulation at that border.
     """
     m, b = f"{mark.rung}'s rise", f"{base[0].rung}'s"
     if mark.below >= 1:
@@ -247,7 +249,8 @@ def _verdict(mark: Unforeseen, base: tuple[Unforeseen, ...]) -> tuple[Says, str]
         return "ability", f"most of {m} was unforeseen, and most of {b} too: the ability broke"
     if any(u.below >= 1 for u in base):
         return "metric", f"most of {m} was unforeseen, but most of {b} was foreseen"
-    why = "cannot be told from none" if base[0].share is None else "may have been foreseen"
+    none = all(u.share is None for u in base)
+    why = "cannot be told from none" if none else "may have been foreseen"
     return "undetermined", f"most of {m} was unforeseen, but {b} {why}"
 
 

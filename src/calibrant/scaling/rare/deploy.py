@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.stats.estimates.clusters import Clusters, cluster_interval
 from calibrant.stats.estimates.rates import check_level, interval
@@ -36,7 +37,7 @@ class AtLeastOne:
 
 
 @dataclass(frozen=True, repr=False)
-class HiddenMode:
+class HiddenMode(Shown):
     """What a mode that no trial showed would do to the forecast.
 
     A mode is a kind of query that makes up a share of deployment; within it the event is certain
@@ -84,7 +85,7 @@ class HiddenMode:
 
 
 @dataclass(frozen=True, repr=False)
-class Deployment:
+class Deployment(Shown):
     """From trials to deployment: the rate of an event, and the chance of meeting it at all.
 
     Attributes:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.scaling.rare import pareto
 from calibrant.scaling.rare.deploy import check_deployments, floor_of, seen_until
@@ -69,7 +70,7 @@ class Rate:
 
 
 @dataclass(frozen=True, repr=False)
-class Tail:
+class Tail(Shown):
     """A fitted tail and what it says of more queries than were seen.
 
     Attributes:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit, ndtr
 
+from calibrant._figure import Shown
 from calibrant._text import one_line
 from calibrant.errors import InputError, UnfitError
 
@@ -43,7 +44,7 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 @dataclass(frozen=True, repr=False)
-class Transfer:
+class Transfer(Shown):
     """The probability that a claim holds for the next subject, and what it rests on.
 
     Attributes:

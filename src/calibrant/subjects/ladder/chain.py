@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from calibrant._figure import Shown
 from calibrant._files import write_whole
 from calibrant._text import dumps, one_line
 from calibrant.errors import InputError, SubjectError
@@ -35,7 +36,7 @@ SAYS = {
 
 
 @dataclass(frozen=True, repr=False)
-class Climb:
+class Climb(Shown):
     """A ladder that was climbed to its end.
 
     Attributes:
