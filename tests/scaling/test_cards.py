@@ -435,7 +435,7 @@ def test_an_anchor_is_of_a_log_and_no_other_file(tmp_path: Path) -> None:
 
 def test_what_is_left_of_outcomes_without_a_date(tmp_path: Path) -> None:
     made = register(document(), out=tmp_path / "one.json")
-    day = (date.today() + timedelta(days=0)).isoformat()
+    day = datetime.now(UTC).date().isoformat()
     some = GOOD.with_columns(date=pl.Series([day, None, None]))
     said = " ".join(settle(made, some, date="date").notes)
     assert "2 of 3 outcomes have no date" in said and "1 would be left, of which" in said

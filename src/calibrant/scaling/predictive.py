@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.scaling.students import t_cdf, t_cdf_fast, t_log_pdf
 
@@ -24,7 +23,7 @@ _LEVELS = np.concatenate([_LEVELS, 1 - _LEVELS[-2::-1]])
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Predictive(Shown):
+class Predictive:
     """Predictive distributions of n scores, each a mixture of k Student's t cut at its limits.
 
     Attributes:
@@ -236,34 +235,6 @@ class Predictive(Shown):
         shape = (levels.size, len(self))
         x1, x2 = (np.broadcast_to(edge, shape).copy() for edge in self._bracket())
         want = special.ndtri(np.clip(levels, 1e-300, 1 - 1e-16))[:, None]
-        fa, fb = np.full(shape, -9.0) - want, np.full(shape, 9.0) - want
-        if np.isneginf(self.low).all() and np.isposinf(self.high).all():
-            a, b = self._between(levels, a, b)
-            fa, fb = (special.ndtri(np.clip(self.cdf(x), 1e-19, 1 - 1e-16)) - want for x in (a, b))
-        found = np.where(np.isneginf(want), a, (a + b) / 2)
-        fine = 1e-15 * np.maximum(np.abs(a), np.abs(b)).max(axis=0)
-        busy, was = np.arange(len(self)), fa > 0
-        for step in range(200):
-            x = (a + b) / 2
-            if step % 4 != 3:
-                cut = b - fb * (b - a) / np.where(fb > fa, fb - fa, 1.0)
-                x = np.where((cut > a) & (cut < b), cut, x)
-            part = self if busy.size == len(self) else self.take(busy)
-            with np.errstate(divide="ignore"):
-                f = np.clip(special.ndtri(part.cdf(x)), -9.0, 9.0) - want
-            found[:, busy] = x
-            short = f < 0
-            # The end that stays twice is pulled in, or regula falsi would creep.
-            again = short == was
-            fa = np.where(short, f, np.where(again, fa / 2, fa))
-            fb = np.where(short, np.where(again, fb / 2, fb), f)
-            was = short
-            a, b = np.where(short, x, a), np.where(short, b, x)
-            open_ = ((b - a > fine) & (np.abs(f) > tolerance)).any(axis=0)
-            if not open_.all():
-                if not open_.any():
-                    break
-                a, b, fa, fb, was = (v[:, open_] for v in (a, b, fa, fb, was))
         f1, f2 = np.full(shape, -9.0) - want, np.full(shape, 9.0) - want
         found = np.where(np.isneginf(want), x1, (x1 + x2) / 2)
         fine = 1e-15 * np.maximum(np.abs(x1), np.abs(x2)).max(axis=0)
@@ -291,17 +262,6 @@ class Predictive(Shown):
             t = _step(x1, x2, x3, f1, f2, f3)
         return found
 
-    def _between(self, levels: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        """Ends that hold each quantile: the least and the largest of the components' own."""
-        p = np.clip(levels, 1e-15, 1 - 1e-15)[:, None, None]
-        whole = np.isinf(self.df)
-        t = special.stdtrit(np.where(whole, 1.0, self.df), p)
-        own = self.location + self.spread * np.where(whole, special.ndtri(p), t)
-        there = self.weight > 0
-        a = np.where(there, own, np.inf).min(axis=1)
-        b = np.where(there, own, -np.inf).max(axis=1)
-        inner = ((levels > 1e-15) & (levels < 1 - 1e-15))[:, None]
-        return np.where(inner, a, low), np.where(inner, b, high)
     def _bracket(self) -> tuple[Floats, Floats]:
         """Below and above every quantile, shape (n,)."""
         low = np.where(np.isfinite(self.low), self.low, self._reach(-1))

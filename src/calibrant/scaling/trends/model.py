@@ -341,7 +341,7 @@ def fit(p: Points) -> Fitted:
     keep = np.flatnonzero(weight > NEGLIGIBLE * weight.sum())
     weight = weight[keep] / weight[keep].sum()
     known, kept = p.se is not None, grid.take(keep)
-    inverse = np.linalg.inv(covariances(p, kept, start, span))
+    inverse = np.asarray(np.linalg.inv(covariances(p, kept, start, span)), dtype=float)
     return Fitted(
         p, kept, weight, start, span,
         float(np.median(p.se)) if p.se is not None else 0.0,
