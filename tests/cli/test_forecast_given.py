@@ -56,15 +56,16 @@ def test_without_compute_ability_is_the_ruler(file, tmp_path, capsys):
     assert data["given"]["measures"] == [f"g{j}" for j in range(6)]
     assert data["given"]["axes"][0]["reliability"] > 0.8
     assert any("trained on a given benchmark" in w for w in data["warnings"])
-    assert any("no part of the forecast" in n or "targets" in n or "known" in n
-               for n in data["notes"])  # fmt: skip
+    assert any("no column of scale" in n for n in data["notes"])
     said = {r["subject"] for r in data["forecast"] or []} | {
         r["subject"] for r in data["withheld_rows"]
     }
     assert len(said) == 3
     heavy = max(data["models"], key=lambda m: m["weight"])
     assert "of the given" in heavy["name"]
-    assert (tmp_path / "f.svg").exists()
+    drawn = (tmp_path / "f.svg").read_text()
+    assert "first axis of what is given" in drawn
+    assert all(np.isfinite(r["ability"]) for r in data["history"])
 
 
 def test_with_compute_tables_show_axes_and_abilities(file, capsys, monkeypatch):
