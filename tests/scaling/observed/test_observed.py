@@ -341,7 +341,7 @@ def test_least_squares_is_that_of_scipy(made):
 
 def test_the_certificate_in_short():
     mine = certificates.CERTIFICATES[0]
-    found = certificates.coverage_batch(mine.regimes[0], rng(1), 4)
+    found = certificates.coverage_batch(mine.regimes[0], rng(1), 3)
     assert found["refused"] == 0
     assert found["covered"] > 0.75
     assert found.keys() >= {"least squares covered", "compute covered", "new families covered"}
