@@ -328,7 +328,7 @@ CERTIFICATES = (
             "if the correlation is not stated, 88 if it is."
         ),
         regimes=regimes(
-            "n se shared", (8, 0.8, 0.0), (8, 0.8, 0.5), (16, 0.8, 0.5), (16, 1.5, 0.8),
+            "n se shared", (8, 0.8, 0.0), (8, 0.8, 0.5), (16, 1.5, 0.8),
         ),
         batch=_shared,
         bounds={
