@@ -307,6 +307,8 @@ def _one_date(h: History, warnings: list[str]) -> History:
 
 def _bridged(h: History, warnings: list[str]) -> History:
     """Only versions that shared subjects link to the reference, over others if need be."""
+    if np.all(h.version == h.reference):
+        return h
     linked = component(h.subject, h.version, h.reference)
     lost = sorted(set(map(str, h.version)) - linked)
     if lost:
@@ -337,7 +339,7 @@ def _bridged(h: History, warnings: list[str]) -> History:
 
 def component(subject: Names, version: Names, start: str) -> set[str]:
     """Versions that subjects in common link to one of them, directly or over others."""
-    linked, grew = {str(start)}, True
+    linked, grew = {str(start)}, bool(np.any(version != start))
     while grew:
         known = set(subject[np.isin(version, list(linked))])
         more = set(map(str, version[np.isin(subject, list(known))]))
