@@ -40,36 +40,35 @@ def test_any_answer_gets_a_grade(one: str, two: str, index: int) -> None:
 
 
 HUGE = {
-    "letters": "a" * 1_000_000,
-    "base64": "QUJD" * 233_000,
-    "digits": "7" * 1_000_000,
-    "grouped": "1,111" * 166_000,
-    "labels": "answer:" * 133_000,
-    "empty labels": "answer:\n" * 133_000,
-    "marks": "a" + "\u0300\u0327" * 333_000,
-    "expanding": "\ufdfa" * 333_000,
-    "surrogates": "\ud800" * 333_000,
-    "newlines": "\n" * 1_000_000,
-    "dots": ". " * 333_000,
-    "nots": "not " * 233_000,
-    "minuses": "-" * 1_000_000,
-    "choices": "A or " * 200_000,
-    "sorry": "i was wrong " * 66_000,
-    "refusals": "cannot answer = " * 66_000,
-    "entities": "&#x41;" * 166_000,
-    "controls": "\x1b[31m\x00" * 166_000,
-    "spaces": " " * 1_000_000,
+    "letters": "a" * 3_000_000,
+    "base64": "QUJD" * 700_000,
+    "digits": "7" * 3_000_000,
+    "grouped": "1,111" * 500_000,
+    "labels": "answer:" * 400_000,
+    "empty labels": "answer:\n" * 400_000,
+    "marks": "a" + "\u0300\u0327" * 1_000_000,
+    "expanding": "\ufdfa" * 1_000_000,
+    "surrogates": "\ud800" * 1_000_000,
+    "newlines": "\n" * 3_000_000,
+    "dots": ". " * 1_000_000,
+    "nots": "not " * 700_000,
+    "minuses": "-" * 3_000_000,
+    "choices": "A or " * 600_000,
+    "sorry": "i was wrong " * 200_000,
+    "refusals": "cannot answer = " * 200_000,
+    "entities": "&#x41;" * 500_000,
+    "controls": "\x1b[31m\x00" * 500_000,
+    "spaces": " " * 3_000_000,
 }
 
 
 @pytest.mark.parametrize("kind", HUGE)
-def test_a_megabyte_is_scored_in_a_second(kind: str) -> None:
+def test_megabytes_are_scored_in_seconds(kind: str) -> None:
     start = time.process_time()
     for name in NAMES:
         instrument = load(name)
         item = instrument.item(0, 3)
         instrument.grade(item.target, item.details, [HUGE[kind]] * instrument.asks)
-    # About 0.2 s; a rule in quadratic time would take minutes.
     assert time.process_time() - start < 8
 
 

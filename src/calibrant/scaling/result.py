@@ -144,6 +144,7 @@ class Forecast:
         some = self.predictive.take(keep)
         median, mean, sd = some.quantile(0.5), some.mean(), some.sd()
         density = some.to_dict()
+        able = None if self.at.given is None else self.at.given.ability(self.at.subject)
         return [
             {
                 "subject": str(self.at.subject[i]),
@@ -155,6 +156,7 @@ class Forecast:
                 "distance_family": _number(self.orders_family[i]),
                 "months": _number(self.months[i]),
                 "distance_ability": _number(self.ability[i]) if self.ability.size else None,
+                **({} if able is None else {"ability": _number(able[i])}),
                 "median": float(median[j]),
                 "mean": float(mean[j]),
                 "sd": float(sd[j]),

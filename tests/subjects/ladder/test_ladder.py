@@ -16,6 +16,7 @@ from calibrant.cli import main
 from calibrant.errors import InputError, WeightsError
 from calibrant.scaling.cards.register import read_registered
 from calibrant.subjects.ladder import LADDERS, World, climb_ladder
+from calibrant.subjects.ladder.chain import forecast_of
 from calibrant.subjects.ladder.learn import compute_of, read
 from calibrant.subjects.ladder.skills import ALPHABET, encoded
 from calibrant.subjects.planted import network, training
@@ -71,6 +72,27 @@ def test_log_probabilities_of_answers_are_those_of_their_letters():
         assert logp == pytest.approx(twin, abs=1e-4) and top == greedy
 
 
+def test_the_forecast_of_a_rung_is_a_document_that_a_card_shows():
+    from calibrant.report.transfer_card import TransferCard, card_html
+
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"s{s}", 10.0 ** (9 + s / 2), "sums", f"i{i}", c, float(-(4 - 0.5 * s) - 2 * (c != "a")),
+         int(c == "a"))
+        for s in range(5) for i in range(8) for c in ("a", "b")
+    ]  # fmt: skip
+    columns = ["subject", "compute", "measure", "item", "choice", "logprob", "correct"]
+    seen = pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        pl.col("logprob") + pl.Series(0.1 * rng.standard_normal(len(rows)))
+    )
+    told = forecast_of(seen, "s5", "s", 10**11.5)
+    assert told["distance"]["orders_of_magnitude"] == pytest.approx(0.5)
+    assert len(told["history"]) == 5 * len(told["forecast"]) and told["cut"] == "scale<=1e+11"
+    page = card_html(TransferCard(told))
+    assert "sums: accuracy" in page and "<svg" in page
+    assert "0.5 orders of magnitude" in page
+
+
 @pytest.mark.slow
 @jax
 def test_a_ladder_is_forecast_before_its_top_is_trained_and_settled(climbed):
@@ -102,6 +124,8 @@ def test_a_finished_ladder_is_read_and_nothing_of_it_can_be_altered(climbed, tmp
         main(["forecast", "ladder", "--out", str(folder), "--ladder", "tiny", "--json"])
     out, _ = capsys.readouterr()
     assert end.value.code == 0 and json.loads(out)["seal"] == found.seal
+    page = (folder / "card.html").read_text()
+    assert "Registered" in page and found.seal in page
 
     other = tmp_path / "other"
     shutil.copytree(folder, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -51,7 +51,7 @@ def _forecasts(found: Forecast) -> Table:
     for r, i in rows[:MOST]:
         cells: list[Text | str] = [
             _cell(r["subject"]), _cell(r["measure"]), _power(r["scale"]), _far(r["distance"]),
-            "new" if r["distance_family"] is None else _far(r["distance_family"]),
+            _kin(r),
             f"{r['median']:.3g}", f"{i['low']:.3g} to {i['high']:.3g}",
         ]  # fmt: skip
         if able:
@@ -143,6 +143,11 @@ def _power(x: float | None) -> str:
     if x is None:
         return ""
     return f"{10**x:.2g}" if abs(x) < 300 else f"10^{x:.3g}"
+
+
+def _kin(row: dict[str, Any]) -> str:
+    far = row["distance_family"]
+    return "new" if far is None and row["scale"] is not None else _far(far)
 
 
 def _far(x: float | None) -> str:

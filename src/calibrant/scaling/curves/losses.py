@@ -78,12 +78,24 @@ class LossLaw:
         Raises:
             UnfitError: if as many numbers were fitted as losses were given.
         """
+        return _t_interval(
+            self.predict(parameters, tokens), self._slopes(parameters, tokens), self.covariance,
+            self.residual, self.df, level,
+        )  # fmt: skip
+
+    def sd(self, parameters: Floats, tokens: Floats) -> Floats:
+        """Standard error of the loss of a further model: of the law and of what it leaves.
+
+        Raises:
+            UnfitError: if as many numbers were fitted as losses were given.
+        """
+        slope = self._slopes(parameters, tokens)
+        return np.sqrt(_variance(slope, self.covariance, self.residual, self.df))
+
+    def _slopes(self, parameters: Floats, tokens: Floats) -> Floats:
         terms = _loss_terms(np.asarray(parameters, float), np.asarray(tokens, float))
         beta = np.array([self.irreducible, self.a, self.b])
-        slope = _slopes(terms, beta, float(np.log(self.exponent)))
-        return _t_interval(
-            self.predict(parameters, tokens), slope, self.covariance, self.residual, self.df, level
-        )
+        return _slopes(terms, beta, float(np.log(self.exponent)))
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -265,11 +277,15 @@ def _t_interval(
 ) -> tuple[Floats, Floats]:  # fmt: skip
     if not 0 < level < 1:
         raise InputError(f"level: wanted a share between 0 and 1, got {level}")
+    sd = np.sqrt(_variance(slope, covariance, residual, df))
+    reach = float(special.stdtrit(df, (1 + level) / 2)) * sd
+    return np.asarray(place - reach), np.asarray(place + reach)
+
+
+def _variance(slope: Floats, covariance: Floats, residual: float | Floats, df: int) -> Floats:
     if df < 1:
         raise UnfitError("law: as many numbers were fitted as models were given; no interval")
-    var = np.sum((slope @ covariance) * slope, axis=-1) + np.square(residual)
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * np.sqrt(var)
-    return np.asarray(place - reach), np.asarray(place + reach)
+    return np.asarray(np.sum((slope @ covariance) * slope, axis=-1) + np.square(residual))
 
 
 def _positive(**given: Floats) -> None:

@@ -201,8 +201,8 @@ def _statistics(
     y: Floats, x: Floats, strata: NDArray[np.int64], i: NDArray[np.int64],
     j: NDArray[np.int64], windows: list[_Window],
 ) -> Floats:  # fmt: skip
-    """Signs of pairs, then slopes, in each window, over their root mean square: of m rows of
-    scores, the first of them those that were seen, shape (m, 2 × windows)."""
+    """Signs of pairs, then slopes, in each window, over their standard deviations: of m rows of
+    scores that are exchanges of one another, shape (m, 2 × windows)."""
     inside = np.stack([w.rows for w in windows], axis=1)
     both = (inside[i] & inside[j]).astype(np.float32)
     rank = np.unique(y, return_inverse=True)[1].reshape(y.shape).astype(np.int32)
@@ -211,9 +211,24 @@ def _statistics(
     for start in range(0, len(y), step):
         some = rank[start : start + step]
         signs[start : start + step] = np.sign(some[:, j] - some[:, i]).astype(np.float32) @ both
-    found = np.hstack([signs, (y - y[0].mean()) @ _contrasts(x, strata, inside)])
-    size = np.sqrt(np.mean(found[1:] ** 2, axis=0))
+    contrasts = _contrasts(x, strata, inside)
+    found = np.hstack([signs, (y - y[0].mean()) @ contrasts])
+    size = np.sqrt(_variances(y[0], strata, inside, contrasts))
     return np.asarray(found / np.where(size > 1e-12 * np.ptp(y[0]), size, np.inf))
+
+
+def _variances(
+    y: Floats, strata: NDArray[np.int64], inside: NDArray[np.bool_], contrasts: Floats
+) -> Floats:
+    """Variances of the statistics under exchanges, (2 × windows,); signs as if without ties."""
+    signs, slopes = np.zeros((2, inside.shape[1]))
+    for s in np.unique(strata):
+        mine = strata == s
+        k = inside[mine].sum(axis=0)
+        signs += k * (k - 1) * (2 * k + 5) / 18
+        if mine.sum() > 1:
+            slopes += np.var(y[mine], ddof=1) * np.sum(contrasts[mine] ** 2, axis=0)
+    return np.concatenate([signs, slopes])
 
 
 def _contrasts(x: Floats, strata: NDArray[np.int64], inside: NDArray[np.bool_]) -> Floats:

@@ -170,7 +170,7 @@ def best(shape: Shape, known: Known, *, rounds: int = 40) -> tuple[Floats, Float
         gap, var = np.where(better[:, None], new_gap, gap), np.where(better, new_var, var)
         value = np.where(better, new_value, value)
         damp = np.clip(np.where(better, damp / 5, damp * 4), 1e-9, 1e9)
-        if (moved < 1e-7).sum() + (damp >= 1e8).sum() >= many:
+        if ((moved < 1e-4) | (damp >= 1e8)).sum() >= many:
             break
     order = np.argsort(value, kind="stable")
     return theta[order], np.sqrt(var[order]), value[order]
@@ -190,7 +190,8 @@ def marginal(
         Log-likelihood (m,), and each family's shift.
     """
     member, z = known.member, known.z
-    at = shape.curve(theta, z, 0.0)
+    along = shape.along(theta, z)
+    at = along(0.0)
     var = variance(noise, at.value, known.limited) + known.error
     log = -0.5 * np.sum(np.log(2 * np.pi * var), axis=1)
     level, slope = np.zeros((2, len(theta), known.groups))
@@ -205,8 +206,8 @@ def marginal(
         a, b, c = w @ member + held[:, 0], (w * z) @ member, (w * z * z) @ member + held[:, 1]
         return a, b, c, a * c - b * b
 
+    u: Floats = np.zeros_like(at.value)
     for _ in range(1 if shape.linear else 6):
-        u = level[:, known.group] + slope[:, known.group] * z
         pull = at.shifted * (known.y - at.value + at.shifted * u) / var
         a, b, c, det = sharp()
         p, q = pull @ member, (pull * z) @ member
@@ -214,7 +215,8 @@ def marginal(
         up = np.clip((c * p - b * q) / det - level, -1.5, 1.5)
         on = np.clip((a * q - b * p) / det - slope, -1.0, 1.0)
         level, slope = level + up, slope + on
-        at = shape.curve(theta, z, level[:, known.group] + slope[:, known.group] * z)
+        u = level[:, known.group] + slope[:, known.group] * z
+        at = along(u)
         # The rest is of the order of the square of the last step.
         if max(np.abs(up).max(), np.abs(on).max()) < _STILL:
             break

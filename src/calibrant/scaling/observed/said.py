@@ -77,28 +77,38 @@ def odd_ones(known: Scores, at: Scores) -> list[str]:
     """Subjects one of whose given scores is far from what their others let expect.
 
     Each score is compared with its expectation given the subject's others, by the normal model of
-    the axes; its distance is Student's t with as many degrees of freedom as known subjects less
-    axes, and all comparisons together err at most `ODD` of the time.
+    the axes, in units of how far known subjects were off on the same measure. A subject is named
+    where Student's t with as many degrees of freedom as known subjects less axes would not be as
+    far off once in `ODD` of such tables, and no known one was within two thirds of it.
     """
     whole = _axes(known, at)
     if known.given is None or not isinstance(whole, Axes) or whole.used.sum() < 2:
         return []
-    who = np.unique(at.subject[known.given.has(at.subject)])
-    z = (known.given.of(who)[:, whole.used] - whole.centre) / whole.size
-    names = [m for m, u in zip(known.given.measures, whole.used, strict=True) if u]
+    given, q = known.given, whole.weights.shape[1]
+    names = [m for m, u in zip(given.measures, whole.used, strict=True) if u]
     covariance = whole.weights @ whole.weights.T + whole.noise**2 * np.eye(len(names))
-    apart = np.array([_leave_one(row, covariance) for row in z])
-    many = max(int(np.isfinite(apart).sum()), 1)
-    freedom = max(len(np.unique(known.subject)) - whole.weights.shape[1] - 1, 2)
-    limit = float(special.stdtrit(freedom, 1 - ODD / 2 / many))
+
+    def apart(who: Any) -> Floats:
+        z = (given.of(who)[:, whole.used] - whole.centre) / whole.size
+        return np.array([_leave_one(row, covariance) for row in z]).reshape(-1, len(names))
+
+    past = apart(np.unique(known.subject[given.has(known.subject)]))
+    count = np.isfinite(past).sum(axis=0)
+    freedom = np.maximum(count - q - 1, 1)
+    typical = np.sqrt(np.nansum(past**2, axis=0) / freedom)
+    farthest = np.nanmax(np.abs(np.nan_to_num(past)), axis=0)
+    who = np.unique(at.subject[given.has(at.subject)])
+    off = np.nan_to_num(apart(who))
+    many = max(int((off != 0).sum()), 1)
+    limit = np.maximum(special.stdtrit(freedom, 1 - ODD / 2 / many) * typical, 1.5 * farthest)
     found = []
-    for i in np.argsort(-np.nanmax(np.abs(np.nan_to_num(apart)), axis=1)):
-        j = int(np.argmax(np.abs(np.nan_to_num(apart[i]))))
-        if abs(np.nan_to_num(apart[i, j])) > limit:
-            side = "above" if apart[i, j] > 0 else "below"
+    for i in np.argsort(-np.abs(off / limit).max(axis=1)) if who.size else ():
+        j = int(np.argmax(np.abs(off[i] / limit)))
+        if abs(off[i, j]) > limit[j]:
+            side = "above" if off[i, j] > 0 else "below"
             found.append(
                 f"{one_line(str(who[i]), 60)} on {one_line(names[j], 40)} is "
-                f"{abs(apart[i, j]):.1f} SD {side} what its others let expect"
+                f"{abs(off[i, j]) / typical[j]:.1f} SD {side} what its others let expect"
             )
     return found
 

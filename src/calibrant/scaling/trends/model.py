@@ -342,6 +342,7 @@ def fit(p: Points) -> Fitted:
     weight = weight[keep] / weight[keep].sum()
     known, kept = p.se is not None, grid.take(keep)
     inverse = np.asarray(np.linalg.inv(covariances(p, kept, start, span)), dtype=float)
+    inverse: Floats = np.asarray(np.linalg.inv(covariances(p, kept, start, span)), dtype=np.float64)
     return Fitted(
         p, kept, weight, start, span,
         float(np.median(p.se)) if p.se is not None else 0.0,
