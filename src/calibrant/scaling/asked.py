@@ -32,7 +32,10 @@ def read_known(
     if isinstance(source, Scores):
         found = source
     elif scale is None and not how.get("given"):
-        raise InputError("forecast: wanted the column of the scale (--scale); none was named")
+        raise InputError(
+            "forecast: wanted the column of the scale (--scale), or else of scores that are given "
+            "(--given); none was named"
+        )
     else:
         found = read_scores(source, target=target, scale=scale, **how)
     for i in np.flatnonzero((found.score < found.low) | (found.score > found.high)):
