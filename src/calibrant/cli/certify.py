@@ -60,6 +60,7 @@ SCIENCES = {
     "curves": "calibrant.scaling.curves.certificates",
     "forecast-cards": "calibrant.scaling.cards.certificates",
     "forecasts": "calibrant.scaling.backtests.certificates",
+    "observed": "calibrant.scaling.observed.certificates",
     "axes": "calibrant.scaling.axes.certificates",
     "capability": "calibrant.scaling.capability.certificates",
     "families": "calibrant.scaling.hierarchical.certificates",

@@ -41,18 +41,20 @@ class TransferCard:
         document: of `calibrant forecast --json`; None for a hidden forecast.
         registered: how it was sealed; None if it was not.
         settled: the document of its settlement; None if it is open.
+        where: what to call the document in errors.
     """
 
     document: Document | None
     registered: Registered | None = None
     settled: Mapping[str, Any] | None = None
+    where: str = "card"
 
     def __post_init__(self) -> None:
         """Raises InputError if the parts are not of one forecast."""
         if self.document is None and self.registered is None:
             raise InputError("card: wanted a forecast")
         if self.document is not None:
-            check(self.document, "card")
+            check(self.document, self.where)
         if self.settled is None:
             return
         seal = self.settled.get("seal")
@@ -232,6 +234,13 @@ def _facts(card: TransferCard) -> list[tuple[str, str]]:
         facts.append(("Farthest", f"{orders:.2g} orders of magnitude beyond the largest known"))
     if months is not None:
         facts.append(("Latest", f"{months:.2g} months after the last known"))
+    given = document.get("given") or {}
+    if given.get("measures"):
+        names = [words.line(str(m), 40) for m in given["measures"]]
+        facts.append(("Given of every subject", words.line(", ".join(names), 300)))
+        able = far.get("abilities")
+        if able is not None:
+            facts.append(("Most able", f"{able:.2g} SD above the most able known, on their axis"))
     tried = [v for v in (far.get("tried") or {}).values() if v is not None]
     if tried:
         unit = words.line(str(far.get("unit") or ""), 40)

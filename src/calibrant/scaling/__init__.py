@@ -9,6 +9,7 @@ from calibrant._lazy import surface
 
 _HOMES: dict[str, str] = {
     "Scores": "calibrant.scaling.scores",
+    "Given": "calibrant.scaling.given",
     "Predictive": "calibrant.scaling.predictive",
     "Forecaster": "calibrant.scaling.forecaster",
     "monotone": "calibrant.scaling.curves.monotone",

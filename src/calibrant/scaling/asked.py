@@ -31,8 +31,8 @@ def read_known(
     """
     if isinstance(source, Scores):
         found = source
-    elif scale is None:
-        raise InputError("forecast: wanted the column of the scale; none was named")
+    elif scale is None and not how.get("given"):
+        raise InputError("forecast: wanted the column of the scale (--scale); none was named")
     else:
         found = read_scores(source, target=target, scale=scale, **how)
     for i in np.flatnonzero((found.score < found.low) | (found.score > found.high)):
@@ -49,11 +49,16 @@ def split(scores: Scores, at: Sequence[str], log: bool) -> tuple[Scores, Scores,
     """What is known, what is asked for, and what must be said of it."""
     notes = list(scores.notes)
     placed = np.isfinite(scores.scale)
+    if scores.given is not None:
+        placed |= scores.given.has(scores.subject)
     lost = np.unique(scores.subject[~placed]).size
+    if not placed.any() and scores.given is not None:
+        raise InputError("forecast: no subject has a given score or a scale (compute)")
     if not placed.any():
         raise InputError("forecast: no row has a scale (compute); name its column")
     if lost and not any("have no scale" in w for w in scores.warnings):
-        notes.append(f"{lost} subjects without a scale are left out")
+        or_given = "" if scores.given is None else " or a given score"
+        notes.append(f"{lost} subjects without a scale{or_given} are left out")
     have = np.isfinite(scores.score)
     known = scores.take(placed & have)
     asked = scores.take(placed & ~have)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import special
@@ -25,11 +25,14 @@ MOST = 24
 """Most rows of a figure of horizons; those of all measures come first."""
 PANELS = 8
 """Most measures drawn in one figure."""
+DRAWN = 200
+"""Most forecasts drawn in one panel: those with an outcome, then the first."""
 
 _VERDICT = {"held": "support", "failed": "refute", "too few": "futile"}
 _NESTED = ((0.8, 3.5, 0.45), (0.5, 7.0, 0.8))
 """Inner intervals: their level, thickness and opacity."""
-_CUT = re.compile(r"(scale|date)\s*<=?\s*(\S+)")
+Kind = Literal["scale", "date", "ability"]
+_CUT = re.compile(r"(scale|date|axis)\s*<=?\s*(\S+)")
 
 
 def forecast_figure(
@@ -50,12 +53,14 @@ def forecast_figure(
     names = measures or list(dict.fromkeys(r["measure"] for r in (*rows, *history)))[:PANELS]
     if not names:
         raise InputError("figure: neither a known score nor a forecast to draw")
-    dated = not any(r.get("scale") is not None for r in (*rows, *history))
+    kind = _kind(document, (*rows, *history))
     single = len(names) == 1
-    panels = [_panel(document, m, outcomes, dated=dated, single=single) for m in names]
+    panels = [_panel(document, m, outcomes, kind=kind, single=single) for m in names]
     level = float(document.get("level") or 0.9)
     title = f"Forecast of {', '.join(shorten(m, 30) for m in names)}"
     said = f"{len(rows)} forecasts with 50 %, 80 % and {level:.0%} intervals"
+    if len(rows) > DRAWN:
+        said += f", at most {DRAWN} drawn in each panel"
     if document.get("withheld"):
         said = f"The forecast is withheld: {document['withheld']}"
     many = {"concat": panels, "columns": 2, "spacing": {"row": 18, "column": 22}}
@@ -64,7 +69,7 @@ def forecast_figure(
 
 
 def _panel(
-    document: Document, measure: str, outcomes: Sequence[Row], *, dated: bool, single: bool
+    document: Document, measure: str, outcomes: Sequence[Row], *, kind: Kind, single: bool
 ) -> Spec:
     """One measure: points, the cut, intervals, and what came of them."""
     level = float(document.get("level") or 0.9)
@@ -72,23 +77,24 @@ def _panel(
         {"x": spot, "y": r["score"], "who": shorten(str(r["subject"]), 40)}
         for r in document.get("history") or []
         if r["measure"] == measure
-        and (spot := _place(r, dated)) is not None
+        and (spot := _place(r, kind)) is not None
         and r["score"] is not None
     ]
     ahead = [
         r
         for r in document.get("forecast") or []
-        if r["measure"] == measure and _place(r, dated) is not None
+        if r["measure"] == measure and _place(r, kind) is not None
     ]
     seen = {(o["subject"], o["measure"]): o for o in outcomes}
-    bars = [_bars(r, level, dated, seen.get((r["subject"], measure))) for r in ahead]
+    ahead = sorted(ahead, key=lambda r: (r["subject"], measure) not in seen)[:DRAWN]
+    bars = [_bars(r, level, kind, seen.get((r["subject"], measure))) for r in ahead]
     ends = [b[k] for b in bars for k in ("low", "high", "outcome") if b[k] is not None]
     spread = [p["y"] for p in known] + ends or [0.0, 1.0]
     low, high = min(spread), max(spread)
     pad = 0.05 * (high - low) or 0.05
     across = [p["x"] for p in known] + [b["x"] for b in bars] or [0.0, 1.0]
-    cut = _cut(document, dated)
-    x = _axis([*across, *([] if cut is None else [cut])], dated, str(document.get("scale") or ""))
+    cut = _cut(document, kind)
+    x = _axis([*across, *([] if cut is None else [cut])], kind, str(document.get("scale") or ""))
     y = {"field": "y", "type": "quantitative", "title": None,
          "scale": {"domain": [low - pad, high + pad], "nice": False, "zero": False},
          "axis": {"tickCount": 5}}  # fmt: skip
@@ -111,7 +117,7 @@ def _panel(
     }  # fmt: skip
 
 
-def _bars(row: Row, level: float, dated: bool, seen: Row | None) -> dict[str, Any]:
+def _bars(row: Row, level: float, kind: Kind, seen: Row | None) -> dict[str, Any]:
     """A forecast's intervals at three levels, its median, and its outcome where it is known."""
     told = Predictive.from_dict(row["density"])
     ends: dict[str, Any] = {}
@@ -121,7 +127,7 @@ def _bars(row: Row, level: float, dated: bool, seen: Row | None) -> dict[str, An
     outcome = seen["outcome"] if seen else row.get("outcome")
     inside = outcome is None or ends["low"] <= outcome <= ends["high"]
     return {
-        **ends, "x": _place(row, dated), "median": float(told.quantile(0.5)[0]),
+        **ends, "x": _place(row, kind), "median": float(told.quantile(0.5)[0]),
         "outcome": outcome, "ink": "support" if inside else "refute",
     }  # fmt: skip
 
@@ -156,12 +162,19 @@ def _intervals(bars: list[dict[str, Any]], x: Spec, y: Spec) -> list[Spec]:
     return layers
 
 
-def _place(row: Row, dated: bool) -> float | None:
-    """Where a row stands: its scale's logarithm, or its date as a year."""
-    value = row.get("date" if dated else "scale")
+def _kind(document: Document, rows: Sequence[Row]) -> Kind:
+    """What scores are drawn against: ability where scores are given, else compute, else dates."""
+    if document.get("given") and any(r.get("ability") is not None for r in rows):
+        return "ability"
+    return "scale" if any(r.get("scale") is not None for r in rows) else "date"
+
+
+def _place(row: Row, kind: Kind) -> float | None:
+    """Where a row stands: its ability, its scale's logarithm, or its date as a year."""
+    value = row.get(kind)
     if value is None:
         return None
-    return _year(str(value)) if dated else float(value)
+    return _year(str(value)) if kind == "date" else float(value)
 
 
 def _year(day: str) -> float | None:
@@ -172,30 +185,39 @@ def _year(day: str) -> float | None:
     return round(at.year + (at.timetuple().tm_yday - 1) / 365.25, 4)
 
 
-def _cut(document: Document, dated: bool) -> float | None:
+def _cut(document: Document, kind: Kind) -> float | None:
     rule = _CUT.fullmatch(str(document.get("cut") or "").strip())
-    if rule is None or (rule.group(1) == "date") != dated:
+    if rule is None or {"axis": "ability"}.get(rule.group(1), rule.group(1)) != kind:
         return None
-    if dated:
+    if kind == "date":
         return _year(rule.group(2))
     try:
         value = float(rule.group(2))
     except ValueError:
         return None
+    if kind == "ability":
+        return value
     # A cut of a scale that is a logarithm already is below any amount of compute.
     return float(np.log10(value)) if value > 100 else value
 
 
-def _axis(values: Sequence[float], dated: bool, scale: str) -> Spec:
+def _axis(values: Sequence[float], kind: Kind, scale: str) -> Spec:
     low, high = min(values), max(values)
     pad = 0.04 * (high - low) or 0.5
-    words = "replace(format(datum.value, '.4~f'), '', '')" if dated else (
-        "floor(datum.value) == datum.value ? '1e' + datum.value : ''")  # fmt: skip
+    words = {
+        "scale": "floor(datum.value) == datum.value ? '1e' + datum.value : ''",
+        "date": "replace(format(datum.value, '.4~f'), '', '')",
+        "ability": "format(datum.value, '.2~f')",
+    }[kind]
+    title = {
+        "scale": shorten(re.sub(r"\s*\([^)]*\)", "", scale) or "scale", 40), "date": "date",
+        "ability": "first axis of what is given, in standard deviations",
+    }[kind]  # fmt: skip
     step = 1 if high - low <= 7 else int(np.ceil((high - low) / 7))
     ticks = list(range(int(np.ceil(low - pad)), int(np.floor(high + pad)) + 1, step))
     return {
         "field": "x", "type": "quantitative",
-        "title": "date" if dated else shorten(re.sub(r"\s*\([^)]*\)", "", scale) or "scale", 40),
+        "title": title,
         "scale": {"domain": [low - pad, high + pad], "nice": False, "zero": False},
         "axis": {"values": ticks, "labelExpr": words, "grid": False},
     }  # fmt: skip

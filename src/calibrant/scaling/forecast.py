@@ -19,6 +19,7 @@ from calibrant.scaling.backtests.keep import Keep
 from calibrant.scaling.backtests.outcomes import (
     Outcomes,
     combined,
+    distances_of,
     horizon_of,
     outcomes_of,
     weights_now,
@@ -30,17 +31,20 @@ from calibrant.scaling.backtests.run import (
     Trial,
     ask,
     distance,
+    distance_in_ability,
     distance_in_family,
     try_out,
 )
 from calibrant.scaling.backtests.summary import BackTest, summarise
 from calibrant.scaling.backtests.warn import exchangeability
 from calibrant.scaling.forecaster import Forecaster
+from calibrant.scaling.observed.said import described, too_able
+from calibrant.scaling.observed.said import warnings_of as given_warnings
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.reading.facts import digests
 from calibrant.scaling.result import Forecast, Model
 from calibrant.scaling.scores import Floats, Scores
-from calibrant.scaling.stacking.against import FLOOR, Against, against
+from calibrant.scaling.stacking.against import FLOOR, Against, against, each_against
 
 
 def forecast(
@@ -61,6 +65,7 @@ def forecast(
     joins: Sequence[Any] = (),
     measure: str | None = None,
     score: str | None = None,
+    given: Sequence[str] = (),
     bayes: bool = False,
     zoo: Sequence[Forecaster] | None = None,
     seed: int = 0,
@@ -75,10 +80,14 @@ def forecast(
         scale, family, subject, date, se: columns; see `read_scores`.
         cut: how the past is cut: one of "scale<=8.4e22", "date<=2024-01-31", "family" (families
             left out in turn), "rolling", "rolling date"; ":9" after the last three sets how many.
+            With `given` also "axis<=0.5" and "rolling axis", along the first axis of the given, in
+            standard deviations; "rolling" is that where there is no scale.
             Where a fixed cut is given and no row lacks a score, the rows beyond it are forecast.
         at: more to forecast: "1e26", "1e26:Llama" or "1e26:Llama:2027-01-01", on every target.
         level: the share that intervals promise, 0.5 to 0.99.
         limits, chance, log, joins, measure, score: see `read_scores`.
+        given: columns of scores that stay known for every subject, also where the target is to be
+            forecast: models that place subjects on their axes join the zoo.
         bayes: add the hierarchical model by its sampler (extra `bayes`), once a cut: slow.
         zoo: the models; by default all of calibrant's.
         seed: the same seed gives the same numbers.
@@ -94,9 +103,10 @@ def forecast(
     scores = read_known(
         source, target=target, scale=scale, family=family, subject=subject, date=date, se=se,
         limits=limits, chance=chance, log=log, joins=joins, measure=measure, score=score,
+        given=given,
     )  # fmt: skip
-    rule = read_rule(cut, log=log)
-    models = tuple(zoo) if zoo is not None else default_zoo(bayes=bayes)
+    rule = _rule(cut, log, scores)
+    models = tuple(zoo) if zoo is not None else (*_observed(scores), *default_zoo(bayes=bayes))
     known, asked, notes = split(scores, at, log)
     cuts = cuts_of(known, rule, seed=seed)
     kept = None if keep is None else Keep(keep)
@@ -112,9 +122,16 @@ def forecast(
         failures=[f for t in trials for f in t.said.failures],
     )  # fmt: skip
     why, reach = _gates(told, once, rule, level)
-    warnings = [*scores.warnings, *exchangeability(once, test, told.known, told.at)]
+    warnings = [
+        *scores.warnings,
+        *given_warnings(told.known, told.at),
+        *exchangeability(once, test, told.known, told.at),
+    ]
     zoo_ = _models(models, once, told, trials)
-    stacked = _stacked(models, once)
+    stacked = tuple(
+        m.stacked for name in names for m in zoo_
+        if m.name == name and m.baseline and m.stacked is not None
+    )  # fmt: skip
     warnings += _plainly(zoo_, stacked, told, once, rule)
     warnings += [*_persisting(models, told), *_ungated(trials, told)]
     in_family = distance_in_family(told.known, told.at)
@@ -127,11 +144,29 @@ def forecast(
         orders=told.orders, months=told.months, why=why, backtest=test, stacked=stacked,
         reach=reach, warnings=tuple(warnings), notes=tuple(notes),
         data=digests((source, *joins)), orders_family=in_family,
+        ability=told.ability, given=described(told.known, told.at),
         baselines=tuple(
             (m.name, *told.said.forecasts[m.name]) for m in models
             if m.baseline and m.name in told.said.forecasts
         ),
     )  # fmt: skip
+
+
+def _rule(cut: str, log: bool, scores: Scores) -> Rule:
+    rule = read_rule(cut, log=log)
+    if rule.along == "axis" and scores.given is None:
+        raise InputError(f"--cut {rule.text}: wanted given scores, whose first axis it is along")
+    unscaled = scores.given is not None and not np.isfinite(scores.scale).any()
+    if rule.kind == "rolling scale" and unscaled:
+        return replace(rule, kind="rolling axis", text="rolling axis")
+    return rule
+
+
+def _observed(scores: Scores) -> tuple[Forecaster, ...]:
+    """The models that use given scores, where there are any."""
+    from calibrant.scaling.observed.forecasters import FORECASTERS
+
+    return FORECASTERS if scores.given is not None else ()
 
 
 def default_zoo(*, bayes: bool = False) -> tuple[Forecaster, ...]:
@@ -159,6 +194,7 @@ class _Told:
     said: Said
     orders: Floats
     months: Floats
+    ability: Floats
 
 
 def _final(
@@ -167,19 +203,20 @@ def _final(
     keep: Keep | None,
 ) -> _Told:  # fmt: skip
     """The forecast of what is asked for; of a fixed cut's later rows if nothing is."""
-    share = weights_now(known, trials, names)
+    share = weights_now(known, trials, names, rule)
     if len(asked):
         if tell is not None:
             tell(f"forecast of {len(asked)} scores from {len(known)} known ones")
         said = ask(models, known, asked, seed=seed, where="now", keep=keep)
         orders, months = distance(known, asked)
+        ability = distance_in_ability(known, asked)
         base = known
     elif rule.at is not None:
         last = trials[-1]
         asked, said, base = known.take(last.rows), last.said, known.take(last.cut.known)
-        orders, months = last.orders, last.months
+        orders, months, ability = last.orders, last.months, last.ability
         early = [replace(t) for t in trials[:-1]]
-        share = weights_now(known, early, names)
+        share = weights_now(known, early, names, rule)
         notes.append(
             "no row lacks a score: those beyond the cut are forecast from what was known at it, "
             "and the back-test is of the same rows"
@@ -187,22 +224,22 @@ def _final(
     else:
         notes.append("nothing is forecast: no row lacks a score, and --at names none")
         said, base = Said({}, ()), known
-        orders = months = np.zeros(0)
+        orders = months = ability = np.zeros(0)
     found = combined(said, names, share) if len(asked) else None
     none = np.zeros(len(asked), dtype=bool)
     spoke = np.array([n in said.forecasts for n in names]) if len(asked) else np.ones(len(names))
     share = share * spoke
     share = share / share.sum() if share.sum() > 0 else share
     predictive, spoken = (None, none) if found is None else found
-    return _Told(base, asked, predictive, spoken, share, said, orders, months)
+    return _Told(base, asked, predictive, spoken, share, said, orders, months, ability)
 
 
 def _gates(
     told: _Told, once: Outcomes, rule: Rule, level: float
 ) -> tuple[tuple[str | None, ...], dict[str, float]]:
     """Why each forecast is withheld, if it is; and how far out each measure was tried."""
-    d = told.months if rule.along == "date" else told.orders
-    index = horizon_of(told.orders, told.months, rule)
+    d = distances_of(told, rule)
+    index = horizon_of(d, rule)
     last = int(once.horizon.max()) if len(once) else 0
     at = {m: _horizons(once, rule, level, m) for m in dict.fromkeys(map(str, told.at.measure))}
     tried = {
@@ -217,6 +254,11 @@ def _gates(
             continue
         spoken = judging(at[m], max(int(index[i]), 0), last, float(d[i]))
         why.append(silence(spoken, float(d[i]), tried[m]))
+    if told.known.given is not None and rule.along != "axis":
+        apart = replace(rule, kind="rolling axis")
+        able = {m: reach_of(once.take(once.measure == m), apart) for m in tried}
+        far = too_able(told.ability, able, list(map(str, told.at.measure)))
+        why = [first or second for first, second in zip(why, far, strict=True)]
     return tuple(why), tried
 
 
@@ -228,6 +270,7 @@ def _models(
     models: Sequence[Forecaster], once: Outcomes, told: _Told, trials: Sequence[Trial]
 ) -> list[Model]:  # fmt: skip
     plain = [i for i, m in enumerate(models) if m.baseline]
+    over = each_against(once.log_score, once.each, [m.name for m in models], once.family)
     words = {f.model: f"{f.cut}: {f.why}" for t in trials for f in t.said.failures}
     words |= {f.model: f"now: {f.why}" for f in told.said.failures}
     found = []
@@ -245,16 +288,10 @@ def _models(
                 n=int(spoke.sum()),
                 beats=not m.baseline and bool(rivals) and all(r.beats for r in rivals),
                 against=rivals, failed=words.get(m.name), gates=_gates_of(m.name, trials, told),
+                stacked=over[i],
             )
         )  # fmt: skip
     return found
-
-
-def _stacked(models: Sequence[Forecaster], once: Outcomes) -> tuple[Against, ...]:
-    return tuple(
-        against(m.name, once.log_score, once.each[i], once.family, level=0.9)
-        for i, m in enumerate(models) if m.baseline
-    )  # fmt: skip
 
 
 def _plainly(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -24,12 +25,15 @@ class Forecaster:
             as it would be observed (noise of the subject included). `known` has only rows with a
             score; scores in `at` are never read. Raises `UnfitError`, saying why, where it cannot.
         baseline: whether it is one of the plain models that others must beat.
+        needs: what a row must have to be forecast: a scale, or scores that are given
+            (`Scores.given`).
     """
 
     name: str
     says: str
     predict: Predict
     baseline: bool = False
+    needs: Literal["scale", "given"] = "scale"
 
     def __repr__(self) -> str:
         return f"Forecaster {self.name}: {self.says}"

@@ -12,6 +12,7 @@ import polars as pl
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records.frames import table_of
+from calibrant.scaling.given import Given, given_of
 from calibrant.scaling.reading import columns
 from calibrant.scaling.reading.checks import checked
 from calibrant.scaling.reading.columns import SUBJECTS as SUBJECTS
@@ -35,6 +36,7 @@ def read_scores(
     joins: Sequence[Any] = (),
     measure: str | None = None,
     score: str | None = None,
+    given: Sequence[str] = (),
     today: Day | None = None,
 ) -> Scores:
     """Read scores of subjects from a table with one row a subject, or with one row a score.
@@ -57,6 +59,8 @@ def read_scores(
             (such as log10 of compute).
         joins: more tables, whose columns are joined by subject.
         measure, score: columns of a long table, with the name of a measure and its score.
+        given: columns of scores that stay known for every subject, also where the target is to be
+            forecast; in a long table, measures.
         today: the day after which no score can be known; by default today.
 
     Raises:
@@ -67,6 +71,7 @@ def read_scores(
     table = joined(table_of(source, "scores"), joins, subject, notes)
     if not table.height:
         raise InputError("scores: the table has no rows")
+    whole = table
     if measure is not None or score is not None:
         table, targets, which = _long(table, target, measure, score)
         cells = [str(score)]
@@ -87,6 +92,7 @@ def read_scores(
         notes += six_times(table, scale, size) if log else []
     value = np.concatenate([columns.numbers(table, c) for c in cells])
     error = np.full(table.height, np.nan) if se is None else columns.numbers(table, se)
+    known = _given(whole, given, targets, subject, measure, score) if given else None
     return checked(
         Scores(
             subject=np.tile(names, many),
@@ -100,9 +106,38 @@ def read_scores(
             chance=_chance(chance or {}, targets),
             notes=tuple(notes),
             warnings=tuple(warnings),
+            given=known,
         ),
         today,
     )
+
+
+def _given(
+    table: pl.DataFrame, given: Sequence[str], targets: Sequence[str], subject: str | None,
+    measure: str | None, score: str | None,
+) -> Given:  # fmt: skip
+    """The scores that stay known."""
+    twice = [name for name in given if name in targets]
+    if twice:
+        raise InputError(
+            f"--given: {one_line(twice[0], 80)!r} is a target, too: it cannot be known and forecast"
+        )
+    if measure is not None and score is not None:
+        parts = []
+        for name in given:
+            some, _, _ = _long(table, name, measure, score)
+            who = columns.names(some, columns.subjects_of(some, subject), "s")
+            parts.append((who, columns.numbers(some, score)))
+        rows = np.concatenate([who for who, _ in parts])
+        values = np.full((rows.size, len(given)), np.nan)
+        start = 0
+        for j, (who, value) in enumerate(parts):
+            values[start : start + who.size, j] = value
+            start += who.size
+        return given_of(rows, given, values)
+    columns.there(table, tuple(given))
+    who = columns.names(table, columns.subjects_of(table, subject), "s")
+    return given_of(who, given, np.column_stack([columns.numbers(table, c) for c in given]))
 
 
 def _long(

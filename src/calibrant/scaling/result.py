@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibrant._text import one_line
+from calibrant.scaling.backtests.horizons import UNITS
 from calibrant.scaling.backtests.summary import BackTest
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.reading.facts import history
@@ -33,6 +34,7 @@ class Model:
         against: each comparison.
         failed: why it said nothing, now or at a cut, in its own words; None if it always spoke.
         gates: of a sampler, by cut, what it was checked for and whether it passed.
+        stacked: the stacked forecast against it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Model:
     against: tuple[Against, ...]
     failed: str | None
     gates: tuple[dict[str, Any], ...] = ()
+    stacked: Against | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain data."""
@@ -65,6 +68,8 @@ class Forecast:
         known: the scores it is made from.
         at: what was asked for, with `predictive` of the same rows; `outcome` where it is known.
         orders, months: shape (n,); how far out each lies, beyond all that is known.
+        ability: shape (n,); beyond the most able known subject on the first axis of the given.
+        given: what is given and its axes, as plain data; None if nothing is.
         orders_family: shape (n,); beyond the largest known subject of its family, NaN for others.
         why: for each, None or why it is withheld.
         backtest: how such forecasts did on the past.
@@ -97,6 +102,8 @@ class Forecast:
     data: tuple[dict[str, str], ...] = ()
     orders_family: Floats = field(default_factory=lambda: np.zeros(0))
     baselines: tuple[tuple[str, Predictive, Mask], ...] = ()
+    ability: Floats = field(default_factory=lambda: np.zeros(0))
+    given: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         if self.withheld is not None:
@@ -137,6 +144,7 @@ class Forecast:
         some = self.predictive.take(keep)
         median, mean, sd = some.quantile(0.5), some.mean(), some.sd()
         density = some.to_dict()
+        able = None if self.at.given is None else self.at.given.ability(self.at.subject)
         return [
             {
                 "subject": str(self.at.subject[i]),
@@ -147,6 +155,8 @@ class Forecast:
                 "distance": _number(self.orders[i]),
                 "distance_family": _number(self.orders_family[i]),
                 "months": _number(self.months[i]),
+                "distance_ability": _number(self.ability[i]) if self.ability.size else None,
+                **({} if able is None else {"ability": _number(able[i])}),
                 "median": float(median[j]),
                 "mean": float(mean[j]),
                 "sd": float(sd[j]),
@@ -192,8 +202,10 @@ class Forecast:
                 ),
                 "months": max(later, default=None),
                 "tried": self.reach,
-                "unit": "months" if "date" in self.cut else "orders of magnitude",
+                "unit": unit_of(self.cut),
+                "abilities": max((o for o in self.ability if np.isfinite(o)), default=None),
             },
+            "given": self.given,
             "warnings": list(self.warnings),
             "withheld": self.withheld,
             "withheld_rows": self.silent,
@@ -234,6 +246,11 @@ class Forecast:
 
     def _said(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array([i for i, w in enumerate(self.why) if w is None], dtype=np.int64)
+
+
+def unit_of(cut: str) -> str:
+    """What distances of a rule are counted in, from its text."""
+    return UNITS["date" if "date" in cut else "axis" if "axis" in cut else "scale"]
 
 
 def _number(x: float) -> float | None:

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--target", multiple=True, metavar="COLUMN",
               help="The score to forecast, again for more; empty cells are asked for.")  # fmt: skip
-@click.option("--scale", required=True, metavar="COLUMN",
-              help="Compute; a unit in its name such as (1E21) is multiplied in.")  # fmt: skip
+@click.option("--scale", metavar="COLUMN",
+              help="Compute; a unit in its name such as (1E21) is multiplied in. Needed unless "
+              "--given is.")  # fmt: skip
+@click.option("--given", multiple=True, metavar="COLUMN",
+              help="A score that stays known where the target is not, again for more, such as "
+              "MMLU: the target is also forecast from what these say of ability.")  # fmt: skip
 @click.option("--family", metavar="COLUMN", help="Subjects of one family miss together.")
 @click.option("--subject", metavar="COLUMN", help="Their names; found by themselves if common.")
 @click.option("--date", metavar="COLUMN", help="When each was released.")
@@ -32,7 +36,8 @@ if TYPE_CHECKING:
               help="Another table of the same subjects, joined to FILE.")  # fmt: skip
 @click.option("--cut", default="rolling", show_default=True, metavar="RULE",
               help="How the past is cut: scale<=8.4e22, date<=2024-01-31, family, rolling, "
-              "rolling date; rolling:9 for nine cuts.")  # fmt: skip
+              "rolling date; rolling:9 for nine cuts; with --given also axis<=0.5 and rolling "
+              "axis (abilities, in standard deviations).")  # fmt: skip
 @click.option("--at", multiple=True, metavar="SCALE[:FAMILY[:DATE]]",
               help="Also forecast a subject of this scale, such as 1e26:Llama.")  # fmt: skip
 @click.option("--level", type=float, default=0.9, show_default=True,

@@ -13,9 +13,13 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.scaling.scores import Floats, Scores
 
-Kind = Literal["scale", "date", "family", "rolling scale", "rolling date"]
+Kind = Literal["scale", "date", "axis", "family", "rolling scale", "rolling date", "rolling axis"]
+Along = Literal["scale", "date", "axis"]
 
-FORMS = "scale<=8.4e22, date<=2024-01-31, family, rolling, rolling date; rolling:9 for nine cuts"
+FORMS = (
+    "scale<=8.4e22, date<=2024-01-31, family, rolling, rolling date; rolling:9 for nine cuts; with "
+    "--given also axis<=0.5, rolling axis"
+)
 """The grammar of a rule, by examples."""
 
 ROLLING, FOLDS = 7, 8
@@ -25,8 +29,8 @@ LEAST = 6
 """Subjects that must be known at a cut, and two must come later."""
 
 _RULE = re.compile(
-    r"(?P<fixed>scale|date)\s*(?:<=|≤)\s*(?P<at>\S+)"
-    r"|(?P<moving>rolling(?:[ -](?:scale|date))?|family)\s*(?::\s*(?P<count>\d+))?"
+    r"(?P<fixed>scale|date|axis)\s*(?:<=|≤)\s*(?P<at>\S+)"
+    r"|(?P<moving>rolling(?:[ -](?:scale|date|axis))?|family)\s*(?::\s*(?P<count>\d+))?"
 )
 
 
@@ -35,8 +39,10 @@ class Rule:
     """How the past is cut.
 
     Attributes:
-        kind: by compute, by date, by families, or rolling along compute or dates.
-        at: of a fixed cut: the base-10 logarithm of compute, or days since 1970-01-01.
+        kind: by compute, by date, by the first axis of what is given, by families, or rolling along
+            one of the three.
+        at: of a fixed cut: the base-10 logarithm of compute, days since 1970-01-01, or standard
+            deviations on the axis.
         count: cuts of a rolling rule, groups of families.
         text: as the user wrote it.
     """
@@ -50,9 +56,11 @@ class Rule:
         return f"Rule: {self.text}"
 
     @property
-    def along(self) -> Literal["scale", "date"]:
-        """What distance is measured along: orders of magnitude, or months."""
-        return "date" if self.kind in ("date", "rolling date") else "scale"
+    def along(self) -> Along:
+        """What distance is measured along: orders of magnitude, months, or an axis's SDs."""
+        if self.kind in ("date", "rolling date"):
+            return "date"
+        return "axis" if self.kind in ("axis", "rolling axis") else "scale"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +105,14 @@ def read_rule(text: str, *, log: bool = True) -> Rule:
         if not np.isfinite(value) or (log and value <= 0):
             raise InputError(f"--cut: wanted a scale above 0, got {one_line(found['at'], 40)}")
         return Rule("scale", float(np.log10(value)) if log else value, ROLLING, said)
+    if found["fixed"] == "axis":
+        try:
+            spot = float(found["at"])
+        except ValueError:
+            raise wrong from None
+        if not np.isfinite(spot):
+            raise wrong
+        return Rule("axis", spot, ROLLING, said)
     if found["fixed"] == "date":
         try:
             day = np.datetime64(found["at"], "D")
@@ -108,14 +124,22 @@ def read_rule(text: str, *, log: bool = True) -> Rule:
         raise InputError(f"--cut: wanted 2 to 100 cuts, got {count}")
     if found["moving"] == "family":
         return Rule("family", None, int(count or FOLDS), said)
-    kind: Kind = "rolling date" if found["moving"].endswith("date") else "rolling scale"
+    last = found["moving"][-4:]
+    kind: Kind = (
+        "rolling date" if last == "date" else "rolling axis" if last == "axis" else "rolling scale"
+    )
     return Rule(kind, None, int(count or ROLLING), said)
 
 
-def along(scores: Scores, axis: Literal["scale", "date"]) -> Floats:
-    """Where each row stands: log10 of compute, or days since 1970-01-01; NaN where unknown."""
+def along(scores: Scores, axis: Along) -> Floats:
+    """Where each row stands: log10 of compute, days since 1970-01-01, or standard deviations on the
+    first axis of what is given; NaN where unknown."""
     if axis == "scale":
         return scores.scale
+    if axis == "axis":
+        if scores.given is None:
+            return np.full(len(scores), np.nan)
+        return scores.given.ability(scores.subject)
     days = scores.date.astype("datetime64[D]").astype(np.int64).astype(float)
     return np.where(np.isnat(scores.date), np.nan, days)
 
@@ -138,7 +162,7 @@ def cuts_of(scores: Scores, rule: Rule, *, seed: int = 0) -> tuple[Cut, ...]:
         return _folds(scores, rule, seed)
     place = along(scores, rule.along)
     if not np.isfinite(place).any():
-        what = "scale (compute)" if rule.along == "scale" else "date"
+        what = {"scale": "scale (compute)", "date": "date", "axis": "given score"}[rule.along]
         raise InputError(f"--cut {rule.text}: no row has a {what}; name the column")
     everything = np.isfinite(place)
     if rule.at is None:
@@ -203,4 +227,6 @@ def _subjects(scores: Scores, mask: NDArray[np.bool_]) -> int:
 def _shown(value: float, axis: str) -> str:
     if axis == "date":
         return str(np.datetime64(int(value), "D"))
+    if axis == "axis":
+        return f"{value:.2f}"
     return f"{10**value:.3g}" if abs(value) < 300 else f"10^{value:g}"

@@ -10,8 +10,13 @@ import numpy as np
 
 from calibrant.scaling.backtests.cuts import Rule
 from calibrant.scaling.backtests.gate import Gate, judge
-from calibrant.scaling.backtests.outcomes import MONTHS, ORDERS, Outcomes
+from calibrant.scaling.backtests.outcomes import Outcomes, distances_of, ends_of
 from calibrant.scaling.scores import Floats
+
+UNITS = {
+    "scale": "orders of magnitude", "date": "months", "axis": "standard deviations of ability",
+}  # fmt: skip
+"""What distances are counted in."""
 
 FARTHEST = 3
 """Families that must lie at least as far out as a forecast."""
@@ -24,7 +29,7 @@ class Horizon:
     Attributes:
         measure: the measure, or None for all.
         low, high: the distances, in `unit`; low = high = 0 is within what was known.
-        unit: "orders of magnitude" or "months".
+        unit: one of `UNITS`.
         reach: how far out at least three families lie among the outcomes it is judged by.
         borrowed: whether outcomes farther out were added, as too few lay within.
         gate: the verdict.
@@ -62,12 +67,12 @@ class Horizon:
 
 def unit_of(rule: Rule) -> str:
     """What distances are counted in."""
-    return "months" if rule.along == "date" else "orders of magnitude"
+    return UNITS[rule.along]
 
 
 def edges_of(rule: Rule, index: int) -> tuple[float, float]:
     """The two ends of a horizon."""
-    edges = (*(MONTHS if rule.along == "date" else ORDERS), np.inf)
+    edges = (*ends_of(rule), np.inf)
     return (0.0, 0.0) if index == 0 else (edges[index - 1], edges[index])
 
 
@@ -152,7 +157,7 @@ def silence(h: Horizon, distance: float, tried: float) -> str | None:
 
 def distances(once: Outcomes, rule: Rule) -> Floats:
     """The distances that count."""
-    return once.months if rule.along == "date" else once.orders
+    return distances_of(once, rule)
 
 
 def table(once: Outcomes, rule: Rule, level: float, measures: Sequence[str]) -> list[Horizon]:

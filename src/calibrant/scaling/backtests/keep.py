@@ -114,4 +114,8 @@ def _facts(scores: Scores) -> list[Any]:
         for n in ("scale", "score", "se")
     ]
     limits = {m: list(map(str, pair)) for m, pair in sorted(scores.limits.items())}
-    return [*names, *numbers, limits, dict(sorted(scores.chance.items()))]
+    given = []
+    if scores.given is not None:
+        values = np.ascontiguousarray(scores.given.of(scores.subject))
+        given = [*scores.given.measures, hashlib.sha256(values.tobytes()).hexdigest()]
+    return [*names, *numbers, limits, dict(sorted(scores.chance.items())), *given]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import GateError, UnfitError
-from calibrant.scaling.backtests.cuts import Cut, along
+from calibrant.scaling.backtests.cuts import Along, Cut, along
 from calibrant.scaling.backtests.keep import Keep
 from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive, joined
@@ -89,6 +89,7 @@ class Trial:
         rows: shape (n,); the later scores, as rows of the table.
         orders, months: shape (n,); how far beyond what was known of their measure, 0 within it;
             NaN where unknown.
+        ability: shape (n,); likewise, on the first axis of what is given, in its SDs.
         stranger: shape (n,); whether their family was not known at all.
         said: what each model said of them.
     """
@@ -99,6 +100,7 @@ class Trial:
     months: Floats
     stranger: NDArray[np.bool_]
     said: Said
+    ability: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def ask(
@@ -136,6 +138,11 @@ def ask(
 
 def _answer(model: Forecaster, known: Scores, at: Scores, seed: int, where: str) -> Answer:
     mark = zlib.crc32(f"{model.name}\0{where}".encode())
+    able = able_of(model, at)
+    if not able.all():
+        return _partly(model, known, at, able, seed, where)
+    if at.given is not None and model.needs == "scale":
+        known = known.take(np.isfinite(known.scale))
     try:
         found = model.predict(known, at, np.random.default_rng([seed, mark]))
     except GateError as error:
@@ -145,6 +152,35 @@ def _answer(model: Forecaster, known: Scores, at: Scores, seed: int, where: str)
         return Answer(spoke, tuple(lost), ())
     every = np.ones(len(at), dtype=bool)
     return Answer((found.compressed(COMPONENTS), every), (), found.gates)
+
+
+def able_of(model: Forecaster, at: Scores) -> NDArray[np.bool_]:
+    """Which rows have what the model needs. Without given scores, whether it can do without a scale
+    is for the model to say."""
+    if at.given is None:
+        return np.full(len(at), model.needs == "scale")
+    return np.isfinite(at.scale) if model.needs == "scale" else at.given.has(at.subject)
+
+
+def _partly(
+    model: Forecaster, known: Scores, at: Scores, able: NDArray[np.bool_], seed: int, where: str
+) -> Answer:
+    """What a model says of the rows that it can speak of."""
+    if not able.any():
+        what = "a scale (compute)" if model.needs == "scale" else "given scores"
+        return Answer(None, (Failure(model.name, where, None, f"no row has {what}"),), ())
+    found = _answer(model, known, at.take(able), seed, where)
+    if found.spoke is None:
+        return found
+    part, spoke = found.spoke
+    there = np.zeros(len(at), dtype=bool)
+    there[np.flatnonzero(able)[spoke]] = True
+    rest = np.flatnonzero(~able)
+    none = Predictive.of(
+        np.zeros(rest.size), np.ones(rest.size), low=at.low[rest], high=at.high[rest]
+    )
+    whole = joined([part, none], [np.flatnonzero(able), rest], len(at))
+    return Answer((whole, there), found.failures, found.gates)
 
 
 def try_out(
@@ -173,8 +209,15 @@ def try_out(
         said = ask(zoo, known, at, seed=seed, where=cut.name, keep=keep)
         orders, months = distance(known, at)
         stranger = ~np.isin(at.family, known.families)
-        found.append(Trial(cut, rows, orders, months, stranger, said))
+        ability = distance_in_ability(known, at)
+        found.append(Trial(cut, rows, orders, months, stranger, said, ability))
     return tuple(found)
+
+
+def distance_in_ability(known: Scores, at: Scores) -> Floats:
+    """How far each forecast lies above the most able known subject of its measure, in standard
+    deviations of the first axis of what is given. 0 below it, NaN where nothing is given."""
+    return _beyond(known, at, "axis")
 
 
 def distance(known: Scores, at: Scores) -> tuple[Floats, Floats]:
@@ -182,16 +225,17 @@ def distance(known: Scores, at: Scores) -> tuple[Floats, Floats]:
 
     0 within what is known, NaN where a scale or date is unknown.
     """
-    found = []
-    for axis, unit in (("scale", 1.0), ("date", MONTH)):
-        have, want = along(known, axis), along(at, axis)  # type: ignore[arg-type]
-        edge = np.full(len(at), np.nan)
-        for name in at.measures:
-            some = have[(known.measure == name) & np.isfinite(have)]
-            if some.size:
-                edge[at.measure == name] = some.max()
-        found.append(np.maximum((want - edge) / unit, 0.0))
-    return found[0], found[1]
+    return _beyond(known, at, "scale"), _beyond(known, at, "date") / MONTH
+
+
+def _beyond(known: Scores, at: Scores, axis: Along) -> Floats:
+    have, want = along(known, axis), along(at, axis)
+    edge = np.full(len(at), np.nan)
+    for name in at.measures:
+        some = have[(known.measure == name) & np.isfinite(have)]
+        if some.size:
+            edge[at.measure == name] = some.max()
+    return np.asarray(np.maximum(want - edge, 0.0))
 
 
 def distance_in_family(known: Scores, at: Scores) -> Floats:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.scaling.rare import pareto
 from calibrant.scaling.rare.deploy import check_deployments, floor_of, seen_until
@@ -69,7 +70,7 @@ class Rate:
 
 
 @dataclass(frozen=True, repr=False)
-class Tail:
+class Tail(Shown):
     """A fitted tail and what it says of more queries than were seen.
 
     Attributes:
@@ -79,7 +80,7 @@ class Tail:
         threshold: where the tail begins, in the units of the values.
         exceedances: values above it.
         shape, scale: of the tail, the scale in units of the fit. A shape below 0 has an end.
-        p: of the Anderson–Darling test of the tail, cut at 0.005 and 0.5.
+        p: of the Anderson–Darling test of the tail, cut at 0.001 and 0.5.
         levels: for each number of deployments.
         rate: the mean probability of an event, for probabilities.
         above: the share of queries above the level asked for.
@@ -167,6 +168,7 @@ def tail(
     check_level(level, "two")
     raw = _checked(values, of)
     many = check_deployments(deployments)
+    alike = _alike(raw)
     tried = candidates(raw, exceedances)
     index = choose(tried) if exceedances is None else 0
     fitted = Fitted.of(raw, tried[index], level)
@@ -189,7 +191,7 @@ def tail(
         fitted.estimate(lambda *p: p[0]), fitted.estimate(lambda *p: p[1]),
         tried[index].p, levels, rate, over, above, tuple(tried),
         _seen(raw, fitted.count, show), fitted,
-        tuple(_notes(tried, index, fitted, many, raw.size)),
+        (*alike, *_notes(tried, index, fitted, many, raw.size)),
     )  # fmt: skip
 
 
@@ -301,6 +303,19 @@ def _shown(of: Of) -> Callable[[float], float]:
     if of == "logprob":
         return lambda v: float(-np.exp(-v))
     return lambda v: float(np.exp(-np.exp(-v)))
+
+
+def _alike(x: Floats) -> tuple[str, ...]:
+    """Whether neighbouring rows are alike, by the correlation of their ranks."""
+    rank = np.argsort(np.argsort(x, kind="stable"), kind="stable").astype(float)
+    apart = rank - rank.mean()
+    found = float(apart[1:] @ apart[:-1] / (apart @ apart))
+    if found < 0.5 or found * x.size**0.5 < 4:
+        return ()
+    return (
+        f"neighbouring rows are alike (rank correlation {found:.2f}): intervals take queries as "
+        "independent, and are too narrow if rows are in the order they were made",
+    )
 
 
 def _notes(

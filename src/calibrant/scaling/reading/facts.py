@@ -15,6 +15,7 @@ from calibrant.scaling.scores import Scores
 
 def history(known: Scores) -> list[dict[str, Any]]:
     """The rows with a score, as plain data: what figures show and registrations look into."""
+    able = None if known.given is None else known.given.ability(known.subject)
     return [
         {
             "subject": str(known.subject[i]), "family": str(known.family[i]),
@@ -22,6 +23,8 @@ def history(known: Scores) -> list[dict[str, Any]]:
             "scale": float(known.scale[i]) if np.isfinite(known.scale[i]) else None,
             "date": None if np.isnat(known.date[i]) else str(known.date[i]),
             "score": float(known.score[i]),
+            **({} if able is None else {"ability": float(able[i]) if np.isfinite(able[i])
+                                        else None}),
         }
         for i in np.flatnonzero(np.isfinite(known.score))
     ]  # fmt: skip

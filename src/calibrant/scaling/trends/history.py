@@ -27,7 +27,9 @@ from calibrant.scaling.trends.periods import in_days
 
 On = Literal["log", "logit", "plain"]
 MOST = 400
-"""Most points; the work grows with their cube."""
+"""Most points that are fitted; the work grows with their cube."""
+MOST_BRIDGED = 2000
+"""Most points of several versions, before records are chosen among them."""
 YEAR = 365.25
 MONTH = YEAR / 12
 Rows = NDArray[np.bool_]
@@ -48,7 +50,7 @@ class History:
         bridges: subjects that link each other version to the reference, by its name.
         grouped: whether there is a column of families.
         warnings: what a reader must know, one sentence each.
-        shared: the correlation of errors of measurement by one version.
+        shared: the correlation of errors of measurement by one version; None: not known.
     """
 
     subject: Names
@@ -63,7 +65,7 @@ class History:
     bridges: dict[str, int] = field(default_factory=dict)
     grouped: bool = False
     warnings: tuple[str, ...] = ()
-    shared: float = 0.0
+    shared: float | None = None
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -135,7 +137,7 @@ def history(
     on: On = "log",
     reference: str | None = None,
     today: Day | None = None,
-    shared: float = 0.0,
+    shared: float | None = None,
 ) -> History:
     """Read the points of a trend from a table, one row a measurement of a subject.
 
@@ -152,6 +154,7 @@ def history(
         reference: the version that is forecast; by default that of the latest subject.
         today: later dates are left out, and said; not asked where None.
         shared: the correlation of errors of measurement by one version; needs their size.
+            None: not known, so integrated.
 
     Raises:
         InputError: naming the column or row that is wrong.
@@ -164,7 +167,7 @@ def history(
         raise InputError("trend: give standard errors or intervals, not both")
     if not 0 < interval_level < 1:
         raise InputError(f"trend: level of intervals: wanted 0–1, got {interval_level}")
-    if not 0 <= shared < 1:
+    if shared is not None and not 0 <= shared < 1:
         raise InputError(f"trend: shared errors: wanted a share from 0 to below 1, got {shared:g}")
     if shared and se is None and low is None:
         raise InputError("trend: shared errors need standard errors or intervals of the values")
@@ -255,8 +258,11 @@ def _cleaned(h: History, reference: str | None, today: Day | None, warnings: lis
         future = h.date > np.datetime64(today, "D")
         warnings += _left_out(future, f"a date after {today}, which no measured value can have")
         h = h.take(~future)
-    rows = list(zip(h.subject, h.version, h.date, h.value, strict=True))
-    first = np.array([rows.index(r) == i for i, r in enumerate(rows)], dtype=bool)
+    seen: dict[tuple[Any, ...], int] = {}
+    for i, row in enumerate(zip(h.subject, h.version, h.date, h.value, strict=True)):
+        seen.setdefault(row, i)
+    first = np.zeros(len(h), dtype=bool)
+    first[list(seen.values())] = True
     warnings += _left_out(~first, "the subject, version, date and value of an earlier row")
     h = h.take(first)
     h = h.take(np.argsort(h.date, kind="stable"))
@@ -273,8 +279,8 @@ def _cleaned(h: History, reference: str | None, today: Day | None, warnings: lis
         known = one_line(", ".join(sorted(set(map(str, h.version)))), 160)
         raise InputError(f"trend: no version {one_line(chosen)!r}; there are {known}")
     h = _bridged(replace(h, reference=chosen), warnings)
-    if len(h) > MOST:
-        raise InputError(f"trend: at most {MOST} points, got {len(h)}; ask for the frontier")
+    if h.bridges and len(h) > MOST_BRIDGED:
+        raise InputError(f"trend: at most {MOST_BRIDGED} points by several versions, got {len(h)}")
     return replace(h, warnings=tuple(warnings))
 
 
@@ -301,6 +307,8 @@ def _one_date(h: History, warnings: list[str]) -> History:
 
 def _bridged(h: History, warnings: list[str]) -> History:
     """Only versions that shared subjects link to the reference, over others if need be."""
+    if np.all(h.version == h.reference):
+        return h
     linked = component(h.subject, h.version, h.reference)
     lost = sorted(set(map(str, h.version)) - linked)
     if lost:
@@ -331,7 +339,7 @@ def _bridged(h: History, warnings: list[str]) -> History:
 
 def component(subject: Names, version: Names, start: str) -> set[str]:
     """Versions that subjects in common link to one of them, directly or over others."""
-    linked, grew = {str(start)}, True
+    linked, grew = {str(start)}, bool(np.any(version != start))
     while grew:
         known = set(subject[np.isin(version, list(linked))])
         more = set(map(str, version[np.isin(subject, list(known))]))
@@ -346,18 +354,14 @@ def records(h: History) -> History:
     Versions are brought to the reference by least squares on subjects and versions; of subjects of
     one date only the best can be a record.
     """
-    level = _levelled(h)
-    best: dict[str, float] = {}
-    for name, y in zip(h.subject, level, strict=True):
-        best[name] = max(best.get(name, -np.inf), y)
-    top, keep = -np.inf, set()
-    for day in np.unique(h.date):
-        now = {n: best[n] for n in set(h.subject[h.date == day])}
-        most = max(now.values())
-        if most >= top:
-            top = most
-            keep |= {n for n, y in now.items() if y == most}
-    return h.take(np.isin(h.subject, list(keep)))
+    who = _codes(h.subject)
+    best = np.full(who.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(best, who, _levelled(h))
+    mine, day = best[who], np.unique(h.date, return_inverse=True)[1]
+    most = np.full(day.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(most, day, mine)
+    keep = (mine == most[day]) & (most == np.maximum.accumulate(most))[day]
+    return h.take(np.isin(who, np.unique(who[keep])))
 
 
 def _levelled(h: History) -> Floats:

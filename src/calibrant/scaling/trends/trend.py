@@ -16,6 +16,7 @@ from calibrant.scaling.scores import Dates
 from calibrant.scaling.trends.backtest import Backtest, backtest, straight_line, withheld
 from calibrant.scaling.trends.history import (
     MONTH,
+    MOST,
     YEAR,
     History,
     On,
@@ -25,7 +26,7 @@ from calibrant.scaling.trends.history import (
     records,
     years,
 )
-from calibrant.scaling.trends.model import NONE, Fitted, Floats, fit
+from calibrant.scaling.trends.model import NONE, SHARED, Fitted, Floats, fit
 from calibrant.scaling.trends.reach import reached
 from calibrant.scaling.trends.result import (
     Drawn,
@@ -60,7 +61,7 @@ def trend(
     tried: bool = True,
     today: Day | None = None,
     reach: Sequence[float] | float = (),
-    shared_se: float = 0.0,
+    shared_se: float | None = None,
 ) -> Trend:
     """Growth and forecasts from dated values of subjects, back-tested on the past.
 
@@ -83,7 +84,8 @@ def trend(
         today: later dates are left out.
         reach: values; when does the trend reach them?
         shared_se: the correlation of errors of measurement by one version, 0 to 1: what its tasks
-            do to all subjects alike. Needs `se`, or `low` and `high`.
+            do to all subjects alike. Needs `se`, or `low` and `high`. None: not known, so
+            integrated over 0, 0.25, 0.5 and 0.75.
 
     Raises:
         InputError: naming the column, row or argument that is wrong.
@@ -96,7 +98,13 @@ def trend(
         low=low, high=high, interval_level=interval_level, on=on, reference=reference, today=today,
         shared=shared_se,
     )  # fmt: skip
+    every = len(set(whole.subject))
+    if frontier and not whole.bridges:
+        whole = records(whole)  # what was a record is one whatever came later
     chosen = records(whole) if frontier else whole
+    if len(chosen) > MOST:
+        hint = "" if frontier else "; ask for the frontier"
+        raise InputError(f"trend: at most {MOST} points, got {len(chosen)}{hint}")
     whole = replace(whole, warnings=(*whole.warnings, *_few(chosen, frontier)))
     fitted = fit(chosen.points())
     past = backtest(whole, level=level, frontier=frontier) if tried else None
@@ -108,7 +116,7 @@ def trend(
     days = np.unique(chosen.date)
     return Trend(
         on=on, level=level, frontier=frontier, rows=len(chosen),
-        subjects=len(set(chosen.subject)), every=len(set(whole.subject)),
+        subjects=len(set(chosen.subject)), every=every,
         families=len(set(chosen.family)) if whole.grouped else None,
         first=str(days[0]), last=str(days[-1]), reference=whole.reference,
         now=growth(fitted.slope(), level), average=growth(fitted.mean_slope(), level),
@@ -250,16 +258,20 @@ def _notes(h: History, fitted: Fitted, frontier: bool) -> tuple[str, ...]:
             "forecasts are of a subject that is the best so far when it comes: intervals begin at "
             "the record"
         )
-    if h.shared:
+    if h.se is not None and h.shared is None:
+        likely = " / ".join(f"{w[r.shared == rho].sum():.0%}" for rho in SHARED)
+        notes.append(
+            "errors of measurement by one version may be correlated, as subjects share its tasks: "
+            f"integrated over correlations of {', '.join(f'{x:g}' for x in SHARED)} (weights "
+            f"{likely}); state one with --shared-se"
+        )
+    elif h.shared:
         notes.append(
             f"errors of measurement by one version are taken as correlated by {h.shared:g}: what "
             "moves all values alike moves no slope, and later measured values too"
         )
     elif h.se is not None:
-        notes.append(
-            "standard errors are taken as independent between subjects; those of subjects "
-            "measured with the same tasks are not: try a shared part"
-        )
+        notes.append("standard errors are taken as independent between subjects, as stated")
     else:
         notes.append("errors of measurement are part of the scatter of subjects")
     if h.bridges:
