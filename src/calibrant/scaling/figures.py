@@ -87,7 +87,6 @@ def _panel(
     ]
     seen = {(o["subject"], o["measure"]): o for o in outcomes}
     ahead = sorted(ahead, key=lambda r: (r["subject"], measure) not in seen)[:DRAWN]
-    bars = [_bars(r, level, dated, seen.get((r["subject"], measure))) for r in ahead]
     bars = [_bars(r, level, kind, seen.get((r["subject"], measure))) for r in ahead]
     ends = [b[k] for b in bars for k in ("low", "high", "outcome") if b[k] is not None]
     spread = [p["y"] for p in known] + ends or [0.0, 1.0]

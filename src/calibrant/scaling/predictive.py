@@ -245,16 +245,6 @@ class Predictive:
         t = np.where(inside, (guess - x1) / np.where(x2 > x1, x2 - x1, 1.0), 0.5)
         for _ in range(200):
             x = x1 + t * (x2 - x1)
-        fa, fb = np.full(shape, -9.0) - want, np.full(shape, 9.0) - want
-        found = np.where(np.isneginf(want), a, (a + b) / 2)
-        fine = 1e-15 * np.maximum(np.abs(a), np.abs(b)).max(axis=0)
-        busy, was = np.arange(len(self)), fa > 0
-        for step in range(200):
-            x = (a + b) / 2
-            if step % 4 != 3:
-                cut = b - fb * (b - a) / np.where(fb > fa, fb - fa, 1.0)
-                x = np.where((cut > a) & (cut < b), cut, x)
-            part = self if busy.size == len(self) else self.take(busy)
             with np.errstate(divide="ignore"):
                 f = np.clip(special.ndtri(part.cdf(x)), -9.0, 9.0) - want
             found[:, busy] = x
