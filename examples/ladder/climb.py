@@ -3,7 +3,7 @@
     python climb.py FOLDER [seven|tiny]
 
 Trains all subjects but the largest, seals a forecast of that one, trains it, and settles. About
-three minutes of CPU for "seven", seconds for "tiny"; an interruption costs little.
+three minutes of CPU for "seven", seconds for "tiny"; Ctrl-C costs nothing.
 """
 
 from __future__ import annotations

@@ -132,6 +132,13 @@ def notebook(found: Any) -> str:
     return f"<pre>{escape(repr(found))}</pre>"
 
 
+class Shown:
+    """What a notebook shows of a result: its figure, or its sentence."""
+
+    def _repr_html_(self) -> str:
+        return notebook(self)
+
+
 def _named(svg: str, spec: Spec) -> str:
     """Ids made of the content: the renderer counts on, and two figures may share one page."""
     own = hashlib.sha256(dumps(spec).encode()).hexdigest()[:12]

@@ -38,7 +38,8 @@ def test_the_whole_way(folder, capsys) -> None:
     assert main(["forecast", "register", "f.json", "--log", "log.jsonl", "--note", "hi"]) == 0
     said = capsys.readouterr().out
     assert "registered: f.registered.json" in said
-    assert said.splitlines()[-1].startswith("calibrant forecast 20")
+    assert said.splitlines()[-2].startswith("calibrant forecast 20")
+    assert said.splitlines()[-1].startswith("calibrant log 20")
     score = [
         "forecast",
         "score",

@@ -205,7 +205,7 @@ def test_ctrl_c_ends_in_order(table, tmp_path):
     lines = [process.stdout.readline() for _ in range(4)]
     assert re.search(r"ana +http://127\.0\.0\.1:\d+/enter/", lines[2]), lines
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0 and "stopped; every label is in" in err
     assert "Traceback" not in err and "warning" not in err
 
@@ -216,11 +216,11 @@ def test_a_taken_port_and_an_open_address_are_told(table, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = serve(table, *KINDS, "--open", "-o", tmp_path / "l.db", "--port", port)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == 2 and "--port 0 takes a free port" in err
         assert err.count("\n") == 1
     process = serve(tmp_path / "l.db", "--host", "0.0.0.0", "--port", 0)
     assert "whoever has the link" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert err.startswith("calibrant: warning: 0.0.0.0 is open to other machines, and nothing is ")

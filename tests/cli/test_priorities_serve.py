@@ -68,7 +68,7 @@ def serve(*args: object) -> tuple[subprocess.Popen, dict]:
         said += line
         if line == "}\n":
             return process, json.loads(said)
-    raise AssertionError(process.communicate(timeout=20)[1])
+    raise AssertionError(process.communicate(timeout=60)[1])
 
 
 def test_a_survey_is_begun_and_killed_and_goes_on(files):
@@ -79,23 +79,23 @@ def test_a_survey_is_begun_and_killed_and_goes_on(files):
         assert about["people"] == str(files / "survey.people.db")
         with open_survey(files / "survey.db") as store:
             (ana,) = people.invite(store, [people.Invitee("Ana")])
-        with httpx.Client(base_url=about["url"], trust_env=False, timeout=30) as http:
+        with httpx.Client(base_url=about["url"], trust_env=False, timeout=60) as http:
             assert http.post(ana.path).headers["location"] == "/return-link"
             assert http.get("/choose").status_code == 200
             cookies = dict(http.cookies)
             assert http.get(about["open_link"]).status_code == 303
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     process, about = serve(files / "survey.yaml")
     try:
         assert about["invited"] == 1
-        with httpx.Client(base_url=about["url"], trust_env=False, timeout=30) as http:
+        with httpx.Client(base_url=about["url"], trust_env=False, timeout=60) as http:
             http.cookies.update(cookies)
             assert http.get("/choose").status_code == 200
     finally:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 0 and "the same command goes on" in said
 
 

@@ -147,6 +147,9 @@ def test_every_page_is_in_the_navigation_once():
 
 def test_the_published_schema_is_calibrants():
     assert json.loads((DOCS / "assessment.schema.json").read_text()) == json_schema()
+    from calibrant.scaling.cards.schema import json_schema as of_forecast
+
+    assert json.loads((DOCS / "forecast.schema.json").read_text()) == of_forecast()
 
 
 def test_the_example_suite_is_the_one_that_the_demonstration_runs():

@@ -390,9 +390,9 @@ def test_a_million_rows_take_seconds():
     trials = pl.DataFrame(
         [columns.get(c, pl.repeat(None, n, eager=True)).cast(t).alias(c) for c, t in SCHEMA.items()]
     ).filter(pl.Series(rng.random(n) > 0.05))
-    start = time.perf_counter()
+    start = time.process_time()
     found = one(trials)
-    assert time.perf_counter() - start < 20  # about 1 s on an idle machine
+    assert time.process_time() - start < 20  # about 1 s on an idle machine
     assert variances(found)["item"] == pytest.approx(1.0, rel=0.05)
     assert any("large and unbalanced" in n for n in found.notes)
 

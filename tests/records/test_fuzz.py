@@ -14,7 +14,7 @@ from calibrant.errors import InputError
 from calibrant.records import trials_frame, validate
 
 SETTINGS = settings(
-    max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 
 SCALARS = st.one_of(

@@ -21,9 +21,11 @@ from calibrant.scaling.capability.ability import (
     within_p,
 )
 from calibrant.scaling.capability.certificates import CERTIFICATES
+from calibrant.scaling.capability.itself import beyond_scale, follow
+from calibrant.scaling.capability.plan import chance_of, groups_for
 from calibrant.scaling.capability.verdict import conclude, two_tests
 from calibrant.stats.certificates import measure_certificate
-from calibrant.stats.relations.correlations import ranks
+from calibrant.stats.relations.correlations import places, ranks
 from calibrant.stats.relations.spread import Estimate
 
 CHAT = Path("/work/shared/data/scaling/safetywashing/benchmarks_chat_models.csv")
@@ -258,3 +260,78 @@ def test_the_reliability_of_the_capability_score_is_that_of_parallel_measures() 
     assert found.reliability == pytest.approx(2 / 3, abs=0.03)
     assert found.to_dict()["reliability"] == found.reliability
     assert only_capability(table, capability=["a"], score=["c"], draws=99).reliability is None
+
+
+def test_an_unreliable_capability_score_hides_how_far_from_independent_a_score_is() -> None:
+    rng = np.random.default_rng(3)
+    able = rng.normal(size=400)
+    made = {f"c{j}": able + 2.0 * rng.normal(size=400) for j in range(3)}
+    made["y"] = 0.36 * able + rng.normal(size=400)
+    t = pl.DataFrame({"model": [f"m{i}" for i in range(400)]} | made)
+    caps = ["c0", "c1", "c2"]
+    found = only_capability(t, capability=caps, score=["y"], draws=99).scores[0]
+    # Three columns that correlate at 0.2: theta 0.43; y itself correlates at 0.34 with ability.
+    assert found.correlation.value < 0.3 < found.itself.value
+    assert found.itself.low < 0.33 < found.itself.high and found.verdict == "undetermined"
+    sure = only_capability(t, capability=caps, score=["y"], draws=99, reliability=1.0)
+    assert sure.scores[0].itself.value == pytest.approx(sure.scores[0].correlation.value)
+    alone = only_capability(t, capability=["c0"], score=["y"], draws=99)
+    assert alone.scores[0].itself.value is None and "reliability" in alone.scores[0].itself.note
+
+
+def test_correlations_with_capability_itself_are_their_plain_twins() -> None:
+    rng = np.random.default_rng(7)
+    able, family = rng.normal(size=60), np.arange(60) // 4
+    caps, size = able[:, None] + 0.7 * rng.normal(size=(60, 3)), able + rng.normal(size=60)
+    y = 0.6 * able + rng.normal(size=60)
+    score, share = ability(caps)
+    w = np.sqrt(3 / 2 * (1 - 1 / (3 * share)))
+
+    def rho(a, b):
+        return np.corrcoef(ranks(a[:, None])[:, 0], ranks(b[:, None])[:, 0])[0, 1]
+
+    def true(a, b):
+        return 6 / np.pi * np.arcsin(np.sin(np.pi / 6 * rho(a, b)) / w)
+
+    found = follow(caps, np.arange(60), y[:, None], family, 0.9)
+    assert found.itself[0].value == pytest.approx(true(score, y))
+    assert found.score[0].value == pytest.approx(rho(score, y))
+    xy, xz, yz = true(score, y), true(score, size), rho(size, y)
+    got = beyond_scale(caps, size, y[:, None], family, 0.9)
+    plain = (yz - xy * xz) / np.sqrt((1 - xy**2) * (1 - xz**2))
+    assert got[3][0].value == pytest.approx(plain)
+    given = follow(caps, np.arange(60), y[:, None], family, 0.9, 0.5)
+    assert given.itself[0].value > found.itself[0].value
+
+
+def test_a_verdict_of_independence_says_down_to_which_reliability_it_holds() -> None:
+    t = table(groups=300, each=1, likeness=0.0)
+    found = only_capability(t, capability=CAPS, score=["alone"], family="family", draws=99)
+    least = found.scores[0].least_reliability
+    assert found.scores[0].verdict == "independent" and 0 < least < found.reliability
+    for reliability, verdict in ((least + 0.02, "independent"), (least - 0.02, "undetermined")):
+        again = only_capability(
+            t, capability=CAPS, score=["alone"], family="family", draws=99, reliability=reliability
+        )
+        assert again.scores[0].verdict == verdict
+
+
+def test_a_plan_is_the_smallest_table_that_would_decide() -> None:
+    found = only_capability(table(), capability=CAPS, family="family", draws=99)
+    assert found.plan.alone > found.subjects and found.plan.together > found.plan.alone
+    assert any("80% chance, takes about" in n for n in found.notes)
+    how = {"margin": 0.3, "driven": 0.5, "alpha": 0.05}
+    groups = groups_for(0.0, 1.1, 0.95, **how)
+    assert chance_of(0.0, groups, 1.1, 0.95, **how) == pytest.approx(0.8, abs=1e-6)
+    assert chance_of(0.0, groups - 1, 1.1, 0.95, **how) < 0.8
+    # Between the margins no table decides.
+    assert groups_for(0.4, 1.1, 1.0, **how) is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_counted_ranks_are_sorted_ones(seed: int) -> None:
+    x = np.round(np.random.default_rng(seed).normal(size=(30, 3)), 1)
+    assert np.array_equal(ranks(places(x)), ranks(x))
+    some = np.random.default_rng(seed).permutation(30)[:17]
+    assert np.array_equal(ranks(places(x)[some]), ranks(x[some]))

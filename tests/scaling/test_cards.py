@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from calibrant.errors import InputError
 from calibrant.scaling.cards.documents import canonical, parse
-from calibrant.scaling.cards.log import opened, read_log
+from calibrant.scaling.cards.log import check_heads, opened, read_log
 from calibrant.scaling.cards.register import (
     Registered,
     opening_of,
@@ -192,7 +192,7 @@ def test_outcomes_are_joined_by_name_by_scale_or_as_told(folder: Path) -> None:
     one = read_registered(folder / "one.json")
     wide = pl.DataFrame({"Model": ["next-0"], "MMLU": [0.5], "ARC": [0.1]})
     assert settle(one, wide).rows[0].outcome == 0.5
-    dated = outcomes(("next-0", "MMLU", 0.5), date=[str(date.today())])
+    dated = outcomes(("next-0", "MMLU", 0.5), date=[str(datetime.now(UTC).date())])
     assert not any("on trust" in n for n in settle(one, dated).notes)
     other = outcomes(("Llama-9", "MMLU", 0.5), family=["F1"], scale=[10**23.62])
     found = settle(one, other)
@@ -269,22 +269,29 @@ def _row(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        ({"a": 1}, "which has 'target'"),
-        (_with(level=2), "level: wanted a share"),
-        (_with(forecast=[1]), "wanted a list of forecasts"),
+        ({"a": 1}, "it has no 'target', 'level'"),
+        (_with(level=2), "level: Input should be less than 1, got 2"),
+        (_with(forecast=[1]), "forecast: 1: .*got 1"),
         (_row(outcome=0.5), "the outcome of next-0 on MMLU is known already"),
         (_row(subject="old-3") | {"intervals": None}, "outcome of old-3 on MMLU is known already"),
         (_row(median=0.9), "its median is 0.9, its density's is 0.5"),
-        (_row(density={"location": [0.5]}), "not a predictive distribution"),
+        (_row(density={"location": [0.5]}), "density: spread: missing"),
         (_row(density={**document()["forecast"][0]["density"], "weight": [1.5, -0.5]}), "weights"),
-        (_row(density=3), "wanted a distribution"),
-        (_row(subject=""), "it has no 'subject'"),
-        (_row(scale="big"), "scale: wanted a number"),
+        (_row(density=3), "density: Input should be"),
+        (_row(subject=""), "subject: String should have at least 1"),
+        (_row(scale="big"), "scale: Input should be a valid number, got 'big'"),
         (_row(date="soon"), "wanted one such as 2026-01-31"),
         (_with(forecast=document()["forecast"][:1] * 2), "forecasts 1 and 2 are both next-0"),
-        (_with(intervals=[{}] * 3), "interval 1: wanted 0.4"),
-        (_with(intervals=[{}]), "wanted one for each of 3"),
-        (_with(notes=[float("nan")]), "not plain data"),
+        (
+            _with(intervals=[{"subject": "a", "measure": "b", "low": 0, "high": 1}] * 3),
+            "interval 1: wanted 0.4",
+        ),
+        (_with(intervals=document()["intervals"][:1]), "wanted one for each of 3"),
+        (_with(intervals=[{}]), "intervals: 1: subject: missing"),
+        (_with(models="none"), "models: Input should be"),
+        (_with(models=[{"says": 1}]), "models: 1: name: missing"),
+        (_with(notes=[float("nan")]), "notes: 1: "),
+        (_with(mine=float("nan")), "not plain data"),
     ],
 )
 def test_what_is_no_forecast_is_not_registered(made: Any, says: str, tmp_path: Path) -> None:
@@ -308,7 +315,7 @@ def test_data_is_hashed_and_looked_into(tmp_path: Path) -> None:
 
 
 def test_a_subject_already_released_is_doubted() -> None:
-    made = register(_row(date=str(date.today() - timedelta(days=30))))
+    made = register(_row(date=str(datetime.now(UTC).date() - timedelta(days=30))))
     assert any("released before the registration" in w for w in made.warnings)
 
 
@@ -387,3 +394,49 @@ def test_the_certificate_holds_in_short() -> None:
     assert [m.broken for m in found if m.broken] == []
     families = {tuple(m.regime.values()): m.statistics for m in found}
     assert families[12, 4, 0.5, 2.0]["blamed"] > 0.8
+
+
+def test_a_log_that_was_cut_is_seen_against_its_head(tmp_path: Path) -> None:
+    log, anchor = tmp_path / "log.jsonl", tmp_path / "anchor.json"
+    one = register(document(), log=log, anchor=anchor)
+    assert one.line is not None and one.line.hash == read_log(log).head
+    two = register(document(2, "GSM"), log=log, anchor=anchor, heads=[read_log(log).publish])
+    published = read_log(log).publish
+    assert published.endswith(two.line.hash) and two.line.hash in anchor.read_text()
+    whole = log.read_bytes()
+    log.write_bytes(whole.splitlines(keepends=True)[0])
+    # The chain holds: only what was kept elsewhere shows that a forecast is gone.
+    assert read_log(log).registered == 1
+    for how in ({"anchor": anchor}, {"heads": [published]}):
+        with pytest.raises(InputError, match="lines were cut off or it is another log"):
+            settle(one, GOOD, log=log, **how)
+    with pytest.raises(InputError, match="lines were cut off"):
+        read_log(log, [two.line.hash])
+    log.write_bytes(whole)
+    settle(one, GOOD, log=log, anchor=anchor, heads=[published])
+    assert read_log(log).head in anchor.read_text()
+    with pytest.raises(InputError, match="64 hexadecimal digits"):
+        check_heads(read_log(log), ["abc"], log)
+
+
+def test_an_anchor_is_of_a_log_and_no_other_file(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    register(document(), log=log)
+    with pytest.raises(InputError, match="wanted the log, too"):
+        register(document(), anchor=tmp_path / "a.json")
+    for other in (log, tmp_path / "mine.json"):
+        if other != log:
+            other.write_text('{"mine": 1}')
+        before = other.read_bytes()
+        with pytest.raises(InputError, match="wanted an anchor"):
+            register(document(2), log=log, anchor=other)
+        assert other.read_bytes() == before
+
+
+def test_what_is_left_of_outcomes_without_a_date(tmp_path: Path) -> None:
+    made = register(document(), out=tmp_path / "one.json")
+    day = datetime.now(UTC).date().isoformat()
+    some = GOOD.with_columns(date=pl.Series([day, None, None]))
+    said = " ".join(settle(made, some, date="date").notes)
+    assert "2 of 3 outcomes have no date" in said and "1 would be left, of which" in said
+    assert "nothing would be left" in " ".join(settle(made, GOOD).notes)

@@ -15,7 +15,7 @@ from calibrant._text import dumps
 from calibrant.errors import GateError, InputError, UnfitError
 from calibrant.scaling.asked import joined_rows
 from calibrant.scaling.backtests.cuts import cuts_of, read_rule
-from calibrant.scaling.backtests.outcomes import outcomes_of, weights_then
+from calibrant.scaling.backtests.outcomes import MOST, counts, outcomes_of, weights_then
 from calibrant.scaling.backtests.run import try_out
 from calibrant.scaling.curves.forecasters import FORECASTERS
 from calibrant.scaling.forecaster import Forecaster
@@ -140,6 +140,17 @@ def test_farther_than_any_back_test_is_withheld() -> None:
     assert date.withheld is not None and "months out" in date.withheld
     undated = forecast(made(), at=["6e24:f1"], cut="rolling date", zoo=QUICK)
     assert undated.withheld == "how far out it lies is not known"
+
+
+def test_the_stack_is_set_against_each_model() -> None:
+    found = forecast(made(), at=["6e24"], zoo=QUICK)
+    one = next(m for m in found.models if m.name == "persistence")
+    told = one.stacked
+    assert told is not None and told.rival == "persistence" and told.n > 20
+    assert told in found.stacked and told.difference is not None and one.log_score is not None
+    gap = (found.backtest.log_score or 0.0) - one.log_score
+    assert told.difference == pytest.approx(gap) and told.low is not None and told.low < gap
+    assert found.to_dict()["models"][0]["stacked"]["rival"] == found.models[0].name
 
 
 def test_too_few_families_say_nothing() -> None:
@@ -291,3 +302,18 @@ def test_a_score_that_falls_is_said_to_be_forecast_by_persistence() -> None:
         found = forecast(known, at=["6e24"], zoo=zoo, cut="rolling:2")
         (told,) = [w for w in found.warnings if "inverse scaling" in w]
         assert told.startswith("fall:") and told.endswith(then)
+
+
+def test_recent_cuts_speak_for_more() -> None:
+    row = np.array([0, 1, 2, 3, 0, 1])
+    same = counts(row, np.zeros(6))
+    assert same == pytest.approx([0.5, 0.5, 1, 1, 0.5, 0.5])
+    # The last two were forecast at the first cut, too, a lifetime earlier.
+    age = np.array([3.0, 3, 3, 2, 2, 2])
+    found = counts(row, age)
+    assert found.sum() == pytest.approx(4) and found[4] == pytest.approx(found[0] * np.e)
+    # An outcome counts for its best forecast, however often it was made.
+    assert found[3] == pytest.approx(found[0] + found[4])
+    assert found[2] == pytest.approx(found[3] / np.e)
+    alone = counts(np.arange(41), np.append(np.full(40, 20.0), 0.0))
+    assert alone[-1] == MOST

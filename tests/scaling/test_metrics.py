@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,14 +17,16 @@ from hypothesis import strategies as st
 from calibrant._text import dumps
 from calibrant.cli import main
 from calibrant.errors import InputError, UnfitError
+from calibrant.records import trials_frame, write_parquet
 from calibrant.scaling import metric_ladder
 from calibrant.scaling.metrics.backtest import backtest, moved, ranked, spearman
 from calibrant.scaling.metrics.certificates import CERTIFICATES, drawn, verdicts
 from calibrant.scaling.metrics.emergence import emergence
 from calibrant.scaling.metrics.following import following
-from calibrant.scaling.metrics.lines import foreseen, weights
-from calibrant.scaling.metrics.rungs import RUNGS, of_choices, of_trials, rung
+from calibrant.scaling.metrics.lines import foreseen, parallel, weights
+from calibrant.scaling.metrics.rungs import RUNGS, of_choices, of_moved_choices, of_trials, rung
 
+GADRE = Path("/work/shared/data/scaling/gadre/exp_data")
 SMOOTH = {"world": "odds", "subjects": 8, "items": 100, "noise": 0.05, "spread": 0.3}
 BROKEN = {"world": "break", "subjects": 8, "items": 100, "noise": 0.05, "spread": 0.3}
 
@@ -40,6 +44,27 @@ def long(answers, name="m"):
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def gadre():
+    """Models trained on RefinedWeb for up to 80 tokens a weight: their loss on C4 and accuracy."""
+    if not GADRE.exists():
+        pytest.skip("the data of Gadre et al. (2024) are not here")
+    rows = []
+    for file in sorted((GADRE / "models").glob("rw_original*.json")):
+        model = json.loads(file.read_text())
+        size = model["hyperparameters"]
+        tried = GADRE / "evals" / f"evaluation_{model['name']}_heavy.json"
+        if size["chinchilla_multiplier"] > 4 or not tried.exists():
+            continue
+        loss = next(r["loss"] for r in model["results"] if "c4_val" in str(r["val_data"]))
+        right = json.loads(tried.read_text())["eval_metrics"]["icl"]
+        for task in ("jeopardy", "squad", "hellaswag"):
+            one = (model["name"], 6.0 * size["params"] * size["tokens"], task)
+            rows += [(*one, "log-probability", -loss), (*one, "accuracy", float(right[task]))]
+    columns = ["subject", "compute", "measure", "rung", "value"]
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-30, 0), min_size=2, max_size=6), st.integers(2, 5))
 def test_rungs_of_choices_are_what_their_names_say(logp, k):
@@ -54,6 +79,17 @@ def test_rungs_of_choices_are_what_their_names_say(logp, k):
     first = [v for v in logp if v == max(logp)]
     assert found["accuracy"][0] == pytest.approx((logp[0] == max(logp)) / len(first))
     assert found[f"pass^{k}"][0] == pytest.approx(p[0] ** k, abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-30, 0), min_size=2, max_size=6), st.floats(-20, 20))
+def test_moved_choices_are_choices_of_which_the_right_one_moved(logp, by):
+    each = np.array([[*logp, -np.inf]])
+    moved_on = each + np.array([by] + [0.0] * len(logp))
+    twin, found = of_choices(moved_on), of_moved_choices(each, np.array([[by]]))
+    assert set(twin) - set(found) == {"log-probability"}
+    for r, v in found.items():
+        assert v[0] == pytest.approx(twin[r], rel=1e-9, abs=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
@@ -90,7 +126,7 @@ def test_lines_are_least_squares_and_ranks_those_of_spearman():
     rng = np.random.default_rng(0)
     x, y = np.sort(rng.random(6)), rng.random(6)
     assert weights(x, 2.0) @ y == pytest.approx(np.polyval(np.polyfit(x, y, 1), 2.0))
-    w = foreseen(x, (np.arange(5), np.array([5])))
+    w = foreseen(x, (np.arange(5), np.array([5]))).w
     line = np.poly1d(np.polyfit(x[:5], y[:5], 1))
     assert w @ y == pytest.approx([line(x[5]) - line(x[4]), y[5] - line(x[4])])
     assert ranked(np.array([[3.0, 1.0, 3.0]])).tolist() == [[2.0, 0.5, 2.0]]
@@ -105,6 +141,48 @@ def test_a_smooth_ability_blames_the_metric_and_a_break_the_ability():
     assert broken.says == "ability" and broken.cut < broken.next
     share = next(u for u in broken.unforeseen if u.rung == "log share")
     assert share.interval[0] > 0.5
+
+
+def test_parallel_lines_are_least_squares_and_their_scatter_has_its_degrees():
+    rng = np.random.default_rng(0)
+    x, g = np.array([0.0, 1, 2, 2, 3, 4, 5]), rng.random(7)
+    cut = (np.arange(5), np.array([5, 6]))
+    lines = np.column_stack([np.ones(7), x, x > 3.5])
+    (_, slope, jump), rest, *_ = np.linalg.lstsq(lines, g, rcond=None)
+    told = parallel(x, cut)
+    assert told.w @ g == pytest.approx([1.5 * slope, 1.5 * slope + jump]) and told.df == 4
+    twin = float(rest[0]) / 4 * told.w @ told.w.T
+    assert told.scatter(g) == pytest.approx(twin)
+    # Subjects of one scale above the cut say how far they scatter, whatever happened there.
+    again = foreseen(np.array([0.0, 1, 2, 3, 4, 4]), (np.arange(4), np.array([4, 5])))
+    assert again.df == 3
+    left = again.rest @ np.array([0.0, 1, 2, 3, 9, 11])
+    assert left @ left == pytest.approx(2)
+
+
+def test_six_subjects_are_enough_for_a_verdict():
+    for world, says in ((SMOOTH, "metric"), (BROKEN, "ability")):
+        told = [
+            emergence(drawn({**world, "subjects": 6}, np.random.default_rng(seed))).says
+            for seed in range(5)
+        ]
+        assert set(told) <= {says, "undetermined"} and told.count(says) >= 4
+
+
+def test_a_jump_before_any_cut_that_can_be_tested_is_named():
+    answers = drawn({**SMOOTH, "subjects": 6}, np.random.default_rng(0))
+    early = np.zeros((6, 100))
+    early[2:] = 1
+    values = {**answers.values, "accuracy": early}
+    told = emergence(replace(answers, values=values))
+    assert told.says == "undetermined"
+    assert told.why.endswith("its largest step has 2 scales below it, and 4 are needed")
+
+
+def test_real_models_whose_loss_fell_smoothly_blame_the_metric(gadre):
+    for task in ("jeopardy", "squad", "hellaswag"):
+        told = metric_ladder(gadre.filter(measure=task)).ladders[0]
+        assert len(told.subjects) == 22 and told.emergence.says == "metric"
 
 
 def test_too_little_data_is_undetermined():
@@ -165,6 +243,34 @@ def test_finished_rungs_and_trials_are_ladders_too():
     assert "no graded score" in found.emergence.why
 
 
+def test_trials_take_their_scales_from_another_table(tmp_path):
+    rows = [
+        {"run": "r", "subject": f"m{s}", "instrument": "sums", "item": f"i{i}", "epoch": e,
+         "grader": "rule", "score": None if (s, i, e) == (0, 0, 1) else float(i < 4 * s),
+         "error": "timeout" if (s, i, e) == (0, 0, 1) else None}
+        for s in range(5) for i in range(16) for e in (1, 2)
+    ]  # fmt: skip
+    write_parquet(trials_frame(rows), tmp_path / "trials.parquet")
+    scales = pl.DataFrame(
+        {"model": [f"m{s}" for s in range(5)], "flops": [10.0**s for s in range(5)]}
+    )
+    found = metric_ladder(tmp_path / "trials.parquet", scales=scales, ks=(2,))
+    ladder = found.ladders[0]
+    assert (ladder.measure, ladder.items, ladder.clusters) == ("sums", 16, 16)
+    assert ladder.rungs[0].values == (0, 0.25, 0.5, 0.75, 1) and ladder.scale == (0, 1, 2, 3, 4)
+    assert "1 of 160 trials failed" in found.notes[0]
+    path = str(tmp_path / "trials.parquet")
+    for wrong, said in (
+        (scales[:3], "no scale of 'm3'"),
+        (pl.concat([scales, scales]), "one row for each subject"),
+        (scales.drop("flops"), "wanted a column 'scale'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            metric_ladder(path, scales=wrong)
+    with pytest.raises(InputError, match="the table has its own, 'compute'"):
+        metric_ladder(long(drawn(SMOOTH, np.random.default_rng(0))), scales=scales)
+
+
 BAD = [
     ("subject,item,score\na,b,1\n", "wanted a column 'scale'"),
     ("subject,scale,item,score\na,-1,b,1\n", "row 1: wanted a scale above 0"),
@@ -178,6 +284,9 @@ BAD = [
     ("subject,scale,item,choice,logprob,correct\na,1,b,x,-1,1\na,1,b,y,-1,maybe\n", "got 'maybe'"),
     ("subject,scale,rung,value\na,1,accuracy,1.5\n", "accuracy is from 0 to 1, got 1.5"),
     ("subject,scale,rung,value\na,1,charm,1\n", "no rung 'charm'"),
+    ("subject,scale,rung,value,se\na,1,accuracy,0.5,-1\n", "a standard error of 0 or more, got -1"),
+    ("subject,scale,rung,value\na,1,margin,1e300\n", "margin is from -1e+09 to 1e+09, got 1e+300"),
+    ("subject,scale,item,logprob\na,1,b,-1e300\n", "a log-probability of -1e+09 or more"),
     ("subject,scale,item\na,1,b\n", "wanted 'logprob', 'probability' or 'score'"),
     ("subject,scale,item,score\n", "no rows"),
 ]
@@ -219,9 +328,11 @@ def test_the_command_prints_a_table_or_one_document(tmp_path, capsys, monkeypatc
 
 def test_options_are_checked():
     table = pl.DataFrame({"subject": ["a"], "scale": [1.0], "item": ["q"], "score": [1]})
-    for wrong in ({"ks": (1,)}, {"level": 1.5}, {"draws": 3}, {"cut": -1.0}):
+    for wrong in ({"ks": (1,)}, {"level": 1.5}, {"draws": 3}, {"cut": -1.0}, {"seed": -1}):
         with pytest.raises(InputError, match="metrics: "):
             metric_ladder(table, **wrong)
+    with pytest.raises(InputError, match="row 1: wanted a base-10 logarithm, at most 100, got 1e"):
+        metric_ladder(table.with_columns(scale=1e22), log=False)
 
 
 def test_no_verdict_is_wrong_in_a_few_draws_of_the_certificate():
@@ -243,6 +354,17 @@ def test_skill_has_an_interval_only_where_there_were_changes_to_foresee():
     assert high - low == pytest.approx(2 * 1.67 * np.sqrt(2) * 0.1 * 0.01, rel=0.2)
     assert skill_interval((e + noise[0])[:, :10], (p + noise[1])[:, :10], 60, 0.9) is None
     assert skill_interval(e + noise[0], 0.002 * p + noise[1], 60, 0.9) is None
+
+
+def test_no_skill_is_known_to_better_than_items_are_few():
+    from calibrant.scaling.metrics.backtest import skill_interval
+
+    same = np.zeros((2, 200)) + 1e-6 * np.random.default_rng(0).standard_normal((2, 200))
+    e = np.column_stack([[0.1, 0.6], np.add(same, [[0.1], [0.6]])])
+    low, high = skill_interval(e, e, 100, 0.9)
+    assert high - low < 1e-4
+    wide = skill_interval(e, e, 100, 0.9, 0.001)
+    assert 0.003 < wide[1] - wide[0] < 0.03 and wide[0] <= 0 <= wide[1]
 
 
 def test_rates_of_none_in_many_are_redrawn_above_none():

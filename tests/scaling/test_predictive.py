@@ -113,6 +113,18 @@ def test_likes_merge_with_little_loss(df: float) -> None:
     assert p.compressed(1000) is p
 
 
+def test_likes_of_uneven_weight_and_spread_keep_their_quantiles() -> None:
+    rng = np.random.default_rng(2)
+    mean, spread = rng.normal(size=(600, 2)), rng.gamma(3.0, 0.3, size=(600, 2)) + 0.1
+    whole = Predictive.of(mean, spread, df=5.3, weight=rng.dirichlet(np.ones(600)))
+    few = whole.compressed()
+    assert few.location.shape[0] <= 48
+    assert (few.df == 5.3).all()
+    tails = np.array([0.05, 0.5, 0.95])
+    assert few.quantile(tails) == pytest.approx(whole.quantile(tails), abs=0.06)
+    assert few.mean() == pytest.approx(whole.mean(), abs=0.02)
+
+
 def test_mean_and_sd_are_those_of_scipy() -> None:
     p = Predictive.of(np.array([0.4, 0.9]), np.array([0.1, 0.3]), low=0.0, high=1.0)
     for i, (place, wide) in enumerate(((0.4, 0.1), (0.9, 0.3))):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling import trend
 from calibrant.scaling.predictive import Predictive
-from calibrant.scaling.trends import merge, model
+from calibrant.scaling.trends import model
 from calibrant.scaling.trends.backtest import straight_line
 from calibrant.scaling.trends.certificates import CERTIFICATES
 from calibrant.scaling.trends.history import component
@@ -76,12 +76,9 @@ def test_the_kernel_agrees_with_its_plain_twin(n: int, seed: int) -> None:
     t = np.sort(rng.uniform(2020, 2025, n))
     found = fitted(t * 1.3 + rng.normal(size=n), t, rng.integers(0, 3, n))
     p, r = found.points, found.ratios
-    groups = merge.GROUPS
-    try:
-        merge.GROUPS = (1000, 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "COMPONENTS", 10_000)
         later = found.later(np.array([t.max() + 0.7]))
-    finally:
-        merge.GROUPS = groups
     for i in range(0, r.size.size, 23):
         place, spread = plain(p, r, i, float(t.max() + 0.7))
         assert later.location[i, 0] == pytest.approx(place, rel=1e-5, abs=1e-6)
@@ -102,17 +99,6 @@ def test_without_wandering_it_is_least_squares(monkeypatch: pytest.MonkeyPatch) 
     # R: predict(lm(y ~ t), data.frame(t = 6), interval = "prediction", level = .9) and confint.
     assert (low[0], high[0]) == pytest.approx((4.61527372, 7.79402861), abs=1e-7)
     assert (slope - half, slope + half) == pytest.approx((0.704876109, 1.25326343), abs=1e-8)
-
-
-def test_merged_mixtures_keep_their_quantiles() -> None:
-    rng = np.random.default_rng(2)
-    mean, spread = rng.normal(size=(600, 2)), rng.gamma(3.0, 0.3, size=(600, 2)) + 0.1
-    weight = rng.dirichlet(np.ones(600))
-    whole = Predictive.of(mean, spread, df=5.0, weight=weight)
-    few = merge.merged(mean, spread, weight, 5.0)
-    assert few.location.shape[0] <= 48
-    tails = np.array([0.05, 0.5, 0.95])
-    assert few.quantile(tails) == pytest.approx(whole.quantile(tails), abs=0.06)
 
 
 def test_doubling_forecast_and_backtest() -> None:

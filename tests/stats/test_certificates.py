@@ -34,6 +34,14 @@ SHORT = {
     "comparison-e-values": (0,),
 }
 
+# Of these a part of a batch tells what a test can tell.
+DRAWS = {
+    "cluster-upper": 125, "cluster-two-sided": 125, "mean-bounded": 125,
+    "mean-cluster-bootstrap": 125, "interval-after-stopping": 125, "betting-sequence": 125,
+    "paired-rates-clustered": 125, "paired-scores-clustered": 125, "paired-epochs": 125,
+    "conclusions": 125, "variance-components": 125, "hierarchical-one-subject": 10,
+}  # fmt: skip
+
 # Not yet run for as long as a table in the docs needs; docs/hierarchical.md says so.
 UNMEASURED = {"hierarchical-graders"}
 
@@ -46,12 +54,14 @@ def test_no_promise_breaks_in_short(certificate):
         pytest.importorskip(certificate.needs, reason=f"it needs {certificate.needs}")
     chosen = SHORT.get(certificate.name)
     kept = certificate.regimes if chosen is None else [certificate.regimes[i] for i in chosen]
-    short = replace(certificate, regimes=tuple(kept), beyond=certificate.beyond[:1] * (not chosen))
+    draws = DRAWS.get(certificate.name, certificate.batch_draws)
+    short = replace(certificate, regimes=tuple(kept), beyond=certificate.beyond[:1] * (not chosen),
+                    batch_draws=draws)  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # Streams of earlier tests that Inspect leaves to the garbage collector.
         warnings.filterwarnings("ignore", "Unclosed <MemoryObject", ResourceWarning)
-        found = measure_certificate(short, draws=certificate.batch_draws, seed=5)
+        found = measure_certificate(short, draws=draws, seed=5)
     for measured in found:
         assert not measured.broken, (measured.regime, measured.broken, measured.statistics)
         for peer in certificate.peers:

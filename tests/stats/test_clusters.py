@@ -52,13 +52,13 @@ def test_aggregation_is_a_loop_over_trials(trials):
     assert [*zip(found.sums, found.sizes, strict=True)] == [table[c] for c in sorted(table)]
 
 
-def test_ten_million_trials_aggregate_in_well_under_a_second():
+def test_ten_million_trials_aggregate_in_a_moment():
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 100_000, 10_000_000)
     y = rng.random(ids.size) < 0.01
     start = time.process_time()
     found = korn_graubard(Clusters.of(y, ids))
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5  # about 0.3 s on an idle machine
     assert found.trials == ids.size and found.clusters == 100_000
 
 

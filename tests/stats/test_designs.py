@@ -198,14 +198,15 @@ def test_doubt_is_for_generators_and_not_below_the_threshold():
 @pytest.mark.parametrize(
     "design",
     [
-        sprt(0.3, 0.15),
-        sprt(0.2, 0.1, items=60, pursue=False),
-        fixed(0.3, 0.1),
-        anytime(0.2, at_most=80),
+        lambda: sprt(0.3, 0.15),
+        lambda: sprt(0.2, 0.1, items=60, pursue=False),
+        lambda: fixed(0.3, 0.1),
+        lambda: anytime(0.2, at_most=80),
     ],
-    ids=repr,
+    ids=["sprt", "finite", "fixed", "anytime"],
 )
 def test_support_alone_has_the_chance_that_the_whole_walk_gives_it(design):
+    design = design()
     for rate in (0.0, 0.01, 0.1, 0.2, 0.35, 0.9, 1.0):
         alone = design.probability("supported", rate)
         assert alone == design.stops(rate).probability("supported")

@@ -269,7 +269,8 @@ def test_a_cancelled_request_stops_and_the_next_is_unharmed() -> None:
         assert (await small.generate("Say hi.", config=short)).completion == before
         return before, time.monotonic() - began
 
-    assert run(work)[1] < 5
+    # The hundred stories would take minutes.
+    assert run(work)[1] < 30
 
 
 SCRIPT = """
@@ -290,7 +291,7 @@ def test_the_process_says_nothing_and_ends_cleanly() -> None:
         [sys.executable, "-c", SCRIPT.format(long=False)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "ready\n", "")
@@ -307,7 +308,7 @@ def test_ctrl_c_ends_the_process_at_once() -> None:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     # Inspect's own hook turns the interrupt into this exit code.
     assert (process.returncode, out.strip(), err) == (130, "", "")
 

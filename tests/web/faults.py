@@ -59,7 +59,7 @@ class Server:
         )  # fmt: skip
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
-        assert self.url, self.process.communicate(timeout=20)
+        assert self.url, self.process.communicate(timeout=60)
 
     @property
     def port(self) -> int:
@@ -68,12 +68,12 @@ class Server:
     def kill(self) -> None:
         """End it with no chance to do anything."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
     def stop(self) -> str:
         """Ctrl-C; what it said."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=20)[1]
+        return self.process.communicate(timeout=60)[1]
 
     def __enter__(self) -> Server:
         return self
@@ -97,7 +97,8 @@ class Postgres:
             self.who = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         self.data = self.folder / "data"
         made = subprocess.run(
-            [*self.who, "initdb", "-D", str(self.data), "-A", "trust", "-U", "me", "--no-sync"],
+            [*self.who, "initdb", "-D", str(self.data), "-A", "trust", "-U", "me", "--no-sync",
+             "-E", "SQL_ASCII", "--locale=C"],  # the hardest to read from
             capture_output=True, text=True, cwd="/", check=False,
         )  # fmt: skip
         if made.returncode:
@@ -119,7 +120,7 @@ class Postgres:
         )  # fmt: skip
         import psycopg
 
-        last = time.monotonic() + 30
+        last = time.monotonic() + 60
         while True:
             try:
                 psycopg.connect(self.url, connect_timeout=2).close()
@@ -136,7 +137,7 @@ class Postgres:
         """Stop it at once, as a crash does."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(20)
+            self.process.wait(60)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -29,7 +29,7 @@ class Server:
             if line == "}\n":
                 break
         if not said.endswith("}\n"):
-            _, problem = self.process.communicate(timeout=20)
+            _, problem = self.process.communicate(timeout=60)
             raise AssertionError(f"the server did not start: {said}{problem}")
         self.about = json.loads(said)
         self.url: str = self.about["url"]
@@ -42,12 +42,12 @@ class Server:
     def kill(self) -> None:
         """End it with no chance to do anything."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
     def stop(self) -> tuple[int, str]:
         """Ctrl-C; exit code and what it said."""
         self.process.send_signal(signal.SIGINT)
-        _, said = self.process.communicate(timeout=20)
+        _, said = self.process.communicate(timeout=60)
         return self.process.returncode, said
 
     def __enter__(self) -> Server:
@@ -62,7 +62,7 @@ class Remote:
     """A rater over HTTP, who notes what the server acknowledged."""
 
     def __init__(self, url: str, path: str, name: str = "") -> None:
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False, verify=False)
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False, verify=False)
         self.saved: list[tuple[int, str]] = []
         assert self.http.post(path, data={"name": name}).status_code == 303
 

@@ -72,7 +72,7 @@ class Served:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(20)
+        self.thread.join(60)
         self.place.socket.close()
         self.store.close()
 

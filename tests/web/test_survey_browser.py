@@ -57,7 +57,7 @@ class Served:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(20)
+        self.thread.join(60)
         self.place.socket.close()
         self.store.close()
 
@@ -78,7 +78,7 @@ def tab_of(browser, served) -> Iterator:
     def make(**how):
         how = {"viewport": {"width": 1100, "height": 800}} | how
         contexts.append(browser.new_context(**how))
-        contexts[-1].set_default_timeout(15_000)
+        contexts[-1].set_default_timeout(60_000)
         tab = contexts[-1].new_page()
         tab.on("console", lambda m: said.append(m.text) if not SAID.search(m.text) else 0)
         tab.on("pageerror", lambda e: said.append(str(e)))

@@ -69,7 +69,7 @@ def links(store, n: int) -> list[str]:
 
 
 def far(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=30, trust_env=False)
+    return httpx.Client(base_url=url, timeout=60, trust_env=False)
 
 
 @pytest.mark.slow
@@ -255,7 +255,7 @@ def test_changes_made_together_stand_or_fall_alone(tmp_path):
         for t in threads:
             t.start()
         for t in threads:
-            t.join(30)
+            t.join(60)
         assert ends == {i: "done" if i % 3 else "not" for i in range(12)}
         with store.answers.read() as con:
             found = {i for i in range(12) if setting(con, SETTING, f"k{i}") == "there"}
@@ -286,7 +286,7 @@ def test_thousands_of_requests(tmp_path):
         assert codes[:60] == [401] * 60 and codes.count(429) > 1000
         # Others are answered.
         other = httpx.HTTPTransport(local_address="127.0.0.2")
-        with httpx.Client(base_url=server.url, transport=other, timeout=30) as client:
+        with httpx.Client(base_url=server.url, transport=other, timeout=60) as client:
             assert client.get(path).status_code == 200
         # Who says half a sentence is not waited for.
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
@@ -295,7 +295,7 @@ def test_thousands_of_requests(tmp_path):
             assert slow.recv(100) == b""
         # Workers whose parent was killed end by themselves, and say nothing of trouble.
         server.process.send_signal(signal.SIGKILL)
-        assert "Traceback" not in server.process.communicate(timeout=30)[1]
+        assert "Traceback" not in server.process.communicate(timeout=60)[1]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port))
 

@@ -313,7 +313,7 @@ class Served:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(20)
+        self.thread.join(60)
         self.place.socket.close()
         self.store.close()
 
@@ -358,7 +358,7 @@ def test_in_a_browser(browser, tmp_path, monkeypatch, scripts):
         others = crowd(store, 5)
         if not scripts:
             tab.reload()
-        tab.locator("svg.strip").first.wait_for(timeout=8000)
+        tab.locator("svg.strip").first.wait_for(timeout=60_000)
         text = tab.locator("#now").inner_text()
         assert "Median 4" in text and "You said 4" in text
         told = tab.locator("#news").inner_text()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from calibrant._settings import first_problem
 from calibrant._text import dumps, one_line
 from calibrant.assurance.exposed import ExposureEvidence
 from calibrant.assurance.grading import Shown
@@ -276,8 +277,6 @@ def read_assessment(path: str | Path) -> Assessment:
     Raises:
         InputError: if there is none, or it does not follow the schema.
     """
-    from pydantic import ValidationError
-
     path = Path(path)
     file = path / "assessment.json" if path.is_dir() else path
     try:
@@ -285,9 +284,22 @@ def read_assessment(path: str | Path) -> Assessment:
     except OSError as e:
         raise InputError(f"{file}: no assessment can be read here ({e.strerror})") from e
     except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(p) for p in first["loc"]) or "the document"
-        raise InputError(f"{file}: {where}: {first['msg']}") from e
+        raise InputError(f"{file}: {_no_assessment(e)}") from e
+
+
+def _no_assessment(e: ValidationError) -> str:
+    """What is wrong, in one line; of a file that is something else, that it is."""
+    wanted = "wanted assessment.json of 'calibrant assess', or its run folder"
+    found = e.errors(include_url=False)
+    lost = [str(p["loc"][0]) for p in found if p["type"] == "missing" and len(p["loc"]) == 1]
+    if "claims" in lost:
+        more = f" and {len(lost) - 4} more" if len(lost) > 4 else ""
+        said = ", ".join(map(repr, lost[:4]))
+        return f"not an assessment: it has no {said}{more}; {wanted}"
+    loc, problem = first_problem(e)
+    if not loc:
+        return f"not an assessment: {problem}; {wanted}"
+    return f"{'.'.join(map(str, loc))}: {problem}"
 
 
 def json_schema() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from calibrant._figure import Figure, Shown
 from calibrant._text import one_line
 from calibrant.assurance.assessment import Assessment, ClaimResult, read_assessment
 from calibrant.errors import InputError
@@ -53,7 +54,7 @@ class Assessed:
 
 
 @dataclass(frozen=True, repr=False)
-class ClaimTransfer:
+class ClaimTransfer(Shown):
     """The probability that a claim holds for the next subject, with evidence and assumptions."""
 
     claim: str
@@ -79,7 +80,7 @@ class ClaimTransfer:
             "warnings": list(self.warnings),
         }
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Rates of the subjects and of the next one, beside the threshold."""
         from calibrant.assurance.transfer_figure import forest
 

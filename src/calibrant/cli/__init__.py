@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import threading
 from _thread import interrupt_main
@@ -58,6 +59,11 @@ def cli() -> None:
     \b
     Exit codes: 0 done, or all claims supported; 1 a claim refuted;
     3 undetermined; 2 the input is wrong or the run could not go on.
+
+    \b
+    First steps: calibrant demo
+                 calibrant assess SUITE.yaml --plan
+                 calibrant COMMAND --help
     """
 
 
@@ -66,9 +72,17 @@ def _not_lost(what: UnraisableHookArgs) -> None:
     if not issubclass(what.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(what)
         return
-    again = threading.Timer(0.02, interrupt_main)
+    again = threading.Timer(0.02, _again)
     again.daemon = True
     again.start()
+
+
+def _again() -> None:
+    # A signal, where there are such: it also ends a wait of the main thread, in sleep or a read.
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        interrupt_main()
 
 
 def main(args: list[str] | None = None) -> NoReturn:

@@ -57,3 +57,8 @@ def natural(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def names(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
+    """A callback for names with commas between them."""
+    return None if given is None else [name.strip() for name in given.split(",")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from calibrant.cli.pairs import amount, natural, pairs
+from calibrant.cli.pairs import amount, names, natural, pairs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,15 +18,11 @@ SHOWN = 12
 """Subjects in the table for people."""
 
 
-def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
-    return None if given is None else [name.strip() for name in given.split(",")]
-
-
 @click.command("study")
 @click.argument("file")
 @click.option("--score", help="Study this score only.")
 @click.option("--instrument", help="Study this instrument only.")
-@click.option("--facets", callback=_names, metavar="NAMES",
+@click.option("--facets", callback=names, metavar="NAMES",
               help="Some of item,variant,epoch,grader; the first three by default.")  # fmt: skip
 @click.option("--cost", "costs", multiple=True, metavar="FACET=PRICE",
               callback=pairs(amount, "FACET=PRICE with a price of 0 or more"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from calibrant._text import reason
 from calibrant.errors import InputError
 
 
@@ -41,7 +42,7 @@ def as_frame(source: Any, what: str) -> pl.DataFrame:
         try:
             return pl.DataFrame(dict(source))
         except (TypeError, ValueError, pl.exceptions.PolarsError) as e:
-            raise InputError(f"{what}: not columns of one length ({_first_line(e)})") from e
+            raise InputError(f"{what}: not columns of one length ({reason(e)})") from e
     if hasattr(source, "pl"):  # a duckdb relation
         frame: pl.DataFrame = source.pl()
         return frame
@@ -78,7 +79,7 @@ def read_table(path: Path) -> pl.DataFrame:
         raise InputError(f"{path}: the file is empty") from e
     except (OSError, pl.exceptions.PolarsError) as e:
         where = _long_row(path) if "more fields" in str(e) else ""
-        raise InputError(where or f"{path}: not a table ({_first_line(e)})") from e
+        raise InputError(where or f"{path}: not a table ({reason(e)})") from e
     raise InputError(f"{path}: wanted a table as .csv, .tsv, .jsonl or .parquet")
 
 
@@ -122,7 +123,3 @@ def _long_row(path: Path) -> str:
     if long is None:
         return ""
     return f"{path} row {long}: wanted {wanted} fields as in the first line, got {len(rows[long])}"
-
-
-def _first_line(e: BaseException) -> str:
-    return (str(e).strip() or type(e).__name__).splitlines()[0][:200]

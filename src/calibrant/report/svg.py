@@ -7,7 +7,9 @@ that role its colour for light, dark and paper.
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
+from functools import lru_cache
 
 from calibrant._figure import INK, ROLES, Spec
 
@@ -48,9 +50,7 @@ def figure(
         shape: class of the svg element; the style sheet shows "wide" or "narrow" ones.
         data: numbers kept on the svg element as data attributes.
     """
-    import vl_convert
-
-    root = ET.fromstring(vl_convert.vegalite_to_svg(spec))
+    root = ET.fromstring(_drawn(json.dumps(spec)))
     ET.register_namespace("", _SVG)
     svg = _clean(root)
     assert svg is not None
@@ -65,6 +65,14 @@ def figure(
         element.text = text
         svg.insert(at, element)
     return ET.tostring(svg, encoding="unicode")
+
+
+@lru_cache(maxsize=64)
+def _drawn(spec: str) -> str:
+    """A chart's SVG; kept for a while, as a pack is verified by making its report again."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(spec))
 
 
 def _clean(element: ET.Element) -> ET.Element | None:

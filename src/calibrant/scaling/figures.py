@@ -25,6 +25,8 @@ MOST = 24
 """Most rows of a figure of horizons; those of all measures come first."""
 PANELS = 8
 """Most measures drawn in one figure."""
+DRAWN = 200
+"""Most forecasts drawn in one panel: those with an outcome, then the first."""
 
 _VERDICT = {"held": "support", "failed": "refute", "too few": "futile"}
 _NESTED = ((0.8, 3.5, 0.45), (0.5, 7.0, 0.8))
@@ -57,6 +59,8 @@ def forecast_figure(
     level = float(document.get("level") or 0.9)
     title = f"Forecast of {', '.join(shorten(m, 30) for m in names)}"
     said = f"{len(rows)} forecasts with 50 %, 80 % and {level:.0%} intervals"
+    if len(rows) > DRAWN:
+        said += f", at most {DRAWN} drawn in each panel"
     if document.get("withheld"):
         said = f"The forecast is withheld: {document['withheld']}"
     many = {"concat": panels, "columns": 2, "spacing": {"row": 18, "column": 22}}
@@ -82,6 +86,7 @@ def _panel(
         if r["measure"] == measure and _place(r, kind) is not None
     ]
     seen = {(o["subject"], o["measure"]): o for o in outcomes}
+    ahead = sorted(ahead, key=lambda r: (r["subject"], measure) not in seen)[:DRAWN]
     bars = [_bars(r, level, kind, seen.get((r["subject"], measure))) for r in ahead]
     ends = [b[k] for b in bars for k in ("low", "high", "outcome") if b[k] is not None]
     spread = [p["y"] for p in known] + ends or [0.0, 1.0]

@@ -44,7 +44,7 @@ from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.reading.facts import digests
 from calibrant.scaling.result import Forecast, Model
 from calibrant.scaling.scores import Floats, Scores
-from calibrant.scaling.stacking.against import FLOOR, Against, against
+from calibrant.scaling.stacking.against import FLOOR, Against, against, each_against
 
 
 def forecast(
@@ -128,7 +128,10 @@ def forecast(
         *exchangeability(once, test, told.known, told.at),
     ]
     zoo_ = _models(models, once, told, trials)
-    stacked = _stacked(models, once)
+    stacked = tuple(
+        m.stacked for name in names for m in zoo_
+        if m.name == name and m.baseline and m.stacked is not None
+    )  # fmt: skip
     warnings += _plainly(zoo_, stacked, told, once, rule)
     warnings += [*_persisting(models, told), *_ungated(trials, told)]
     in_family = distance_in_family(told.known, told.at)
@@ -200,7 +203,7 @@ def _final(
     keep: Keep | None,
 ) -> _Told:  # fmt: skip
     """The forecast of what is asked for; of a fixed cut's later rows if nothing is."""
-    share = weights_now(known, trials, names)
+    share = weights_now(known, trials, names, rule)
     if len(asked):
         if tell is not None:
             tell(f"forecast of {len(asked)} scores from {len(known)} known ones")
@@ -213,7 +216,7 @@ def _final(
         asked, said, base = known.take(last.rows), last.said, known.take(last.cut.known)
         orders, months, ability = last.orders, last.months, last.ability
         early = [replace(t) for t in trials[:-1]]
-        share = weights_now(known, early, names)
+        share = weights_now(known, early, names, rule)
         notes.append(
             "no row lacks a score: those beyond the cut are forecast from what was known at it, "
             "and the back-test is of the same rows"
@@ -267,6 +270,7 @@ def _models(
     models: Sequence[Forecaster], once: Outcomes, told: _Told, trials: Sequence[Trial]
 ) -> list[Model]:  # fmt: skip
     plain = [i for i, m in enumerate(models) if m.baseline]
+    over = each_against(once.log_score, once.each, [m.name for m in models], once.family)
     words = {f.model: f"{f.cut}: {f.why}" for t in trials for f in t.said.failures}
     words |= {f.model: f"now: {f.why}" for f in told.said.failures}
     found = []
@@ -284,16 +288,10 @@ def _models(
                 n=int(spoke.sum()),
                 beats=not m.baseline and bool(rivals) and all(r.beats for r in rivals),
                 against=rivals, failed=words.get(m.name), gates=_gates_of(m.name, trials, told),
+                stacked=over[i],
             )
         )  # fmt: skip
     return found
-
-
-def _stacked(models: Sequence[Forecaster], once: Outcomes) -> tuple[Against, ...]:
-    return tuple(
-        against(m.name, once.log_score, once.each[i], once.family, level=0.9)
-        for i, m in enumerate(models) if m.baseline
-    )  # fmt: skip
 
 
 def _plainly(

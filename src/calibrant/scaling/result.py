@@ -34,6 +34,7 @@ class Model:
         against: each comparison.
         failed: why it said nothing, now or at a cut, in its own words; None if it always spoke.
         gates: of a sampler, by cut, what it was checked for and whether it passed.
+        stacked: the stacked forecast against it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Model:
     against: tuple[Against, ...]
     failed: str | None
     gates: tuple[dict[str, Any], ...] = ()
+    stacked: Against | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain data."""

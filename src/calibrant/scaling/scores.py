@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.scaling.given import Given
 
@@ -17,7 +19,7 @@ Dates = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Scores:
+class Scores(Shown):
     """Scores of subjects, one row for each subject and measure.
 
     Attributes:
@@ -75,6 +77,25 @@ class Scores:
             f"Scores: {len(self)} of {len(set(self.subject))} subjects in "
             f"{len(self.families)} families on {len(self.measures)} measures"
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: rows, limits and chance by measure, notes and warnings; gaps are None."""
+
+        def plain(x: float) -> float | None:
+            return float(x) if np.isfinite(x) else None
+
+        each = zip(self.subject, self.family, self.measure, self.scale, self.date, self.score,
+                   self.se, strict=True)  # fmt: skip
+        return {
+            "rows": [
+                {"subject": str(who), "family": str(of), "measure": str(what), "scale": plain(at),
+                 "date": None if np.isnat(day) else str(day), "score": plain(y), "se": plain(se)}
+                for who, of, what, at, day, y, se in each
+            ],
+            "limits": {m: [plain(low), plain(high)] for m, (low, high) in self.limits.items()},
+            "chance": {m: plain(c) for m, c in self.chance.items()},
+            "notes": list(self.notes), "warnings": list(self.warnings),
+        }  # fmt: skip
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -25,15 +25,16 @@ def hypergeometric_cdf(k: int, n: int, items: int, events: int) -> float:
     upper = k - low > high - k
     x = np.arange(k + 1, high + 1) if upper else np.arange(low, k + 1)
     logs = (
-        _log_choose(events, x)
-        + _log_choose(items - events, n - x)
-        - _log_choose(items, np.array(n))
+        log_choose(events, x) + log_choose(items - events, n - x) - log_choose(items, np.array(n))
     )
     tail = float(np.exp(logs).sum())
     return 1.0 - tail if upper else tail
 
 
-def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
+def log_choose(
+    n: int | NDArray[np.float64], k: NDArray[np.int64] | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The logarithm of how many ways there are to choose k of n."""
     return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize
+from scipy import optimize, stats
 
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling.curves.losses import error_law, loss_law
@@ -59,6 +59,8 @@ def test_intervals_are_students_and_wider_where_loss_is_forecast_too() -> None:
     assert (wide[0] < low).all()
     assert (high < wide[1]).all()
     assert law.df == n.size - 4
+    t = stats.t(law.df).ppf(0.95)
+    assert (high - low) / 2 == pytest.approx(t * law.sd(n, d))
     error = error_law(loss, 0.8 - 2 * np.exp(-0.7 * loss) + 0.01 * np.sin(loss * 50))
     a = error.interval(np.array([3.0]))
     b = error.interval(np.array([3.0]), loss_sd=0.1)
@@ -66,28 +68,17 @@ def test_intervals_are_students_and_wider_where_loss_is_forecast_too() -> None:
 
 
 @pytest.mark.skipif(not GADRE.exists(), reason="the data of Gadre et al. is not here")
-def test_the_relative_errors_of_figure_1_of_gadre_et_al() -> None:
-    rows = pl.read_csv(GADRE).filter(pl.col("ds") == "rpj")
-    once, small = pl.col("cc") == 1, pl.col("m").str.starts_with("d=")
-    tiny = (pl.col("cc") == 16) & (pl.col("m") == "d=96_l=8_h=4")
-    fitted = rows.filter((once & small) | tiny)
-    more = pl.concat([fitted, rows.filter(once & (pl.col("m") == "open_lm_1b"))])
-
-    def of(table: pl.DataFrame, name: str) -> np.ndarray:
-        return table[name].cast(pl.Float64).to_numpy()
-
-    law = loss_law(of(fitted, "loss"), of(fitted, "N"), of(fitted, "N") * of(fitted, "M"))
-    errors = error_law(of(more, "loss"), of(more, "err"))
-    found = {}
-    for name, times in (("open_lm_1b", 32), ("open_lm_7b", 1)):
-        row = rows.filter((pl.col("m") == name) & (pl.col("cc") == times))
-        loss = law.predict(of(row, "N"), of(row, "N") * of(row, "M"))
-        found[name] = [
-            float(abs(said[0] / of(row, column)[0] - 1)) * 100
-            for said, column in ((loss, "loss"), (errors.predict(loss), "err"))
-        ]
-    assert found["open_lm_1b"] == pytest.approx([0.7103, 3.6365], abs=6e-5)
-    assert found["open_lm_7b"] == pytest.approx([0.7320, 0.0464], abs=6e-5)
+def test_the_example_gives_the_relative_errors_of_figure_1_of_gadre_et_al() -> None:
+    example = Path(__file__).parents[3] / "examples" / "forecast" / "loss_to_error.py"
+    if not example.is_file():
+        pytest.skip("the examples are not beside an installed package")
+    found = runpy.run_path(str(example))["forecast"](GADRE)
+    off = {(f["model"], f["what"]): 100 * f["off"] for f in found}
+    assert off == pytest.approx(
+        {("open_lm_1b", "loss"): 0.7103, ("open_lm_1b", "err"): 3.6365,
+         ("open_lm_7b", "loss"): 0.7320, ("open_lm_7b", "err"): 0.0464}, abs=6e-5
+    )  # fmt: skip
+    assert all(f["low"] < f["measured"] < f["high"] for f in found)
 
 
 def test_what_no_law_can_be_fitted_to_is_refused() -> None:

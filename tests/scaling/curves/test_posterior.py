@@ -92,9 +92,7 @@ def test_a_fit_finds_what_made_the_scores() -> None:
 def test_known_errors_of_scores_widen_a_forecast() -> None:
     known = sigmoid_world(3)
     at = scores(np.array([np.nan] * 2), np.array([23.0, 23.0]), se=np.array([np.nan, 0.2]))
-    low, high = fit(SIGMOID, known, np.random.default_rng(0)).predict(
-        at, np.random.default_rng(1)
-    ).interval(0.9)  # fmt: skip
+    low, high = fit(SIGMOID, known, np.random.default_rng(0)).predict(at).interval(0.9)
     assert high[1] - low[1] > high[0] - low[0]
 
 
@@ -103,7 +101,5 @@ def test_a_sigmoid_without_limits_is_refused_and_a_power_law_is_not() -> None:
     loss = scores(4 * 10 ** (-0.1 * (x - 20)), x, limits=(0.0, np.inf))
     with pytest.raises(UnfitError, match="lowest and a highest"):
         fit(SIGMOID, loss, np.random.default_rng(0))
-    p = fit(POWER, loss, np.random.default_rng(0)).predict(
-        loss.take(np.array([8])), np.random.default_rng(0)
-    )
+    p = fit(POWER, loss, np.random.default_rng(0)).predict(loss.take(np.array([8])))
     assert p.quantile(0.5)[0] == pytest.approx(4 * 10**-0.4, rel=0.05)

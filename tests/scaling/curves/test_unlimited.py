@@ -16,7 +16,7 @@ def test_a_power_law_without_limits_may_end_well_beyond_what_was_seen() -> None:
     y = 1 - 0.7 * np.exp(-0.2 * (x - 21.5))
     seen = y + np.where(x <= 23, rng.normal(0, 0.01, x.size), 0)
     every = scores(seen, x, limits=(-np.inf, np.inf))
-    found = fit(POWER, every.take(x <= 23), rng).predict(every.take(x > 23), rng)
+    found = fit(POWER, every.take(x <= 23), rng).predict(every.take(x > 23))
     low, high = found.interval(0.9)
     assert ((low <= y[-2:]) & (y[-2:] <= high)).all()
     assert (high - low < np.ptp(y[:10])).all()

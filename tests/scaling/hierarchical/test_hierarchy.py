@@ -7,13 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling import fit_families
 from calibrant.scaling.hierarchical.certificates import CERTIFICATES
 from calibrant.scaling.hierarchical.forecasters import FORECASTERS
-from calibrant.scaling.hierarchical.laplace import fit_laplace, jacobian, predictors
+from calibrant.scaling.hierarchical.laplace import (
+    SHARED,
+    _effects,
+    _loss,
+    fit_laplace,
+    jacobian,
+    predictors,
+    start,
+)
 from calibrant.scaling.hierarchical.layout import curve, elbow, layout
+from calibrant.scaling.hierarchical.priors import Priors
 from calibrant.scaling.hierarchical.worlds import world
 from calibrant.scaling.read import read_scores
 from calibrant.scaling.scores import scores
@@ -46,6 +57,117 @@ def test_derivatives_are_those_of_the_curves(known_and_later):
             assert mine[:, k] == pytest.approx((high - low) / 2e-6, abs=1e-6)
 
 
+def plain_rows(at, effects, scales):
+    """Expected score and variance of each row, one after another: the twin of `predictors`."""
+    parts = {name: effects[s] for name, s in at.starts().items()}
+    means, variances = [], []
+    for i in range(at.y.size):
+        f, j, c = at.family[i], at.measure[i], at.cell[i]
+        growth, ahead = (parts[n][f] if at.blocks[n] else 0.0 for n in ("growth", "family"))
+        a = (1 + growth) * at.x[i] + ahead
+        a += parts["subject"][at.subject[i]] if at.blocks["subject"] else 0.0
+        eta = parts["level"][j] + parts["slope"][j] * a
+        eta += parts["bend"][j] * (math.sqrt(1 + a * a) - 1)
+        eta += parts["cell"][c] if at.blocks["cell"] else 0.0
+        if at.bounded[j]:
+            mean = at.base[j] + at.span[j] / (1 + math.exp(-eta))
+            rate = (mean - at.low[j]) / at.reach[j]
+            unit = at.reach[j] ** 2 * (rate * (1 - rate) + 0.01)
+        else:
+            mean, unit = at.base[j] + at.span[j] * eta, at.span[j] ** 2
+        means.append(mean)
+        variances.append(scales["noise"][j] ** 2 * unit + at.error[i] ** 2)
+    return np.array(means), np.array(variances)
+
+
+def plain_prior(at, priors, scales):
+    """Prior mean and SD of each effect, one after another: the twin of `prior_of`."""
+    fixed = {"slope": priors.slope_sd, "level": priors.level_sd}
+    centre, sd = [], []
+    for name, size in at.blocks.items():
+        for k in range(size):
+            where = at.cells[k, 1] if name == "cell" else 0
+            centre.append(priors.slope if name == "slope" else 0.0)
+            sd.append(fixed[name] if name in fixed else scales[name][where])
+    return np.array(centre), np.array(sd)
+
+
+def plain_loss(at, priors, effects, scales):
+    """Minus the log posterior up to a constant: the twin of `_loss`."""
+    mean, variance = plain_rows(at, effects, scales)
+    total = 0.0
+    for y, m, v in zip(at.y, mean, variance, strict=True):
+        z = (y - m) ** 2 / v
+        total += (priors.tails + 1) / 2 * math.log(1 + z / priors.tails) + math.log(v) / 2
+    for u, c, sd in zip(effects, *plain_prior(at, priors, scales), strict=True):
+        total += (u - c) ** 2 / sd**2 / 2
+    return total
+
+
+def layout_of(seed, families, measures, lines, chance):
+    """A random layout: known standard errors in part, chance told or not, a measure of lines."""
+    rng = np.random.default_rng(seed)
+    f, s, m = (a.ravel() for a in np.indices((families, 7, measures)))
+    keep = rng.random(f.size) < 0.85
+    keep[: 7 * measures] = True
+    f, s, m = f[keep], s[keep], m[keep]
+    names = np.array([f"m{j}" for j in m])
+    score = np.clip(rng.random(f.size), 0.01, 0.99)
+    limits = {f"m{j}": (0.0, 1.0) for j in range(measures)}
+    if lines:
+        limits["m0"] = (-math.inf, math.inf)
+        score[m == 0] = 3 + 2 * rng.standard_normal((m == 0).sum())
+    found = scores(
+        score, 20 + 0.7 * s + 0.1 * f, family=np.array([f"f{i}" for i in f]),
+        subject=np.array([f"f{i}s{j}" for i, j in zip(f, s, strict=True)]), measure=names,
+        se=np.where(rng.random(f.size) < 0.5, 0.03, np.nan), limits=limits,
+        chance={f"m{measures - 1}": 0.25} if chance and not (lines and measures == 1) else None,
+    )  # fmt: skip
+    return layout(found), rng
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 3), st.booleans(), st.booleans()
+)
+def test_the_posterior_and_its_derivatives_are_those_of_plain_code(
+    seed, families, measures, lines, chance
+):
+    at, rng = layout_of(seed, families, measures, lines, chance)
+    priors, size = Priors(), sum(at.blocks.values())
+    effects = start(at, priors) + 0.3 * rng.standard_normal(size)
+    many = at.measures.size
+    scales = {n: rng.uniform(0.1, 0.6, 1) for n in SHARED}
+    scales |= {n: rng.uniform(0.1, 0.6, many) for n in ("cell", "noise")}
+    found = _loss(at, priors, effects, scales)
+    assert found == pytest.approx(plain_loss(at, priors, effects, scales), rel=1e-10)
+
+    # Derivatives of the plain code by differences.
+    ups, downs = (
+        [plain_rows(at, e, scales) for e in effects + step * np.eye(size)] for step in (1e-5, -1e-5)
+    )
+    by_mean = np.array([(u[0] - d[0]) / 2e-5 for u, d in zip(ups, downs, strict=True)])
+    by_log = np.array([np.log(u[1] / d[1]) / 2e-5 for u, d in zip(ups, downs, strict=True)])
+    mean, variance = plain_rows(at, effects, scales)
+    v, z = priors.tails, (at.y - mean) ** 2 / variance
+    weight = (v + 1) / (v + z)
+    centre, sd = plain_prior(at, priors, scales)
+    uphill = by_mean @ (weight * (at.y - mean) / variance) + by_log @ (weight * z - 1) / 2
+    uphill -= (effects - centre) / sd**2
+    information = (by_mean * weight / variance) @ by_mean.T + np.diag(1 / sd**2)
+    information += 0.5 * v / (v + 3) * by_log @ by_log.T
+
+    after, covariance, _ = _effects(at, priors, effects, scales)
+    size_of = np.sqrt(np.outer(np.diag(information), np.diag(information)))
+    assert np.linalg.inv(covariance) / size_of == pytest.approx(information / size_of, abs=1e-5)
+    # A step is shortened to a half as often as it does not help.
+    full = np.linalg.solve(information, uphill)
+    share = float((after - effects) @ full / (full @ full))
+    assert math.log2(share) == pytest.approx(round(math.log2(share)), abs=1e-3)
+    assert 0 < share < 1 + 1e-3
+    assert after - effects == pytest.approx(share * full, rel=1e-4, abs=1e-6)
+
+
 def test_a_bend_goes_on_as_a_line():
     value, slope = elbow(np.array([-50.0, 0.0, 50.0]))
     assert value == pytest.approx([49.01, 0, 49.01], abs=0.01)
@@ -53,8 +175,6 @@ def test_a_bend_goes_on_as_a_line():
 
 
 def test_steps_end_where_the_posterior_is_highest(known_and_later):
-    from calibrant.scaling.hierarchical.laplace import _loss
-
     fitted = fit_laplace(layout(known_and_later[0]))
     at, priors, scales = fitted.layout, fitted.priors, fitted.scales
     best = _loss(at, priors, fitted.effects, scales)

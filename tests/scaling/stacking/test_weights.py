@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 from calibrant.errors import InputError
-from calibrant.scaling.stacking.against import against
+from calibrant.scaling.stacking.against import against, each_against
 from calibrant.scaling.stacking.weights import mixture_log_density, record, stack
 
 
@@ -72,7 +72,19 @@ def test_beating_is_shown_or_not() -> None:
     assert better.beats and "beats b: +0.99" in repr(better)
     assert not against("b", noise, np.zeros(40), family).beats
     assert not against("b", noise[:4] + 1, np.zeros(4), family[:4]).beats
+    few = np.repeat(["a", "b", "c", "d"], 10)
+    assert against("b", noise + 1, np.zeros(40), few).low is None
     silent = against("b", np.full(40, np.nan), noise, family)
     assert silent.n == 0 and silent.low is None and "too few" in repr(silent)
     impossible = against("b", np.zeros(40), np.full(40, -np.inf), family)
     assert impossible.difference == 20
+
+
+def test_what_is_now_and_then_far_worse_is_not_better_for_being_mostly_so() -> None:
+    family = np.repeat([f"f{i}" for i in range(12)], 4)
+    d = np.where(np.arange(48) < 4, -3.0, 0.6 + 0.1 * np.random.default_rng(0).normal(size=48))
+    one, other = each_against(d, np.array([np.zeros(48), d - 1 - d * 1e-3]), "ab", family)
+    assert one.difference is not None and one.difference > 0.2
+    assert one.low is not None and one.high is not None and one.low < 0
+    assert one.difference - one.low > one.high - one.difference
+    assert (one.rival, one.beats) == ("a", False) and (other.rival, other.beats) == ("b", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from importlib.util import find_spec
 
 import numpy as np
@@ -15,9 +16,10 @@ from calibrant.cli import main
 from calibrant.errors import InputError, WeightsError
 from calibrant.scaling.cards.register import read_registered
 from calibrant.subjects.ladder import LADDERS, World, climb_ladder
+from calibrant.subjects.ladder.chain import forecast_of
 from calibrant.subjects.ladder.learn import compute_of, read
 from calibrant.subjects.ladder.skills import ALPHABET, encoded
-from calibrant.subjects.planted import network
+from calibrant.subjects.planted import network, training
 
 jax = pytest.mark.skipif(find_spec("jax") is None, reason="training needs the extra 'train'")
 
@@ -70,6 +72,27 @@ def test_log_probabilities_of_answers_are_those_of_their_letters():
         assert logp == pytest.approx(twin, abs=1e-4) and top == greedy
 
 
+def test_the_forecast_of_a_rung_is_a_document_that_a_card_shows():
+    from calibrant.report.transfer_card import TransferCard, card_html
+
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"s{s}", 10.0 ** (9 + s / 2), "sums", f"i{i}", c, float(-(4 - 0.5 * s) - 2 * (c != "a")),
+         int(c == "a"))
+        for s in range(5) for i in range(8) for c in ("a", "b")
+    ]  # fmt: skip
+    columns = ["subject", "compute", "measure", "item", "choice", "logprob", "correct"]
+    seen = pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        pl.col("logprob") + pl.Series(0.1 * rng.standard_normal(len(rows)))
+    )
+    told = forecast_of(seen, "s5", "s", 10**11.5)
+    assert told["distance"]["orders_of_magnitude"] == pytest.approx(0.5)
+    assert len(told["history"]) == 5 * len(told["forecast"]) and told["cut"] == "scale<=1e+11"
+    page = card_html(TransferCard(told))
+    assert "sums: accuracy" in page and "<svg" in page
+    assert "0.5 orders of magnitude" in page
+
+
 @pytest.mark.slow
 @jax
 def test_a_ladder_is_forecast_before_its_top_is_trained_and_settled(climbed):
@@ -101,6 +124,8 @@ def test_a_finished_ladder_is_read_and_nothing_of_it_can_be_altered(climbed, tmp
         main(["forecast", "ladder", "--out", str(folder), "--ladder", "tiny", "--json"])
     out, _ = capsys.readouterr()
     assert end.value.code == 0 and json.loads(out)["seal"] == found.seal
+    page = (folder / "card.html").read_text()
+    assert "Registered" in page and found.seal in page
 
     other = tmp_path / "other"
     shutil.copytree(folder, other)
@@ -113,6 +138,32 @@ def test_a_finished_ladder_is_read_and_nothing_of_it_can_be_altered(climbed, tmp
         climb_ladder(other, ladder="tiny")
     with pytest.raises(InputError, match="of another ladder than tiny-1"):
         climb_ladder(folder, ladder="tiny", seed=1)
+
+
+@pytest.mark.slow
+@jax
+def test_a_ladder_stopped_again_and_again_ends_as_one_that_was_not(climbed, tmp_path, monkeypatch):
+    found, _, _ = climbed
+    monkeypatch.setattr(training, "EVERY", 5)  # so that it can be stopped within tiny subjects
+    waiting = [("tiny-0/1", 5), ("tiny-0/2", 10), ("tiny-0/4", 5)]
+
+    def say(name, done, steps, loss):
+        if waiting and (name, done) == waiting[0]:
+            waiting.pop(0)
+            signal.raise_signal(signal.SIGINT)
+
+    stops = 0
+    while True:
+        try:
+            again = climb_ladder(tmp_path / "tiny", ladder="tiny", say=say)
+            break
+        except KeyboardInterrupt:
+            stops += 1
+    assert stops == 3 and not waiting
+    assert [s.sha256 for s in again.subjects] == [s.sha256 for s in found.subjects]
+    assert again.forecast["forecast"] == found.forecast["forecast"]
+    assert again.settled["rows"] == found.settled["rows"]
+    assert not list((tmp_path / "tiny").glob("*checkpoint*"))
 
 
 def test_wrong_folders_and_names_are_refused(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from calibrant.errors import SubjectError
 from calibrant.subjects.planted import network, training
 from calibrant.subjects.planted.bpe import Tokenizer, learn
 from calibrant.subjects.planted.corpus import DESIGNS, Arms, build
+from calibrant.subjects.planted.stopping import stopping
 
 TINY = replace(
     DESIGNS["small"], verbatim=4, clean=8, orders=1, canaries=2, tokens=36_000, width=16, batch=2,
@@ -90,6 +92,63 @@ def test_an_interrupted_training_gives_the_same_weights(corpora, tmp_path, monke
     training._save(keep, 1, 0.0, np.zeros(3, np.float32), (start, start, start))
     with pytest.raises(SubjectError, match="of another design"):
         training.train(TINY, corpora.clean, start, keep=keep)
+
+
+class Freed:
+    """Presses Ctrl-C where Python loses the exception: in a finaliser, as JAX runs some."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_stops_after_the_step_even_where_its_exception_is_lost(corpora, tmp_path):
+    pytest.importorskip("jax")
+    start = network.start(TINY, 0, len(corpora.tokenizer))
+    keep, seen = tmp_path / "point.npz", []
+
+    def tick(done, steps, loss):
+        seen.append(done)
+        if done == 100:
+            freed = Freed()
+            del freed
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(TINY, corpora.clean, start, keep=keep, tick=tick)
+    assert seen == [100] and int(np.load(keep)["done"]) == 100
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_stop_between_checkpoints_loses_no_step(corpora, tmp_path, monkeypatch):
+    pytest.importorskip("jax")
+    start = network.start(TINY, 0, len(corpora.tokenizer))
+    whole = training.train(TINY, corpora.clean, start)
+    keep, real, at = tmp_path / "point.npz", training._step(TINY), [7, whole.steps]
+
+    def step(state, seen, next_, share, done):
+        if done + 1 in at:
+            at.remove(done + 1)
+            signal.raise_signal(signal.SIGINT)
+        return real(state, seen, next_, share, done)
+
+    monkeypatch.setattr(training, "_step", lambda design: step)
+    for kept in (7, whole.steps):
+        with pytest.raises(KeyboardInterrupt):
+            training.train(TINY, corpora.clean, start, keep=keep)
+        assert int(np.load(keep)["done"]) == kept
+    again = training.train(TINY, corpora.clean, start, keep=keep)
+    assert again.loss == whole.loss and again.steps == whole.steps
+    assert all(np.array_equal(whole.weights[n], again.weights[n]) for n in start)
+
+
+def test_a_second_ctrl_c_acts_at_once_and_one_at_the_end_is_not_forgotten():
+    with pytest.raises(KeyboardInterrupt), stopping() as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+    with pytest.raises(KeyboardInterrupt), stopping():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the second one did not act")
 
 
 @settings(max_examples=30)

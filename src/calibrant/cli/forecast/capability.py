@@ -39,6 +39,9 @@ ADJUST = ("holm", "benjamini-hochberg", "benjamini-yekutieli", "none")
               help="How verdicts on many scores pay for their number.")  # fmt: skip
 @click.option("--level", type=float, default=0.9, show_default=True,
               help="Of intervals; verdicts err in half of the rest.")  # fmt: skip
+@click.option("--reliability", type=float, metavar="SHARE",
+              help="The least that the capability score's reliability may be; by default what its "
+              "columns say.")  # fmt: skip
 @click.option("--draws", type=int, default=9999, show_default=True, help="Shuffles.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @figure_option
@@ -74,33 +77,48 @@ def table(found: OnlyCapability) -> list[str]:
     scaled = any(s.beyond_scale is not None for s in found.scores)
     out.append(
         f"{'score':{width}} {'n':>4} {'rho':>6} {f'{found.level:.0%} interval':>16} "
-        f"{'verdict':>17} {'p':>7} {'within families':>16} {'between':>15}"
-        + (f" {'beyond compute':>22}" if scaled else "")
+        f"{'capability itself':>24} {'verdict':>17} {'p':>7} {'needs':>6} {'within families':>16} "
+        f"{'between':>15}" + (f" {'beyond compute':>22}" if scaled else "")
     )
     for s in sorted(found.scores, key=lambda s: -_or(s.correlation.value, -2.0)):
         e = s.correlation
         row = (
             f"{one_line(s.score, 40):{width}} {s.subjects:>4} {_number(e.value):>6} {_ends(e):>16} "
-            f"{s.verdict:>17} {_p(s.adjusted):>7} {_with_p(s.within, s.within_p):>16} "
+            f"{_number(s.itself.value) + _bracket(s.itself):>24} {s.verdict:>17} "
+            f"{_p(s.adjusted):>7} {_needs(s.needs):>6} {_with_p(s.within, s.within_p):>16} "
             f"{_with_p(s.between, s.between_p):>15}"
         )
         if scaled and s.beyond_scale is not None:
             row += f" {_number(s.beyond_scale.value) + _bracket(s.beyond_scale):>22}"
         out.append(row + (f"  ({one_line(s.note, 80)})" if s.note else ""))
-    out += ["", f"independent: surely within ±{found.margin:g}; capability-driven: surely beyond "
-            f"±{found.driven:g}; p after {found.multiplicity} for {len(found.scores)}"]  # fmt: skip
+    return [*out, "", *_said(found), *noted(found.notes)]
+
+
+def _said(found: OnlyCapability) -> list[str]:
+    """What the columns mean, and what the capability score is worth."""
+    out = [
+        f"independent: capability itself surely within ±{found.margin:g}; capability-driven: the "
+        f"score surely beyond ±{found.driven:g}; p after {found.multiplicity} for "
+        f"{len(found.scores)}"
+    ]
+    if any(s.needs is not None for s in found.scores):
+        out.append("needs: subjects that would decide it with 80% chance, alone, if its "
+                   "correlation is what it seems")  # fmt: skip
     out.append(
         f"capability: the first component of {len(found.capability)} columns, {found.share:.1%} of "
         f"their rank correlations; {found.families} families, as good as {found.effective:.1f} of "
         "one size"
     )
-    if found.reliability is not None and found.reliability > 0:
+    said, given = found.reliability, found.least_reliability
+    if given is not None:
+        own = "" if said is None else f" (its columns say {said:.2f})"
+        out.append(f"its reliability is taken to be {given:.2f}{own}")
+    elif said is not None and said > 0:
         out.append(
-            f"the capability score has error: its reliability is about {found.reliability:.2f}, so "
-            "that correlations with capability itself are some "
-            f"{found.reliability**-0.5 - 1:.1%} larger"
+            f"its reliability is about {said:.2f} by its columns: correlations with capability "
+            f"itself are some {said**-0.5 - 1:.1%} larger"
         )
-    return out + noted(found.notes)
+    return out
 
 
 def _or(value: float | None, other: float) -> float:
@@ -117,6 +135,10 @@ def _ends(e: Estimate) -> str:
 
 def _bracket(e: Estimate) -> str:
     return "" if e.low is None else f" ({e.low:.2f} to {e.high:.2f})"
+
+
+def _needs(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _p(value: float | None) -> str:

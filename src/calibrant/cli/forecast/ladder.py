@@ -28,18 +28,35 @@ def cli(out: Path, *, ladder: str, seed: int, figure: Path | None, as_json: bool
     """Climb a ladder of tiny language models, from log-probabilities to a settled forecast.
 
     Trains all subjects but the largest on text with planted skills, climbs the metric ladder,
-    registers a forecast of the largest, trains it, and settles. Needs the extra 'train'.
+    registers a forecast of the largest, trains it, settles, and makes a card of it, card.html.
+    Ctrl-C loses nothing: the same command goes on. Needs the extra 'train'.
     """
-    from calibrant._text import dumps
+    from calibrant._text import dumps, one_line
     from calibrant.subjects.ladder.chain import climb_ladder
+    from calibrant.subjects.ladder.design import LADDERS
 
-    found = climb_ladder(out, ladder=ladder, seed=seed, say=_teller())
+    rungs = LADDERS.get(ladder)
+    say = _teller(0 if rungs is None else len(rungs.sizes))
+    found = climb_ladder(out, ladder=ladder, seed=seed, say=say)
+    page = _card(out)
     if figure is not None:
         save_figure(found.after.plot(), figure)
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
         return
     _show(found)
+    click.echo(one_line(f"all of it on a page: {page}", 600))
+
+
+def _card(out: Path) -> Path:
+    """The forecast and what came of it on one page, in the ladder's folder."""
+    from calibrant.report.transfer_card import TransferCard, write_card
+    from calibrant.scaling.cards.register import read_registered
+    from calibrant.scaling.cards.settle import read_settled
+
+    made = read_registered(out / "registered.json")
+    card = TransferCard(made.document, made, read_settled(out / "settled.json"))
+    return write_card(card, out / "card.html")[0]
 
 
 def _show(found: Climb) -> None:
@@ -80,8 +97,8 @@ def _between(row: dict[str, Any]) -> str:
     return f"{max(row['low'], r.low):.3g} to {min(row['high'], r.high):.3g}"
 
 
-def _teller() -> Callable[[str, int, int, float], None]:
-    """A bar on a terminal, else lines on stderr, now and then."""
+def _teller(rungs: int) -> Callable[[str, int, int, float], None]:
+    """A bar on a terminal, else lines on stderr, now and then; of how many rungs."""
     import sys
 
     begun: dict[str, tuple[float, int, float]] = {}
@@ -95,7 +112,8 @@ def _teller() -> Callable[[str, int, int, float], None]:
         begun[name] = start, first, now
         rate = (now - start) / (done - first) if done > first else 0.0
         left = f", {rate * (steps - done):.0f} s left" if rate and done < steps else ""
-        text = f"{name}: step {done:,} of {steps:,}, loss {loss:.3f}{left}"
+        at = int(name.rpartition("/")[2]) + 1
+        text = f"{name} ({at} of {rungs}): step {done:,} of {steps:,}, loss {loss:.3f}{left}"
         if wide:
             full = 24 * done // steps
             text = f"\r{'█' * full}{'░' * (24 - full)} {text:70}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
               callback=pairs(column, "NAME=COLUMN, as scale=FLOPs"),
               help="What a column is called here: subject, scale, measure, item, cluster, choice, "
               "logprob, correct, probability, score, rung, value, se.")  # fmt: skip
+@click.option("--scales", type=click.Path(path_type=Path), metavar="FILE",
+              help="Where FILE has no scale, as trials: a table of subject and scale.")  # fmt: skip
 @click.option("--k", "ks", type=int, multiple=True, default=(4,), show_default=True,
               help="Of pass^k: right in all of k tries; may be given again.")  # fmt: skip
 @click.option("--log-scale", is_flag=True, help="The scale is a base-10 logarithm already.")

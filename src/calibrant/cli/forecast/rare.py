@@ -201,24 +201,26 @@ def _best(best: BestOfN, percent: str) -> tuple[str, Table]:
 
 def _hidden(found: Rare) -> tuple[str, Table]:
     h = found.hidden
-    head = f"a hidden mode: up to {h.worst_share:.3g} of deployment is not ruled out"
+    head = (
+        f"a hidden mode: up to {h.worst_share:.3g} of deployment is not ruled out "
+        f"({h.level:.0%}), {_many(h.worst_expected)} events in {h.deployments:,.6g} deployments;\n"
+        f"one of {h.small_share:.3g}, which brings an event with chance 5 %, stays unseen with "
+        f"chance {_p(h.small_unseen)}"
+    )
     if found.deployment is not None and found.deployment.events == 0:
         head += (
-            f", about 3/{h.units:,}; {_many(found.deployment.needed)} trials without an event "
-            "would rule out a chance above 5 %"
+            f";\nthe limit is about 3/{h.units:,}; {_many(found.deployment.needed)} trials without "
+            "an event would rule out a chance above 5 %"
         )
-    if min(h.at_least_one) >= 0.999:
-        head += "; events are met without it"
     pick = range(0, len(h.shares), max(1, (len(h.shares) - 1) // 8))
     rows = [
-        (_p(h.shares[i]), _p(h.unseen[i]), _p(h.at_least_one[i]),
+        (_p(h.shares[i]), _p(h.unseen[i]), _p(h.from_mode[i]), _many(h.shares[i] * h.deployments),
          "yes" if h.shares[i] > h.worst_share else "no")
         for i in pick
     ]  # fmt: skip
-    if min(h.at_least_one) >= 0.999:
-        rows = []  # a table of ones would only hide that the visible rate decides
     names = ("share of deployment", f"none of {h.units:,} trials shows it",
-             f"event in {h.deployments:,.6g} deployments", "ruled out")  # fmt: skip
+             f"brings an event in {h.deployments:,.6g}", "events expected",
+             "ruled out")  # fmt: skip
     return head, _table(names, rows)
 
 

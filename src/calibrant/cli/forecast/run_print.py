@@ -11,6 +11,7 @@ from calibrant._text import one_line
 
 if TYPE_CHECKING:
     from calibrant.scaling.result import Forecast
+    from calibrant.scaling.stacking.against import Against
 
 MOST = 40
 """Rows of a table; the rest is counted."""
@@ -108,7 +109,8 @@ def _horizons(found: Forecast) -> Table:
 
 def _models(found: Forecast) -> Table:
     table = Table(title="models, by weight", title_justify="left")
-    for name in ("model", "weight", "log score", "CRPS", "coverage", "beats the plain ones"):
+    for name in ("model", "weight", "log score", "CRPS", "coverage", "beats the plain ones",
+                 "stack against it"):  # fmt: skip
         table.add_column(name, justify="left" if name == "model" else "right")
     gated = any(m.gates for m in found.models)
     if gated:
@@ -120,9 +122,17 @@ def _models(found: Forecast) -> Table:
             _cell(m.name), f"{m.weight:.2f}", _number(m.log_score), _number(m.crps),
             "" if m.coverage is None else f"{m.coverage:.2f}",
             beats if m.failed is None else f"{beats}; at times unfit",
+            _difference(m.stacked),
             *([passed] if gated else []),
         )  # fmt: skip
     return table
+
+
+def _difference(found: Against | None) -> str:
+    """Nats an outcome, with the interval."""
+    if found is None or found.difference is None or found.low is None or found.high is None:
+        return "too few"
+    return f"{found.difference:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
 
 
 def _number(x: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from calibrant.cli.forecast.chain import chain
 from calibrant.cli.pairs import column, pairs
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MOST = 40
 @click.argument("outcomes", type=click.Path(path_type=Path), required=False)
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
               help="The log it was registered in; the settlement is added.")  # fmt: skip
+@chain
 @click.option("--opening", type=click.Path(path_type=Path), metavar="FILE",
               help="Of a hidden forecast.")  # fmt: skip
 @click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE",
@@ -38,9 +40,10 @@ MOST = 40
               help="What a forecast subject is called among the outcomes.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def cli(
-    registered: Path, outcomes: Path | None, *, log: Path | None, opening: Path | None,
-    out: Path | None, subject: str | None, family: str | None, scale: str | None,
-    log_scale: bool, date: str | None, same: dict[str, str], as_json: bool,
+    registered: Path, outcomes: Path | None, *, log: Path | None, head: tuple[str, ...],
+    anchor: Path | None, opening: Path | None, out: Path | None, subject: str | None,
+    family: str | None, scale: str | None, log_scale: bool, date: str | None,
+    same: dict[str, str], as_json: bool,
 ) -> None:  # fmt: skip
     """Score REGISTERED with OUTCOMES (columns subject, measure, score; or a column a measure).
 
@@ -52,8 +55,9 @@ def cli(
     from calibrant.scaling.cards.settle import settle
 
     found = settle(
-        read_registered(registered, opening), outcomes, log=log, subject=subject, family=family,
-        scale=scale, date=date, log_scale=log_scale, same=same, out=out,
+        read_registered(registered, opening), outcomes, log=log, heads=head, anchor=anchor,
+        subject=subject, family=family, scale=scale, date=date, log_scale=log_scale, same=same,
+        out=out,
     )  # fmt: skip
     if as_json:
         click.echo(dumps(found.to_dict(), indent=1))
@@ -77,7 +81,8 @@ def _print(found: Settled) -> None:
         many = found.log["registered"]
         click.echo(
             f"log: {many} forecast{'' if many == 1 else 's'} registered, "
-            f"{found.log['settled']} settled"
+            f"{found.log['settled']} settled; line {found.log['line']} is its head now: "
+            f"sha256:{found.log['head']}"
         )
     for line in found.open[:MOST]:
         click.echo(one_line(f"open: {line}", 300))

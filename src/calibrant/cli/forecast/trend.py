@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 @click.option(
     "--shared-se",
     type=float,
-    default=0.0,
     metavar="SHARE",
-    help="Correlation of errors of measurement by one version (the same tasks), 0 to 1.",
+    help="Correlation of errors of measurement by one version (the same tasks), 0 to 1; "
+    "integrated if not given.",
 )
 @click.option(
     "--reach",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
+from calibrant.cli.pairs import names
 
 if TYPE_CHECKING:
     from calibrant.judges.agreement import Agreement
@@ -19,17 +20,13 @@ if TYPE_CHECKING:
 MODELS = ("dawid-skene", "one-coin", "bayesian", "glad", "severity")
 
 
-def _list(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
-    return None if given is None else [name.strip() for name in given.split(",")]
-
-
 def _names(_: click.Context, __: click.Parameter, given: str | None) -> str | list[str] | None:
-    return given if given is None or "," not in given else _list(_, __, given)
+    return given if given is None or "," not in given else names(_, __, given)
 
 
 @click.command("agree")
 @click.argument("table")
-@click.option("--graders", callback=_list, metavar="A,B,…",
+@click.option("--graders", callback=names, metavar="A,B,…",
               help="Columns of a wide table, one per grader.")  # fmt: skip
 @click.option("--item", metavar="COLUMN", help="What was labelled.")
 @click.option("--grader", metavar="COLUMN", help="Who labelled it, in a long table.")
@@ -39,9 +36,9 @@ def _names(_: click.Context, __: click.Parameter, given: str | None) -> str | li
               help="Taken for truth: a column or grader, several with commas (their majority), or "
               "'majority' of all others.")  # fmt: skip
 @click.option("--cluster", metavar="COLUMN", help="Items that belong together.")
-@click.option("--categories", callback=_list, metavar="A,B,…",
+@click.option("--categories", callback=names, metavar="A,B,…",
               help="The labels there are, in order; others could not be read.")  # fmt: skip
-@click.option("--unparsed", callback=_list, metavar="A,B,…",
+@click.option("--unparsed", callback=names, metavar="A,B,…",
               help="Labels that mean that no verdict could be read.")  # fmt: skip
 @click.option("--duplicates", type=click.Choice(["refuse", "drop"]), default="refuse",
               show_default=True, help="A grader that says two things about one item.")  # fmt: skip

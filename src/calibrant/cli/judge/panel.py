@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calibrant.cli.figures import figure_option, save_figure
-from calibrant.cli.pairs import amount, column, pairs
+from calibrant.cli.pairs import amount, column, names, pairs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,17 +16,13 @@ if TYPE_CHECKING:
     from calibrant.judges.panels import Panel
 
 
-def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
-    return None if given is None else [name.strip() for name in given.split(",")]
-
-
 @click.command("panel")
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("--judges", required=True, callback=_names, metavar="COLUMNS",
+@click.option("--judges", required=True, callback=names, metavar="COLUMNS",
               help="Columns of judges, separated by commas.")  # fmt: skip
-@click.option("--gold", callback=_names, metavar="COLUMN",
+@click.option("--gold", callback=names, metavar="COLUMN",
               help="The true labels; or columns of people, whose majority it is.")  # fmt: skip
-@click.option("--confidence", callback=_names, metavar="COLUMNS",
+@click.option("--confidence", callback=names, metavar="COLUMNS",
               help="A column for each judge, in their order; empty for none.")  # fmt: skip
 @click.option("--item", help="The column that names items.")
 @click.option("--cluster", help="The column of what items belong to.")

@@ -87,18 +87,6 @@ def new_canary(secret: Secret, space: str = "guid", name: str = "") -> Canary:
     return Canary(f"{_MARK}:{code}", code, space)
 
 
-def read_canary(text: str) -> Canary:
-    """The canary in a text.
-
-    Raises:
-        InputError: if there is none, or more than one.
-    """
-    found = find_canaries(text)
-    if len(found) != 1:
-        raise InputError(f"canary: wanted one {_MARK!r} string, got {len(found)}")
-    return found[0]
-
-
 def find_canaries(text: str) -> tuple[Canary, ...]:
     """Every canary in a text, each once, also with other case, spaces or dashes lost."""
     found: dict[str, Canary] = {}

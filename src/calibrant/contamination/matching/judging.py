@@ -6,6 +6,7 @@ The plain twin is `places` with `runs`: both say the same of every document.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -247,7 +248,7 @@ def _tables(index: Index) -> tuple[Any, ...]:
             index.sorted_starts, usual, rare_words, rare_starts, index.boilerplate,
         )  # fmt: skip
         known["_tables"] = (
-            _digits(index.letters.code), usual, np.diff(rare_starts),
+            _digits(), usual, np.diff(rare_starts),
             np.diff(index.sorted_starts), tables,
         )  # fmt: skip
     found: tuple[Any, ...] = known["_tables"]
@@ -258,12 +259,11 @@ def _concatenated(parts: list[Runs]) -> Runs:
     return Runs(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _digits(code: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Shape (code points + 1,), by code point plus 1: whether it is a digit."""
+@cache
+def _digits() -> NDArray[np.bool_]:
+    """Shape (code points + 2,), by code point plus 1: whether it is a digit."""
     found = np.zeros(0x110002, bool)
-    known = np.unique(code)
-    known = known[known > 0]
-    found[known] = [chr(c - 1).isdigit() for c in known.tolist()]
+    found[1:-1] = [chr(point).isdigit() for point in range(0x110000)]
     return found
 
 

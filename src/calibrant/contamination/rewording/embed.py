@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,6 @@ from calibrant._text import one_line
 from calibrant.errors import InputError
 
 Floats = NDArray[np.float64]
-
-
-class Embedder(Protocol):
-    """A sentence-embedding model."""
-
-    def encode(self, texts: list[str]) -> Any:
-        """An array of shape (texts, dimensions)."""
 
 
 def open_embedder(named: str | Any) -> Any:

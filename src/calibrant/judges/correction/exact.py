@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtri, xlog1py, xlogy
+from scipy.special import ndtri, xlog1py, xlogy
 
 from calibrant.errors import InputError
 from calibrant.judges.correction.double import DoubleSample
 from calibrant.stats.estimates.intervals import Interval, Side, clopper_pearson, tails
 from calibrant.stats.estimates.rates import check_level
+from calibrant.stats.tails import log_choose
 
 Floats = NDArray[np.float64]
 
@@ -142,8 +143,8 @@ class _Test:
         self.counts = np.flatnonzero(most >= 0)
         self.most = most[most >= 0]
         self.second = np.arange(int(self.most.max()) + 1)
-        self.first_ways = _ways(int(n[0]), self.counts)
-        self.second_ways = _ways(int(n[1]), self.second)
+        self.first_ways = log_choose(int(n[0]), self.counts)
+        self.second_ways = log_choose(int(n[1]), self.second)
 
     def refutes(self, first: Floats, b: Floats) -> NDArray[np.bool_]:
         """Whether pairs are refuted; `first` is the chance of each count under a."""
@@ -176,10 +177,6 @@ class _Test:
             refuted = self.refutes(first, middle)
             out, inside = np.where(refuted, middle, out), np.where(refuted, inside, middle)
         return np.where(empty, -np.inf, np.where(whole, high, out))
-
-
-def _ways(n: int, k: NDArray[np.int64]) -> Floats:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
 
 
 def _largest(test: _Test, boxes: Sequence[tuple[float, float]], share: float) -> float:

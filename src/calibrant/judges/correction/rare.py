@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from calibrant.errors import InputError
-from calibrant.stats.budgets.rare_rates import check_level
+from calibrant.stats.estimates.betting import check_level
 from calibrant.stats.estimates.intervals import clopper_pearson
 
 

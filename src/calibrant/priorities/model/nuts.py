@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.errors import CalibrantError, GateError, InputError
+from calibrant.errors import GateError, InputError
 from calibrant.priorities.model.field import Expansion, Field
 from calibrant.priorities.model.hyper import Frozen, explore
 from calibrant.priorities.model.priors import spreads
@@ -29,6 +28,7 @@ from calibrant.stats.hierarchical.diagnostics import (
     rank_rhat,
     split_rhat,
 )
+from calibrant.stats.hierarchical.extra import needs_bayes
 from calibrant.stats.hierarchical.gates import DIVERGENT, Gate
 
 Floats = NDArray[np.float64]
@@ -43,14 +43,7 @@ def sampler() -> ModuleType:
     Raises:
         CalibrantError: if JAX or NumPyro are not installed.
     """
-    try:
-        with warnings.catch_warnings():
-            # What JAX's dependencies say on import is not about the caller's numbers.
-            warnings.simplefilter("ignore")
-            from calibrant.priorities.model import sampler as module
-    except ImportError as e:
-        raise CalibrantError(f'method "nuts" needs {e.name}: pip install "calibrant[bayes]"') from e
-    return module
+    return needs_bayes("calibrant.priorities.model.sampler", 'method "nuts" needs')
 
 
 def sample(

@@ -93,14 +93,15 @@ def read_judgements(
                 f"judgements: no column {given!r}; "
                 f"there are {one_line(', '.join(table.columns[:8]), 120)}"
             )
-    who, what = rater or _found(table, RATERS), item or _found(table, ITEMS)
-    told = judgement or _found(table, JUDGEMENTS)
+    who, what = rater or column_named(table, RATERS), item or column_named(table, ITEMS)
+    told = judgement or column_named(table, JUDGEMENTS)
     if rows is None and who and what and told:
-        return _of_long(table, who, what, told, round or _found(table, ROUNDS), unit)
+        return _of_long(table, who, what, told, round or column_named(table, ROUNDS), unit)
     return _of_wide(table, rows, who, what, unit)
 
 
-def _found(table: pl.DataFrame, aliases: tuple[str, ...]) -> str | None:
+def column_named(table: pl.DataFrame, aliases: tuple[str, ...]) -> str | None:
+    """The column of one of these names, whatever its case; None if there is none."""
     lower = {c.strip().lower(): c for c in reversed(table.columns)}
     return next((lower[a] for a in aliases if a in lower), None)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibrant._text import one_line
 from calibrant.errors import InputError
+from calibrant.quality.cuts.judgements import column_named
 from calibrant.quality.read import SUBJECTS, read_responses
 from calibrant.quality.responses import Responses
 from calibrant.records.frames import table_of
@@ -56,8 +57,8 @@ def scored(source: Any, **reading: Any) -> Scored:
     """
     table = _plain(source)
     if table is not None and "items" not in reading:
-        column = _found(table, SCORES)
-        if column is not None and _found(table, ("item", "item_id", "question_id")) is None:
+        column = column_named(table, SCORES)
+        if column is not None and column_named(table, ("item", "item_id", "question_id")) is None:
             return Scored(_column(table, column), None, None, None)
     responses = read_responses(source, **reading)
     return of_responses(responses)
@@ -117,7 +118,7 @@ def judged(
     for given in (score, judgement):
         if given is not None and given not in table.columns:
             raise InputError(f"judged subjects: no column {given!r}")
-    told = judgement or _found(table, GROUPS)
+    told = judgement or column_named(table, GROUPS)
     if told is None:
         raise InputError(
             f"judged subjects: wanted a column such as {GROUPS[0]}, "
@@ -125,11 +126,11 @@ def judged(
         )
     labels = [str(t).strip().lower() for t in table[told].cast(pl.String).fill_null("").to_list()]
     if responses is None:
-        column = score or _found(table, SCORES)
+        column = score or column_named(table, SCORES)
         if column is None:
             raise InputError("judged subjects: wanted a column of scores, or responses")
         return Scored(_column(table, column), None, None, None), labels
-    who = _found(table, tuple(s for s in SUBJECTS if s))
+    who = column_named(table, tuple(s for s in SUBJECTS if s))
     if who is None:
         raise InputError("judged subjects: wanted a column subject, to find their responses")
     read = read_responses(responses)
@@ -182,11 +183,6 @@ def _plain(source: Any) -> pl.DataFrame | None:
             return None
         return table_of(path, "scores")
     return source if isinstance(source, pl.DataFrame) else None
-
-
-def _found(table: pl.DataFrame, aliases: tuple[str, ...]) -> str | None:
-    lower = {c.strip().lower(): c for c in reversed(table.columns)}
-    return next((lower[a] for a in aliases if a in lower), None)
 
 
 def _column(table: pl.DataFrame, name: str) -> Floats:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from calibrant._text import storable
+from calibrant._text import reason, storable
 from calibrant.errors import InputError
 from calibrant.records.merge import KEY
 from calibrant.records.readers.batch import Batch, Options, moment, number
@@ -37,7 +37,7 @@ def read_csv(file: File, options: Options) -> Batch:
     try:
         table = pl.read_csv(io.BytesIO(data), infer_schema_length=0, separator=comma.decode())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as e:
-        raise InputError(f"{file.path}: not a CSV table ({_first_line(e)})") from e
+        raise InputError(f"{file.path}: not a CSV table ({reason(e)})") from e
     twice = next((n for n in table.columns if _TWICE.sub("", n) in set(table.columns) - {n}), None)
     if twice is not None:
         raise InputError(f"{file.path}: two columns are called {_TWICE.sub('', twice)[:80]!r}")
@@ -86,7 +86,7 @@ def read_parquet_table(file: File, options: Options) -> Batch:
         else:
             table = pl.read_parquet(file.path)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as e:
-        raise InputError(f"{file.path}: not a Parquet table ({_first_line(e)})") from e
+        raise InputError(f"{file.path}: not a Parquet table ({reason(e)})") from e
     return read_frame(table, options, file.path, offset=0)
 
 
@@ -252,7 +252,3 @@ def _as_text(value: Any) -> str | None:
         return str(value) if isinstance(value, int | float) else storable(encode(value))
     except (msgspec.MsgspecError, ValueError) as e:
         raise InputError(f"a number that is too long: {e}") from e
-
-
-def _first_line(e: BaseException) -> str:
-    return (str(e).strip() or type(e).__name__).splitlines()[0][:200]

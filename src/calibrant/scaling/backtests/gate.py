@@ -143,15 +143,22 @@ def indicator_correlation(likeness: float, level: float) -> float:
     By Hermite's expansion of the indicator of |z| ≤ q: only even orders, so that it is of the order
     of likeness², and tends to 1 with it.
     """
+    k, square = _hermite(level)
+    return float(min((square * likeness**k).sum() / (level * (1 - level)), 1.0))
+
+
+@lru_cache(maxsize=64)
+def _hermite(level: float) -> tuple[Floats, Floats]:
+    """Even orders, and the squared coefficients of the indicator of |z| ≤ q."""
     q = float(special.ndtri((1 + level) / 2))
     density = np.exp(-q * q / 2) / np.sqrt(2 * np.pi)
     # h_k = He_k(q) / sqrt(k!) by its recurrence; the k-th coefficient is -2 φ(q) h_{k-1} / sqrt(k).
-    before, now, total = 0.0, 1.0, 0.0
+    before, now, found = 0.0, 1.0, []
     for k in range(1, 400):
         if k % 2 == 0:
-            total += (2 * density * now) ** 2 / k * likeness**k
+            found.append((2 * density * now) ** 2 / k)
         before, now = now, (q * now - np.sqrt(k - 1) * before) / np.sqrt(k)
-    return float(min(total / (level * (1 - level)), 1.0))
+    return np.arange(2.0, 400.0, 2.0), np.array(found)
 
 
 def mid_p(misses: float, n: float, level: float) -> float:

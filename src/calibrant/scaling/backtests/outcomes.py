@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.scaling.backtests.cuts import Cut, Rule
+from calibrant.scaling.backtests.cuts import Cut, Rule, along
 from calibrant.scaling.backtests.run import COMPONENTS, Rows, Said, Trial
 from calibrant.scaling.predictive import Predictive, mixed
 from calibrant.scaling.scores import Floats, Names, Scores
@@ -21,6 +21,11 @@ ORDERS = (0.0, 0.5, 1.0, 2.0, 3.0, 6.0)
 MONTHS = (0.0, 6.0, 12.0, 24.0, 48.0)
 ABILITY = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Horizons end at these distances; the first is within what was known, the last has no end."""
+
+AGE = {"scale": 0.5, "date": 0.5 * 365.25, "axis": 0.25}
+"""Lifetimes of what was learnt at a cut: half an order of magnitude of compute, half a year."""
+MOST = 3.0
+"""Outcomes that a recent one may count for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,26 +104,56 @@ def combined(said: Said, names: Sequence[str], share: Floats) -> tuple[Predictiv
 
 
 def evidence(
-    scores: Scores, trials: Sequence[Trial], names: Sequence[str], use: Sequence[Mask]
-) -> tuple[Floats, Names, Floats]:
+    scores: Scores, trials: Sequence[Trial], names: Sequence[str], use: Sequence[Mask], rule: Rule
+) -> tuple[Floats, Names, Floats]:  # fmt: skip
     """Log scores that weights may be learnt from: shape (models, n), families, and their counts.
 
-    An outcome that was forecast at several cuts counts once in all.
+    An outcome that was forecast at several cuts counts once in all. What was learnt at cuts long
+    ago says less of which model will be right next: outcomes are forgotten with the distance from
+    their cut to the last one (`AGE`), and all together stay worth as many as they are.
 
     Args:
         use: of each trial, which of its outcomes were known by then.
+        rule: along what cuts are made; of families left out in turn none is older than another.
     """
-    density, rows = [], []
+    density, rows, ages = [], [], []
     for trial, mask in zip(trials, use, strict=True):
         if mask.any():
             found = trial.said.log_density(names, scores.score[trial.rows])
             density.append(found[:, mask])
             rows.append(trial.rows[mask])
+            end = 0.0 if rule.kind == "family" else _end(scores, trial.cut.known, rule)
+            ages.append(np.full(rows[-1].size, -end / AGE[rule.along]))
     if not rows:
         return np.zeros((len(names), 0)), np.zeros(0, dtype=str), np.zeros(0)
     row = np.concatenate(rows)
+    return np.hstack(density), scores.family[row], counts(row, np.concatenate(ages))
+
+
+def counts(row: Rows, age: Floats) -> Floats:
+    """How much each forecast counts: the distinct outcomes in all, the recent ones for more.
+
+    Args:
+        row: shape (n,); which outcome each is of.
+        age: shape (n,); how long ago each was made, in lifetimes; from when on does not matter.
+
+    Forgetting as in dynamic model averaging (Raftery, Kárný and Ettler, 2010, Technometrics 52,
+    52). An outcome counts for `MOST` at most, so that a few recent ones are not taken for many.
+    """
     _, at, times = np.unique(row, return_inverse=True, return_counts=True)
-    return np.hstack(density), scores.family[row], 1 / times[at]
+    fresh = np.exp(age.min() - age)
+    # Of the cuts that forecast one outcome, the recent ones speak for more of it.
+    whole = np.bincount(at, weights=fresh)[at]
+    best = np.zeros(times.size)
+    np.maximum.at(best, at, fresh)
+    each = fresh / whole * best[at]
+    return np.asarray(each * np.minimum(times.size / each.sum(), MOST))
+
+
+def _end(scores: Scores, known: Mask, rule: Rule) -> float:
+    """Where what is known ends, along the rule's axis."""
+    place = along(scores, rule.along)[known]
+    return float(np.nanmax(place)) if np.isfinite(place).any() else 0.0
 
 
 def weights_then(
@@ -132,14 +167,16 @@ def weights_then(
     else:
         others = list(trials[:k])
         use = [cut.known[t.rows] for t in others]
-    density, family, count = evidence(scores, others, names, use)
+    density, family, count = evidence(scores, others, names, use, rule)
     return stack(density, family, weight=count)
 
 
-def weights_now(scores: Scores, trials: Sequence[Trial], names: Sequence[str]) -> Floats:
+def weights_now(
+    scores: Scores, trials: Sequence[Trial], names: Sequence[str], rule: Rule
+) -> Floats:
     """Weights learnt from every outcome of the past."""
     use = [np.ones(t.rows.size, dtype=bool) for t in trials]
-    density, family, count = evidence(scores, trials, names, use)
+    density, family, count = evidence(scores, trials, names, use, rule)
     return stack(density, family, weight=count)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from calibrant._figure import Figure, Shown
 from calibrant.scaling.backtests.gate import judge
 from calibrant.scaling.backtests.horizons import Horizon
 from calibrant.scaling.backtests.outcomes import Outcomes
@@ -24,7 +25,7 @@ Interval = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
-class BackTest:
+class BackTest(Shown):
     """What the stacked forecast did on the past.
 
     Attributes:
@@ -86,6 +87,16 @@ class BackTest:
             "cuts": list(self.cuts),
             "failures": [asdict(f) for f in self.failures],
         }
+
+    def plot(self) -> Figure:
+        """The share that intervals held at each distance, beside the promise.
+
+        Raises:
+            InputError: if nothing was judged.
+        """
+        from calibrant.scaling.figures import horizon_figure
+
+        return horizon_figure({"backtest": self.to_dict()})
 
 
 def summarise(

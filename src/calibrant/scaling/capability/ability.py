@@ -6,6 +6,8 @@ Spearman's correlations between capability measures, applied to their standardis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,12 +16,16 @@ from calibrant.stats.relations.correlations import pearson, ranks, standard
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_CELLS = 2_000_000
+"""Numbers that shuffles hold at once."""
 
-def ability(values: Floats) -> tuple[Floats, float]:
+
+def ability(values: Floats, order: Ints | None = None) -> tuple[Floats, float]:
     """The capability score of each subject, and the share that the first component holds.
 
     Args:
         values: shape (n, measures), no gaps; measures that are the same for all count nothing.
+        order: of the same shape, whole numbers in the same order, where these are at hand.
 
     Returns:
         Shape (n,), the weight that is largest in size being positive; and a number in 0–1. NaN if
@@ -29,14 +35,14 @@ def ability(values: Floats) -> tuple[Floats, float]:
     if not vary.any():
         return np.full(len(values), np.nan), float("nan")
     some = values[:, vary]
-    found, vectors = np.linalg.eigh(pearson(ranks(some)))
+    found, vectors = np.linalg.eigh(pearson(ranks(some if order is None else order[:, vary])))
     weights = vectors[:, -1]
     if abs(weights.min()) > weights.max():
         weights = -weights
     return standard(some) @ weights, float(found[-1] / found.sum())
 
 
-def rank_correlations(one: Floats, others: Floats) -> Floats:
+def rank_correlations(one: Floats, others: Floats | Ints) -> Floats:
     """Spearman's correlation of one column with each of others, shape (columns,); NaN if flat."""
     a, b = standard(ranks(one[:, None])), standard(ranks(others))
     flat = ~b.any(axis=0) | (not a.any())
@@ -81,14 +87,22 @@ def within_p(
     both = without_families(np.column_stack([one, others]), family)
     a, b = both[:, 0], both[:, 1:]
     order = np.argsort(family, kind="stable")
-    shuffled = np.empty((draws, a.size), dtype=np.int64)
-    # Sorted by family first and at random second: places of a family get its members in any order.
-    keys = rng.random((draws, a.size)) + family[None, :]
-    shuffled[:, order] = np.argsort(keys, axis=1)
-    seen = np.abs(a @ b)
-    made = np.abs(a[shuffled] @ b)
+    seen, above = np.abs(a @ b), np.zeros(b.shape[1], np.int64)
     close = 1e-9 * max(float(np.abs(a).sum()) * float(np.abs(b).max(initial=0.0)), 1.0)
-    return np.asarray((1 + (made >= seen - close).sum(axis=0)) / (1 + draws))
+    for some in _portions(draws, a.size):
+        shuffled = np.empty((some, a.size), dtype=np.int64)
+        # Sorted by family first and at random second: places of a family get its members in any
+        # order.
+        shuffled[:, order] = np.argsort(rng.random((some, a.size)) + family[None, :], axis=1)
+        above += (np.abs(a[shuffled] @ b) >= seen - close).sum(axis=0)
+    return np.asarray((1 + above) / (1 + draws))
+
+
+def _portions(draws: int, size: int) -> Iterator[int]:
+    """Draws in portions that fit a few tens of megabytes, however many subjects there are."""
+    most = max(_CELLS // max(size, 1), 1)
+    for start in range(0, draws, most):
+        yield min(most, draws - start)
 
 
 def between(one: Floats, others: Floats, family: Ints) -> Floats:
@@ -112,7 +126,8 @@ def between_p(
     size = np.bincount(code)
     means = np.stack([np.bincount(code, column) / size for column in r.T], axis=1)
     z = standard(ranks(means))
-    shuffled = np.argsort(rng.random((draws, size.size)), axis=1)
-    seen = np.abs(z[:, 0] @ z[:, 1:])
-    made = np.abs(z[:, 0][shuffled] @ z[:, 1:])
-    return np.asarray((1 + (made >= seen - 1e-9 * size.size).sum(axis=0)) / (1 + draws))
+    seen, above = np.abs(z[:, 0] @ z[:, 1:]), np.zeros(z.shape[1] - 1, np.int64)
+    for some in _portions(draws, size.size):
+        shuffled = np.argsort(rng.random((some, size.size)), axis=1)
+        above += (np.abs(z[:, 0][shuffled] @ z[:, 1:]) >= seen - 1e-9 * size.size).sum(axis=0)
+    return np.asarray((1 + above) / (1 + draws))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from calibrant._text import one_line
 from calibrant.scaling.axes.result import families
+from calibrant.scaling.capability.itself import theta
+from calibrant.scaling.capability.plan import Plan
 from calibrant.scaling.capability.verdict import Verdict
 from calibrant.stats.relations.spread import Estimate
 
@@ -23,16 +25,24 @@ class Follows:
         subjects, families: that have it.
         correlation: Spearman's with the capability score, the interval for subjects of other
             families, by itself.
+        itself: with capability itself: the error of the capability score taken out.
         verdict: capability-driven, independent or undetermined, all scores together erring in at
             most (1 - level) / 2 of tables.
         p: the smaller of the p-values of the two tests; adjusted: for all scores.
         least_margin: the smallest margin within which this table, had it only this score, would
             call it independent.
+        least_reliability: of one that is independent: how low the capability score's reliability
+            could be and this table, had it only this score, still show it. None for others.
+        needs: of one that is undetermined: how many subjects, as alike as these, would decide it
+            with 80 % chance, were it asked about alone and its correlation what it seems. None
+            where no number would, as between the margins.
         within, within_p: correlation of ranks less family means, and of no association in
             families.
         between, between_p: correlation of family means, and of none between families.
         beyond_scale: the correlation with capability that compute leaves; None without compute.
         scale_beyond: the correlation with compute that capability leaves.
+        beyond_scale_itself, scale_beyond_itself: the same for capability itself; None without
+            compute. What is left beyond a noisy measure of capability is partly capability.
         note: why there is no verdict; often empty.
     """
 
@@ -40,16 +50,21 @@ class Follows:
     subjects: int
     families: int
     correlation: Estimate
-    verdict: Verdict
-    p: float | None
-    adjusted: float | None
-    least_margin: float | None
-    within: float | None
-    within_p: float | None
-    between: float | None
-    between_p: float | None
-    beyond_scale: Estimate | None
-    scale_beyond: Estimate | None
+    itself: Estimate
+    verdict: Verdict = "undetermined"
+    p: float | None = None
+    adjusted: float | None = None
+    least_margin: float | None = None
+    least_reliability: float | None = None
+    needs: int | None = None
+    within: float | None = None
+    within_p: float | None = None
+    between: float | None = None
+    between_p: float | None = None
+    beyond_scale: Estimate | None = None
+    scale_beyond: Estimate | None = None
+    beyond_scale_itself: Estimate | None = None
+    scale_beyond_itself: Estimate | None = None
     note: str = ""
 
     def __repr__(self) -> str:
@@ -73,6 +88,8 @@ class OnlyCapability:
         reliability: of the capability score, theta (Armor, Sociological Methodology 5 (1974) 17):
             k / (k - 1) (1 - 1 / largest eigenvalue) of k columns; None of one column. Correlations
             with capability itself are larger than with its score, about by 1 / √reliability.
+        least_reliability: taken in its place, where it was given.
+        plan: how many subjects would show that a score is independent; None without intervals.
         ability: of each subject that has them all.
         subjects, families: with a capability score; effective: families of one size that would
             say as much.
@@ -97,14 +114,14 @@ class OnlyCapability:
     seed: int
     draws: int
     notes: tuple[str, ...]
+    least_reliability: float | None = None
+    plan: Plan | None = None
 
     @property
     def reliability(self) -> float | None:
         """See the attributes."""
-        k = len(self.capability)
-        if k < 2:
-            return None
-        return k / (k - 1) * (1 - 1 / max(k * self.share, 1.0))
+        found = theta(self.share, len(self.capability))
+        return found if found == found else None
 
     def count(self, verdict: Verdict) -> int:
         """How many scores have a verdict."""

@@ -88,11 +88,6 @@ def read_outcomes(
     left = len(found) - len(used)
     if left:
         notes.append(f"{left} scores in the table are of nothing that was forecast")
-    if np.isnat(found.date[list(used)]).any():
-        notes.append(
-            "not every outcome has a date: that they were not known at registration is taken on "
-            "trust"
-        )
     return joined, notes
 
 

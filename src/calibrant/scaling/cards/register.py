@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from calibrant._figure import Figure, Shown
 from calibrant._files import write_private, write_whole
 from calibrant._text import one_line
 from calibrant._version import __version__
@@ -30,7 +31,7 @@ from calibrant.scaling.cards.documents import (
     sha256,
     written,
 )
-from calibrant.scaling.cards.log import opened
+from calibrant.scaling.cards.log import Line, needs_log, opened
 from calibrant.scaling.reading.facts import digests
 
 FORMAT = "calibrant registered forecast 1"
@@ -51,7 +52,7 @@ _OPEN, _HIDDEN = b"calibrant forecast\x00", b"calibrant hidden forecast\x00"
 
 
 @dataclass(frozen=True, repr=False)
-class Registered:
+class Registered(Shown):
     """A forecast and the seal that binds it.
 
     Attributes:
@@ -67,6 +68,7 @@ class Registered:
         document: the forecast; None while it is hidden.
         salt: in hexadecimal, once a hidden forecast is revealed.
         limits: what it proves and what it does not, as it was said then.
+        line: its line of the log, when it was just written; not in its file.
     """
 
     seal: str
@@ -81,6 +83,7 @@ class Registered:
     document: Document | None
     salt: str | None = None
     limits: str = LIMITS
+    line: Line | None = None
 
     def __repr__(self) -> str:
         what = "hidden forecast" if self.document is None else "forecast"
@@ -107,6 +110,18 @@ class Registered:
             "salt": self.salt, "forecast": self.document,
         }  # fmt: skip
 
+    def plot(self) -> Figure:
+        """What it forecasts.
+
+        Raises:
+            InputError: while it is hidden, or if there is nothing to draw.
+        """
+        from calibrant.scaling.figures import forecast_figure
+
+        if self.document is None:
+            raise InputError("figure: the forecast is hidden; its opening is needed to draw it")
+        return forecast_figure(self.document)
+
 
 def register(
     document: Document,
@@ -115,6 +130,8 @@ def register(
     note: str = "",
     hidden: bool = False,
     log: str | Path | None = None,
+    heads: Sequence[str] = (),
+    anchor: str | Path | None = None,
     out: str | Path | None = None,
     where: str | Path = "forecast",
 ) -> Registered:
@@ -127,6 +144,8 @@ def register(
         note: such as what is promised, and when outcomes will be looked at.
         hidden: publish only a salted hash; the forecast and its salt go into the opening.
         log: a log of forecasts to which a line is added.
+        heads: of the log, published before: each must still be in it.
+        anchor: a file kept elsewhere that holds the log's head: checked, then written anew.
         out: where to write it; with `hidden`, its opening stands beside it (see `opening_of`).
         where: what to call the document in errors.
 
@@ -134,6 +153,7 @@ def register(
         InputError: if it is no forecast, an outcome of it is known already, it is in the log
             already, or a file cannot be read or written.
     """
+    needs_log(log, heads, anchor)
     told = check(document, where)
     files = digests(data)
     known = known_outcomes(document, told) or [k for p in data for k in _known_in(p, told)]
@@ -158,7 +178,7 @@ def register(
         if out is not None:
             write(made, out)
         return made
-    with opened(log) as (lines, writer):
+    with opened(log, heads=heads, anchor=anchor) as (lines, writer):
         made = replace(made, previous=lines.head)
         made = replace(made, seal=sha256(made.sealed()))
         commitment = made.commitment
@@ -172,7 +192,7 @@ def register(
         if out is not None:
             write(made, out)
         writer.add(line)
-    return made
+    return replace(made, line=line)
 
 
 def opening_of(path: str | Path) -> Path:

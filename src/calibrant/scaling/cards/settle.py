@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant._figure import Figure, Shown
 from calibrant._files import write_whole
 from calibrant._text import one_line
 from calibrant.errors import InputError
@@ -23,7 +24,7 @@ from calibrant.scaling.cards.documents import (
     sha256,
     written,
 )
-from calibrant.scaling.cards.log import Line, Log, opened
+from calibrant.scaling.cards.log import Line, Log, needs_log, opened
 from calibrant.scaling.cards.outcomes import Outcome, read_outcomes
 from calibrant.scaling.cards.register import Registered
 from calibrant.scaling.cards.track import Track, track
@@ -78,7 +79,7 @@ class Row:
 
 
 @dataclass(frozen=True, repr=False)
-class Settled:
+class Settled(Shown):
     """A registered forecast with its outcomes.
 
     Attributes:
@@ -123,6 +124,16 @@ class Settled:
         """The fields as plain data."""
         return self._body() | {"hash": self.hash}
 
+    def plot(self) -> Figure:
+        """Outcomes on the intervals of their forecasts; those outside stand out.
+
+        Raises:
+            InputError: if nothing was forecast.
+        """
+        from calibrant.scaling.cards.figures import outcomes_on_intervals
+
+        return outcomes_on_intervals(self)
+
     def _body(self) -> dict[str, Any]:
         return {
             "format": FORMAT, "seal": self.seal, "registered": self.registered,
@@ -139,6 +150,8 @@ def settle(
     outcomes: Any,
     *,
     log: str | Path | None = None,
+    heads: Sequence[str] = (),
+    anchor: str | Path | None = None,
     subject: str | None = None,
     family: str | None = None,
     scale: str | None = None,
@@ -155,6 +168,8 @@ def settle(
             measure; see `read_outcomes`. None is enough for a forecast that is withheld.
         log: the log that it was registered in, to which the settlement is added. Without a log
             nobody can see that a forecast is settled twice.
+        heads: of the log, published before: each must still be in it.
+        anchor: a file kept elsewhere that holds the log's head: checked, then written anew.
         subject, family, scale, date: columns of the outcomes.
         log_scale: whether the scale is a base-10 logarithm already.
         same: subjects of forecasts, each with its name in the table of outcomes.
@@ -168,6 +183,7 @@ def settle(
         raise InputError(
             f"forecast {registered.seal[:12]}: hidden; its opening is needed to settle it"
         )
+    needs_log(log, heads, anchor)
     told = check(registered.document, f"forecast {registered.seal[:12]}")
     if log is None:
         rows, notes = _joined(registered, told, outcomes, (), subject, family, scale, date,
@@ -178,7 +194,7 @@ def settle(
         return made
     if not Path(log).exists():
         raise InputError(f"{log}: no such log")
-    with opened(log) as (lines, writer):
+    with opened(log, heads=heads, anchor=anchor) as (lines, writer):
         before = _before(registered, lines, log)
         rows, notes = _joined(registered, told, outcomes, before, subject, family, scale, date,
                               log_scale, same)  # fmt: skip
@@ -298,6 +314,7 @@ def _settled(
                 [r.family or r.subject for r in mine], level,
                 over=[(r.log_score, r.crps) for r in mine],
             )  # fmt: skip
+    notes = [*notes, *_undated(rows, outcomes)]
     return Settled(
         seal=registered.seal, registered=registered.time, time=at, level=level,
         withheld=registered.document["withheld"], rows=rows,
@@ -309,6 +326,23 @@ def _settled(
         ) if rows else None,
         baselines=baselines, log=said, notes=(*registered.warnings, *notes),
     )  # fmt: skip
+
+
+def _undated(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[str]:
+    """What is left if every outcome without a date was known before."""
+    dated = [r for r, o in zip(rows, outcomes, strict=True) if o.date is not None]
+    lost = len(rows) - len(dated)
+    if not lost:
+        return []
+    held = sum(r.covered for r in dated)
+    left = (
+        f"were they all known, {len(dated)} would be left, of which {held} lie in their intervals"
+        if dated else "were they all known, nothing would be left"
+    )  # fmt: skip
+    return [
+        f"{lost} of {len(rows)} outcomes have no date: that they were not known at registration "
+        f"is taken on trust; {left}"
+    ]
 
 
 def _row(t: Told, r: Outcome, others: Mapping[str, Mapping[bytes, Predictive]]) -> Row:

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling.curves.compare import Tried, tried
-from calibrant.scaling.curves.forecasters import FITS, FORECASTERS
+from calibrant.scaling.curves.forecasters import FITS, FORECASTERS, fitted
 from calibrant.scaling.curves.monotone import Monotone, monotone
 from calibrant.scaling.curves.parameters import Parameter, parameters
-from calibrant.scaling.curves.predict import fit
-from calibrant.scaling.forecaster import Forecaster
 from calibrant.scaling.predictive import Predictive
 from calibrant.scaling.read import read_scores
 from calibrant.scaling.scores import Scores, scores
@@ -35,6 +33,9 @@ NARROW, ENOUGH = 0.8, 20
 """Share of back-tested scores held by 90 % intervals, of so many, below which that is said."""
 FAR = 1.0
 """Orders of magnitude beyond the largest scale from which a forecast is called far."""
+EFFORT = 16
+"""Times as many draws for the answer as for a fit of a back-test: other seeds move interval ends by
+some 1 % of their distance."""
 NEW = "(a new family)"
 
 
@@ -172,33 +173,43 @@ def curve(
         raise InputError(f"level: wanted a share between 0 and 1, got {level}")
     read = _read(source, target, scale, family, subject, se, limits, chance, log)
     seen, asked, notes = _parts(source, read, at)
+    along = _along(seen, asked)
     rng = np.random.default_rng(seed)
-    work, blind = (mirrored(s) for s in (seen, asked)) if falls else (seen, asked)
+    work, blind = (mirrored(s) if falls else s for s in (seen, _stacked(asked, along)))
     test = monotone(work, rng=0)
     how, shapes = tried(work, FORECASTERS, rng.spawn(1)[0])
-    chosen, density = _chosen(shapes, work, blind, rng.spawn(1)[0])
-    along = _along(work, blind)
-    band = chosen.predict(work, along, rng.spawn(1)[0])
-    known_numbers = _parameters(chosen.name, work, level, rng.spawn(1)[0], falls)
-    density, band = (unmirrored(p, seen) for p in (density, band)) if falls else (density, band)
-    low, high = density.interval(level)
-    top = float(seen.scale.max())
-    median = density.quantile(0.5)
-    points = tuple(
+    name, whole, numbers = _chosen(shapes, work, blind, level, rng.spawn(1)[0])
+    if falls:
+        whole, numbers = unmirrored(whole, seen), _upright(numbers, seen)
+    # What is asked and the curve are of one forecast, so that tables and figures agree.
+    here = np.arange(len(asked) + len(along)) < len(asked)
+    density, band = whole.take(here), whole.take(~here)
+    points = _points(asked, density, float(seen.scale.max()), level)
+    return CurveReport(
+        read.measures[0], len(np.unique(seen.subject)), len(seen.families),
+        (float(seen.scale.min()), float(seen.scale.max())), level,
+        replace(test, falls=True) if falls else test, how, shapes, name, numbers, points, density,
+        _grid(along, band, level), seen, (*notes, *_said(seen, points, shapes, name, notes)),
+    )  # fmt: skip
+
+
+def _points(asked: Scores, density: Predictive, top: float, level: float) -> tuple[Point, ...]:
+    """What is forecast, in numbers."""
+    (low, high), median = density.interval(level), density.quantile(0.5)
+    return tuple(
         Point(str(asked.subject[i]), str(asked.family[i]), float(asked.scale[i]),
               max(0.0, float(asked.scale[i]) - top), float(median[i]), float(low[i]),
               float(high[i]))
         for i in range(len(asked))
     )  # fmt: skip
-    ends = band.interval(level)
-    return CurveReport(
-        read.measures[0], len(np.unique(seen.subject)), len(seen.families),
-        (float(seen.scale.min()), top), level, _turned(test, falls), how, shapes, chosen.name,
-        known_numbers, points, density,
-        {"scale": along.scale.tolist(), "median": band.quantile(0.5).tolist(),
-         "low": ends[0].tolist(), "high": ends[1].tolist()},
-        seen, (*notes, *_said(seen, points, shapes, chosen, notes)),
-    )  # fmt: skip
+
+
+def _grid(along: Scores, band: Predictive, level: float) -> dict[str, list[float]]:
+    """Median, interval and the half of it nearest to the middle, along the scales."""
+    (low, high), half = band.interval(level), band.interval(level / 2)
+    columns = {"scale": along.scale, "median": band.quantile(0.5), "low": low, "high": high,
+               "inner_low": half[0], "inner_high": half[1]}  # fmt: skip
+    return {name: values.tolist() for name, values in columns.items()}
 
 
 def mirrored(known: Scores) -> Scores:
@@ -259,24 +270,36 @@ def _parts(
     more = list(at)
     if not more and not len(blank):
         more = [(float(seen.scale.max()) + NEXT, "")]
-    name = read.measures[0]
-    extra = scores(
-        np.full(len(more), np.nan), np.array([s for s, _ in more], dtype=float),
-        family=np.array([f or NEW for _, f in more], dtype=str),
-        subject=np.array([f"next {k + 1}" for k in range(len(more))], dtype=str),
-        measure=name, limits=dict(read.limits), chance=read.chance,
+    extra = _blank(
+        read, np.array([s for s, _ in more], dtype=float),
+        np.array([f or NEW for _, f in more], dtype=str),
+        np.array([f"next {k + 1}" for k in range(len(more))], dtype=str),
     )  # fmt: skip
+    return seen, _stacked(blank, extra), notes
+
+
+def _blank(
+    of: Scores, scale: Floats, family: NDArray[np.str_], subject: NDArray[np.str_] | None = None
+) -> Scores:
+    """Rows without scores."""
+    return scores(
+        np.full(scale.size, np.nan), scale, family=family, subject=subject,
+        measure=of.measures[0], limits=dict(of.limits), chance=of.chance,
+    )  # fmt: skip
+
+
+def _stacked(first: Scores, then: Scores) -> Scores:
     both: dict[str, Any] = {
-        name: np.concatenate([getattr(blank, name), getattr(extra, name)])
+        name: np.concatenate([getattr(first, name), getattr(then, name)])
         for name in ("subject", "family", "measure", "scale", "date", "score", "se")
     }
-    return seen, replace(blank, **both), notes
+    return replace(first, **both)
 
 
 def _chosen(
-    shapes: tuple[Tried, ...], known: Scores, asked: Scores, rng: np.random.Generator
-) -> tuple[Forecaster, Predictive]:
-    """The best model that can be fitted to everything, and its forecasts."""
+    shapes: tuple[Tried, ...], known: Scores, asked: Scores, level: float, rng: np.random.Generator
+) -> tuple[str, Predictive, tuple[Parameter, ...]]:
+    """The best model that can be fitted to everything, its forecasts and its parameters."""
     of = {f.name: f for f in FORECASTERS}
     why = ""
     # Models that could not be tried on the past come last, baselines before others.
@@ -285,35 +308,28 @@ def _chosen(
     order += sorted(untried, key=lambda s: not s.baseline)
     for s in order:
         try:
-            return of[s.name], of[s.name].predict(known, asked, rng)
+            if s.name not in FITS:
+                return s.name, of[s.name].predict(known, asked, rng), ()
+            found = fitted(s.name, known, rng, effort=EFFORT)
+            return s.name, found.predict(asked), parameters(found, level)
         except UnfitError as error:
             why = why or str(error)
     raise UnfitError(f"curve: {why}")
 
 
 def _along(known: Scores, asked: Scores) -> Scores:
-    """A new family's subjects along the scales."""
+    """A new family's subjects along the scales, and at those that are asked."""
     start = float(known.scale.min())
     stop = max(float(known.scale.max()), float(asked.scale.max()))
-    x = np.linspace(start, stop if stop > start else start + NEXT, 41)
-    return scores(
-        np.full(x.size, np.nan), x, family=np.full(x.size, NEW), measure=known.measures[0],
-        limits=dict(known.limits), chance=known.chance,
-    )  # fmt: skip
+    even = np.linspace(start, stop if stop > start else start + NEXT, 41)
+    x = np.union1d(even, asked.scale[(asked.scale >= start) & np.isin(asked.family, [NEW])])
+    return _blank(known, x, np.full(x.size, NEW))
 
 
-def _parameters(
-    name: str, known: Scores, level: float, rng: np.random.Generator, falls: bool
-) -> tuple[Parameter, ...]:
-    if name not in FITS:
-        return ()
-    shape, families = FITS[name]
-    found = parameters(fit(shape, known, rng, families=families), level)
-    if not falls:
-        return found
+def _upright(found: tuple[Parameter, ...], known: Scores) -> tuple[Parameter, ...]:
+    """Parameters of mirrored scores: places on the score turn over; sizes, as of noise, do not."""
     low, high = known.limits[known.measures[0]]
     both = low + high if np.isfinite([low, high]).all() else 0.0
-    # Places on the score turn over; sizes, such as noise, do not.
     return tuple(
         replace(p, value=both - p.value, low=both - p.high, high=both - p.low)
         if p.unit == "score" and "sd" not in p.name and "missing" not in p.name
@@ -322,14 +338,16 @@ def _parameters(
     )
 
 
-def _turned(test: Monotone, falls: bool) -> Monotone:
-    return replace(test, falls=True) if falls else test
-
-
 def _said(
-    known: Scores, points: tuple[Point, ...], shapes: tuple[Tried, ...], chosen: Forecaster,
+    known: Scores, points: tuple[Point, ...], shapes: tuple[Tried, ...], chosen: str,
     told: list[str],
 ) -> list[str]:  # fmt: skip
+    """What a reader must know of the data and of the model that was chosen."""
+    best = {s.name: s for s in shapes}[chosen]
+    return [*_said_of_data(known, points, told), *_said_of_model(best, shapes)]
+
+
+def _said_of_data(known: Scores, points: tuple[Point, ...], told: list[str]) -> list[str]:
     notes = []
     far = [p for p in points if p.distance > FAR]
     if far:
@@ -341,14 +359,18 @@ def _said(
         notes.append(f"every score is {known.score[0]:g}: nothing is known of how it grows")
     if len(known.families) == 1 and not any(n.startswith("one family, ") for n in told):
         notes.append("one family: nothing is known of how others differ")
-    if not any(s.log_score is not None for s in shapes):
-        notes.append("no model could be tried on the past: nothing supports the shape")
     floor = float(known.floor[0])
     reach = float(known.high[0]) - floor
     top = known.score[np.argsort(known.scale)[-max(3, len(known) // 4) :]]
     if np.isfinite(reach) and np.median(top) < floor + 0.05 * reach:
         notes.append("even the largest score at chance: when growth starts is a guess of the prior")
-    best = {s.name: s for s in shapes}[chosen.name]
+    return notes
+
+
+def _said_of_model(best: Tried, shapes: tuple[Tried, ...]) -> list[str]:
+    notes = []
+    if not any(s.log_score is not None for s in shapes):
+        notes.append("no model could be tried on the past: nothing supports the shape")
     if best.covered is not None and best.scores >= ENOUGH and best.covered < NARROW:
         notes.append(
             f"the 90% intervals of {best.name} held only {best.covered:.0%} of {best.scores} later "

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from calibrant.scaling.curves.curve import CurveReport
 
 _WIDTH, _HEIGHT = 520, 300
+_NAMED = 6
 
 
 def curve_figure(found: CurveReport) -> Figure:
-    """Known scores as points, median and interval of a new subject, and the forecasts."""
+    """Known scores as points, median and intervals of a new subject, and the forecasts."""
     low, high = found.scale
     far = max(found.curve["scale"][-1], *(p.scale for p in found.forecast))
     x: Spec = {"type": "quantitative", "title": "log10 scale",
@@ -26,8 +27,7 @@ def curve_figure(found: CurveReport) -> Figure:
     seen = [{"scale": float(a), "score": float(b), "who": shorten(str(c), 40)}
             for a, b, c in zip(found.known.scale, found.known.score, found.known.subject,
                                strict=True)]  # fmt: skip
-    asked = [{"scale": p.scale, "median": p.median, "low": p.low, "high": p.high}
-             for p in found.forecast]  # fmt: skip
+    asked = _asked(found, far - low)
     ends = {"x": {**x, "field": "scale"}, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
     layers = [
         {"data": {"values": band}, "mark": {"type": "area", "color": INK["support-area"]},
@@ -48,6 +48,11 @@ def curve_figure(found: CurveReport) -> Figure:
          "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1,
                   "color": INK["refute"], "stroke": INK["page"]},
          "encoding": {"x": {**x, "field": "scale"}, "y": {**y, "field": "median"}}},
+        {"data": {"values": [a for a in asked if a["who"]]},
+         "mark": {"type": "text", "align": "left", "baseline": "top", "dx": 3, "dy": -2,
+                  "fontSize": 11, "color": INK["refute"]},
+         "encoding": {"x": {**x, "field": "scale"}, "y": {**y, "field": "low"},
+                      "text": {"field": "who"}}},
     ]  # fmt: skip
     title = f"{shorten(found.target, 40)} against scale: {found.chosen}"
     said = (
@@ -64,3 +69,17 @@ def curve_figure(found: CurveReport) -> Figure:
         f"{found.monotone.says}. At 10^{p.scale:.2f}: {p.median:.3g}, {p.low:.3g} to {p.high:.3g}."
     )
     return Figure(spec, title, told)
+
+
+def _asked(found: CurveReport, width: float) -> list[Spec]:
+    """Forecasts at one scale stand side by side; families that are known are named, if few."""
+    from calibrant.scaling.curves.curve import NEW
+
+    taken: dict[float, int] = {}
+    rows: list[Spec] = []
+    for p in found.forecast:
+        beside = taken[p.scale] = taken.get(p.scale, -1) + 1
+        named = p.family != NEW and len(found.forecast) <= _NAMED
+        rows.append({"scale": p.scale + 0.014 * width * beside, "median": p.median, "low": p.low,
+                     "high": p.high, "who": shorten(p.family, 24) if named else ""})  # fmt: skip
+    return rows

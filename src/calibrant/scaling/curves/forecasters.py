@@ -10,11 +10,11 @@ import numpy as np
 from calibrant._text import one_line
 from calibrant.errors import UnfitError
 from calibrant.scaling.curves.monotone import ALPHA, Monotone, monotone
-from calibrant.scaling.curves.predict import fit
+from calibrant.scaling.curves.predict import Fit, fit
 from calibrant.scaling.curves.shapes import BROKEN, FREE, POWER, SHAPES, SIGMOID, SPLINE, Shape
 from calibrant.scaling.curves.simple import line, persistence
 from calibrant.scaling.forecaster import Forecaster, Predict
-from calibrant.scaling.predictive import Predictive
+from calibrant.scaling.predictive import Predictive, joined
 from calibrant.scaling.scores import Scores, scores
 
 __all__ = ["FITS", "FORECASTERS", "SHAPES", "apart", "refused", "shaped"]
@@ -57,7 +57,7 @@ def apart(predict: Predict) -> Predict:
             rows.append(mine)
         if refusals and len(refusals) == len(parts):
             raise UnfitError(refusals[0])
-        return _joined(parts, np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64))
+        return joined(parts, rows, len(at))
 
     return every
 
@@ -85,32 +85,29 @@ def _tested_once(scale: bytes, score: bytes, family: tuple[str, ...]) -> Monoton
     return monotone(one, permutations=_EXCHANGES, alpha=ALPHA, rng=0)
 
 
-def _joined(parts: list[Predictive], rows: np.ndarray) -> Predictive:
-    """Forecasts of several measures in the order of their rows, padded to as many components."""
-    if not rows.size:
-        empty = np.zeros((1, 0))
-        return Predictive(empty, empty, empty, empty, np.zeros(0), np.zeros(0))
-    most = max(p.location.shape[0] for p in parts)
-    back = np.argsort(rows, kind="stable")
+def fitted(name: str, known: Scores, rng: np.random.Generator, *, effort: int = 1) -> Fit:
+    """One of `FITS` fitted to one measure, after the test that it may grow.
 
-    def wide(name: str) -> np.ndarray:
-        many = []
-        for p in parts:
-            a = getattr(p, name)
-            extra = most - a.shape[0]
-            fill = np.zeros_like(a[:1]) if name == "weight" else a[:1]
-            many.append(np.vstack([a, np.repeat(fill, extra, axis=0)]))
-        return np.hstack(many)[:, back]
-
-    return Predictive(
-        wide("location"), wide("spread"), wide("df"), wide("weight"),
-        np.concatenate([p.low for p in parts])[back],
-        np.concatenate([p.high for p in parts])[back],
-    )  # fmt: skip
+    Raises:
+        UnfitError: if the score falls with scale, or as `fit` does.
+    """
+    shape, families = FITS[name]
+    return _grown(shape, known, rng, families=families, effort=effort)
 
 
-def shaped(shape: Shape, known: Scores, at: Scores, rng: np.random.Generator, *,
-           families: bool) -> Predictive:  # fmt: skip
+def _grown(
+    shape: Shape, known: Scores, rng: np.random.Generator, *, families: bool, effort: int = 1
+) -> Fit:
+    if shape is not POWER:
+        tested = _tested(known)
+        if tested.verdict in ("falling", "turning"):
+            raise UnfitError(f"{shape.name} refused: {tested.says}")
+    return fit(shape, known, rng, families=families, effort=effort)
+
+
+def shaped(
+    shape: Shape, known: Scores, at: Scores, rng: np.random.Generator, *, families: bool
+) -> Predictive:
     """The forecast of one shape for one measure, after the test that it may grow.
 
     Raises:
@@ -118,11 +115,7 @@ def shaped(shape: Shape, known: Scores, at: Scores, rng: np.random.Generator, *,
     """
     if not np.isfinite(at.scale).all():
         raise UnfitError(f"{shape.name}: a scale to forecast at is not known")
-    if shape is not POWER:
-        tested = _tested(known)
-        if tested.verdict in ("falling", "turning"):
-            raise UnfitError(f"{shape.name} refused: {tested.says}")
-    return fit(shape, known, rng, families=families).predict(at, rng)
+    return _grown(shape, known, rng, families=families).predict(at)
 
 
 def _zoo(name: str, says: str, predict: Callable[..., Predictive], **more: bool) -> Forecaster:

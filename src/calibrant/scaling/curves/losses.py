@@ -21,7 +21,7 @@ from calibrant.errors import InputError, UnfitError
 Floats = NDArray[np.float64]
 Terms = Callable[[Floats], tuple[Floats, Floats]]
 
-_GRID = 120
+_GRID, _FINER = 120, 8
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -68,7 +68,7 @@ class LossLaw:
             np.array([np.log(self.exponent)])
         )
         beta = np.array([self.irreducible, self.a, self.b])
-        return np.asarray(first @ beta)
+        return np.asarray(first[0] @ beta)
 
     def interval(
         self, parameters: Floats, tokens: Floats, level: float = 0.9
@@ -78,12 +78,24 @@ class LossLaw:
         Raises:
             UnfitError: if as many numbers were fitted as losses were given.
         """
+        return _t_interval(
+            self.predict(parameters, tokens), self._slopes(parameters, tokens), self.covariance,
+            self.residual, self.df, level,
+        )  # fmt: skip
+
+    def sd(self, parameters: Floats, tokens: Floats) -> Floats:
+        """Standard error of the loss of a further model: of the law and of what it leaves.
+
+        Raises:
+            UnfitError: if as many numbers were fitted as losses were given.
+        """
+        slope = self._slopes(parameters, tokens)
+        return np.sqrt(_variance(slope, self.covariance, self.residual, self.df))
+
+    def _slopes(self, parameters: Floats, tokens: Floats) -> Floats:
         terms = _loss_terms(np.asarray(parameters, float), np.asarray(tokens, float))
         beta = np.array([self.irreducible, self.a, self.b])
-        slope = _slopes(terms, beta, np.array([np.log(self.exponent)]))
-        return _t_interval(
-            self.predict(parameters, tokens), slope, self.covariance, self.residual, self.df, level
-        )
+        return _slopes(terms, beta, float(np.log(self.exponent)))
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -137,7 +149,7 @@ class ErrorLaw:
             UnfitError: if as many numbers were fitted as errors were given.
         """
         loss = np.atleast_1d(np.asarray(loss, dtype=float))
-        beta, shape = np.array([self.ceiling, self.k]), np.array([np.log(self.rate)])
+        beta, shape = np.array([self.ceiling, self.k]), float(np.log(self.rate))
         slope = _slopes(_error_terms(loss), beta, shape)
         steep = self.k * self.rate * np.exp(-self.rate * loss)
         return _t_interval(
@@ -169,7 +181,7 @@ def loss_law(loss: Floats, parameters: Floats, tokens: Floats) -> LossLaw:
     starts = np.log(np.array([[0.05], [0.1], [0.2], [0.3], [0.5], [0.8]]))
     beta, shape, covariance, residual, df = _fit(y, _loss_terms(n, d), 3, starts)
     return LossLaw(
-        float(beta[0]), float(beta[1]), float(beta[2]), float(np.exp(shape[0])), covariance,
+        float(beta[0]), float(beta[1]), float(beta[2]), float(np.exp(shape)), covariance,
         residual, df, float(np.max(6 * n * d)),
     )  # fmt: skip
 
@@ -191,31 +203,26 @@ def error_law(loss: Floats, error: Floats) -> ErrorLaw:
         raise UnfitError(f"error law: wanted at least 3 losses, got {np.unique(x).size}")
     starts = np.log(np.array([[0.1], [0.3], [0.7], [1.5], [3.0]]) / max(np.ptp(x), 1e-6))
     beta, shape, covariance, residual, df = _fit(y, _error_terms(x), 2, starts)
-    return ErrorLaw(
-        float(beta[0]), float(beta[1]), float(np.exp(shape[0])), covariance, residual, df
-    )
+    return ErrorLaw(float(beta[0]), float(beta[1]), float(np.exp(shape)), covariance, residual, df)
 
 
 def _loss_terms(n: Floats, d: Floats) -> Terms:
-    """(1, N^-e, (√6 D)^-e) and their slopes in log e."""
+    """(1, N^-e, (√6 D)^-e) and their slopes in log e, shape (k, models, 3) for k values of it."""
 
     def terms(shape: Floats) -> tuple[Floats, Floats]:
-        e = float(np.exp(shape[0]))
+        e = np.exp(shape)[:, None]
         p, q = n**-e, (np.sqrt(6) * d) ** -e
-        first = np.stack([np.ones_like(p), p, q], axis=-1)
-        slope = np.stack(
-            [np.zeros_like(p), -e * np.log(n) * p, -e * np.log(np.sqrt(6) * d) * q], -1
-        )
-        return first, slope
+        slopes = [np.zeros_like(p), -e * np.log(n) * p, -e * np.log(np.sqrt(6) * d) * q]
+        return np.stack([np.ones_like(p), p, q], axis=-1), np.stack(slopes, axis=-1)
 
     return terms
 
 
 def _error_terms(loss: Floats) -> Terms:
-    """(1, -exp(-r loss)) and their slopes in log r."""
+    """(1, -exp(-r loss)) and their slopes in log r, shape (k, models, 2) for k values of log r."""
 
     def terms(shape: Floats) -> tuple[Floats, Floats]:
-        r = float(np.exp(shape[0]))
+        r = np.exp(shape)[:, None]
         e = np.exp(-r * loss)
         return (
             np.stack([np.ones_like(e), -e], axis=-1),
@@ -225,46 +232,43 @@ def _error_terms(loss: Floats) -> Terms:
     return terms
 
 
-def _slopes(terms: Terms, beta: Floats, shape: Floats) -> Floats:
-    first, change = terms(shape)
-    return np.concatenate([first, (change @ beta)[..., None]], axis=-1)
+def _slopes(terms: Terms, beta: Floats, shape: float) -> Floats:
+    first, change = terms(np.array([shape]))
+    return np.concatenate([first[0], (change[0] @ beta)[..., None]], axis=-1)
 
 
 def _fit(
     y: Floats, terms: Terms, linear: int, starts: Floats
-) -> tuple[Floats, Floats, Floats, float, int]:
+) -> tuple[Floats, float, Floats, float, int]:
     """Least squares; coefficients that enter linearly are projected out (Golub and Pereyra 1973).
 
-    What is left is one number, whose best value is sought on a grid and by golden section.
+    What is left is one number, whose best value is sought on ever finer grids.
     """
 
-    def cost(s: float) -> tuple[float, Floats]:
-        first, _ = terms(np.array([s]))
-        width = np.linalg.norm(first, axis=0)
-        found, *_ = np.linalg.lstsq(first / width, y)
-        beta = np.asarray(found / width)
-        return float(np.sum((y - first @ beta) ** 2)), beta
+    def cost(grid: Floats) -> Floats:
+        first, _ = terms(grid)
+        q, _ = np.linalg.qr(first / np.linalg.norm(first, axis=1, keepdims=True))
+        left = y - np.einsum("knl,kl->kn", q, np.einsum("knl,n->kl", q, y))
+        return np.asarray(np.sum(left**2, axis=1))
 
-    low, high = float(starts.min()) - 2.5, float(starts.max()) + 1.5
-    grid = np.linspace(low, high, _GRID)
-    values = np.array([cost(s)[0] for s in grid])
-    k = int(np.argmin(values))
-    a, b = float(grid[max(k - 1, 0)]), float(grid[min(k + 1, _GRID - 1)])
-    golden = (5**0.5 - 1) / 2
-    for _ in range(45):
-        c, d = b - golden * (b - a), a + golden * (b - a)
-        a, b = (a, d) if cost(c)[0] < cost(d)[0] else (c, b)
-    best = (a + b) / 2
-    rss, beta = cost(best)
+    grid = np.linspace(float(starts.min()) - 2.5, float(starts.max()) + 1.5, _GRID)
+    k = int(np.argmin(cost(grid)))
     if k in (0, _GRID - 1):
         raise UnfitError("law: no exponent is best: losses and scales do not bend")
-    shape = np.array([best])
-    slope = _slopes(terms, beta, shape)
+    best, step = float(grid[k]), float(grid[1] - grid[0])
+    for _ in range(_FINER):
+        near = best + step * np.linspace(-1, 1, 21)
+        best, step = float(near[np.argmin(cost(near))]), step / 10
+    first = terms(np.array([best]))[0][0]
+    width = np.linalg.norm(first, axis=0)
+    beta = np.asarray(np.linalg.lstsq(first / width, y)[0] / width)
+    rss = float(np.sum((y - first @ beta) ** 2))
+    slope = _slopes(terms, beta, best)
     df = y.size - linear - 1
     var = rss / df if df > 0 else 0.0
     width = np.linalg.norm(slope, axis=0)
     inverse = np.linalg.pinv((slope / width).T @ (slope / width)) / np.outer(width, width)
-    return beta, shape, var * inverse, var**0.5, max(df, 0)
+    return beta, best, var * inverse, var**0.5, max(df, 0)
 
 
 def _t_interval(
@@ -273,11 +277,15 @@ def _t_interval(
 ) -> tuple[Floats, Floats]:  # fmt: skip
     if not 0 < level < 1:
         raise InputError(f"level: wanted a share between 0 and 1, got {level}")
+    sd = np.sqrt(_variance(slope, covariance, residual, df))
+    reach = float(special.stdtrit(df, (1 + level) / 2)) * sd
+    return np.asarray(place - reach), np.asarray(place + reach)
+
+
+def _variance(slope: Floats, covariance: Floats, residual: float | Floats, df: int) -> Floats:
     if df < 1:
         raise UnfitError("law: as many numbers were fitted as models were given; no interval")
-    var = np.sum((slope @ covariance) * slope, axis=-1) + np.square(residual)
-    reach = float(special.stdtrit(df, (1 + level) / 2)) * np.sqrt(var)
-    return np.asarray(place - reach), np.asarray(place + reach)
+    return np.asarray(np.sum((slope @ covariance) * slope, axis=-1) + np.square(residual))
 
 
 def _positive(**given: Floats) -> None:

@@ -1,11 +1,14 @@
 """Does a score only ever grow with scale? A test, before any growing curve is fitted.
 
-Within a family (or among families of one member) the number of concordant less discordant pairs in
-a window of scales is compared with its distribution when scores are exchanged at random. If the
-score never falls with scale and noise is exchangeable, every such number is at least what noise
-alone would give, so that the test holds its level for every growing curve, however steep, and for
-any differences between families. After Ghosal, Sen and van der Vaart (2000), Testing monotonicity
-of regression, Annals of Statistics 28, with permutations in place of their limit.
+Within a family (or among families of one member), in windows of scales and in parts of each family,
+two things are compared with their distribution when scores are exchanged at random: the number of
+concordant less discordant pairs, and the slope of scores. If the score never falls with scale and
+noise is exchangeable, each of them is at least as far above what exchanges give as noise alone
+would be: of pairs, because a sign can only turn from falling to growing; of slopes, because an
+exchange of growing values lowers their slope (rearrangement). So each holds its level for every
+growing curve, however steep, and for any differences between families. The lowest of all is
+compared with the lowest of each exchange. After Ghosal, Sen and van der Vaart (2000), Testing
+monotonicity of regression, Annals of Statistics 28, with permutations in place of their limit.
 """
 
 from __future__ import annotations
@@ -25,6 +28,12 @@ Floats = NDArray[np.float64]
 
 WINDOWS = 6
 """Equal parts of the subjects, in the order of scale, from which windows are joined."""
+PARTS: dict[str, tuple[float, float]] = {
+    "lower half": (0.0, 0.51), "upper half": (0.49, 1.0), "lower two thirds": (0.0, 0.67),
+    "upper two thirds": (0.33, 1.0), "middle half": (0.24, 0.76),
+}  # fmt: skip
+"""Parts of each family, by the ranks of its members as shares of their number: families may turn
+each at its own scale."""
 ALPHA = 0.01
 """Level at which a growing curve is refused."""
 
@@ -39,6 +48,7 @@ class Monotone:
         p_falls: of the hypothesis that it never falls.
         p_grows: of the hypothesis that it never grows, over all scales.
         window: the log10 scales between which it falls most clearly, if it does.
+        part: the part of each family in which it does; empty where it is a window of scales.
         pairs: comparable pairs.
         subjects: with a score.
         strata: families of two or more, and one for all others.
@@ -53,6 +63,7 @@ class Monotone:
     subjects: int
     strata: int
     falls: bool = False
+    part: str = ""
 
     def __repr__(self) -> str:
         return one_line(f"Monotone: {self.says}", 400)
@@ -63,10 +74,10 @@ class Monotone:
         up, down, fall = ("falls", "grows", "rise") if self.falls else ("grows", "falls", "fall")
         never = f"p = {self.p_falls:.3g} that it never {down}"
         place = (
-            ""
-            if self.window is None
-            else f" between 10^{self.window[0]:.1f} and 10^{self.window[1]:.1f}"
+            "" if self.window is None else " between 10^{:.1f} and 10^{:.1f}".format(*self.window)
         )
+        if self.part:
+            place = f" in the {self.part} of each family"
         return {
             "growing": f"the score {up} with scale ({never})",
             "falling": f"the score {down} with scale: inverse scaling ({never})",
@@ -110,29 +121,35 @@ def monotone(
     strata = _strata(known)
     x, y = known.scale, known.score
     i, j = _pairs(x, strata)
-    empty = Monotone("undetermined", 1.0, 1.0, None, 0, len(known), int(np.unique(strata).size))
+    many = int(np.unique(strata).size)
     if i.size < comb(3, 2) or np.ptp(y) == 0:
-        return empty
-    inside, ends = _windows(x, i, j)
-    generator = np.random.default_rng(rng)
-    seen = np.sign(y[j] - y[i])
-    null = _exchanged(y, strata, i, j, inside, permutations, generator)
-    found = seen @ inside
-    sd = np.sqrt(np.mean(null**2, axis=0))
-    sd = np.where(sd > 0, sd, 1.0)
-    low = np.min(null / sd, axis=1)
-    worst = int(np.argmin(found / sd))
-    p_falls = _p(low <= (found / sd)[worst] + 1e-9)
+        return Monotone("undetermined", 1.0, 1.0, None, 0, len(known), many)
+    windows = _windows(x, strata, i, j)
+    drawn = _exchanged(y, strata, permutations, np.random.default_rng(rng))
+    seen = _statistics(np.vstack([y, drawn]), x, strata, i, j, windows)
+    found, null = seen[0], seen[1:]
+    low = np.min(null, axis=1)
+    worst = int(np.argmin(found))
+    p_falls = _p(low <= found[worst] + 1e-9)
     p_grows = _p(null[:, 0] >= found[0] - 1e-9)
     p_whole = _p(null[:, 0] <= found[0] + 1e-9)
-    if p_falls <= alpha:
-        verdict = "falling" if p_whole <= alpha else "turning"
-    else:
+    if p_falls > alpha:
         verdict = "growing" if p_grows <= alpha else "undetermined"
-    window = ends[worst] if p_falls <= alpha else None
+        return Monotone(verdict, p_falls, p_grows, None, int(i.size), len(known), many)
+    where = windows[worst % len(windows)]
+    inside = x[where.rows]
     return Monotone(
-        verdict, p_falls, p_grows, window, int(i.size), len(known), int(np.unique(strata).size)
-    )
+        "falling" if p_whole <= alpha else "turning", p_falls, p_grows,
+        (float(inside.min()), float(inside.max())), int(i.size), len(known), many, part=where.part,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Subjects among which scores are compared, shape (n,); the part of families, if it is one."""
+
+    rows: NDArray[np.bool_]
+    part: str = ""
 
 
 def _strata(known: Scores) -> NDArray[np.int64]:
@@ -148,44 +165,79 @@ def _pairs(x: Floats, strata: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDA
 
 
 def _windows(
-    x: Floats, i: NDArray[np.int64], j: NDArray[np.int64]
-) -> tuple[Floats, list[tuple[float, float]]]:
-    """Which pairs lie in which window, shape (pairs, windows); the first window is the whole."""
+    x: Floats, strata: NDArray[np.int64], i: NDArray[np.int64], j: NDArray[np.int64]
+) -> list[_Window]:
+    """The windows that hold pairs enough; the first is the whole."""
     edges = np.unique(np.quantile(x, np.linspace(0, 1, WINDOWS + 1)))
-    columns: list[NDArray[np.bool_]] = []
-    ends: list[tuple[float, float]] = []
-    for width in range(edges.size - 1, 0, -1):
-        for start in range(edges.size - width):
-            low, high = edges[start], edges[start + width]
-            within = (x[i] >= low) & (x[j] <= high)
-            if within.sum() >= comb(4, 2) or not columns:
-                columns.append(within)
-                ends.append((float(low), float(high)))
-    return np.stack(columns, axis=1).astype(float), ends
+    every = [
+        _Window((x >= edges[start]) & (x <= edges[start + width]))
+        for width in range(edges.size - 1, 0, -1)
+        for start in range(edges.size - width)
+    ]
+    if np.unique(strata).size > 1:
+        # Of one family, parts are windows of scales.
+        place = np.empty(x.size)
+        for s in np.unique(strata):
+            mine = np.flatnonzero(strata == s)
+            place[mine[np.argsort(x[mine])]] = (np.arange(mine.size) + 0.5) / mine.size
+        every += [_Window((place >= a) & (place <= b), part) for part, (a, b) in PARTS.items()]
+    return every[:1] + [
+        w for w in every[1:] if (w.rows[i] & w.rows[j]).sum() >= comb(3 if w.part else 4, 2)
+    ]
 
 
 def _exchanged(
-    y: Floats,
-    strata: NDArray[np.int64],
-    i: NDArray[np.int64],
-    j: NDArray[np.int64],
-    inside: Floats,
-    permutations: int,
-    rng: np.random.Generator,
+    y: Floats, strata: NDArray[np.int64], permutations: int, rng: np.random.Generator
 ) -> Floats:
-    """The statistics (permutations, windows) when scores are exchanged within strata."""
-    rank = np.unique(y, return_inverse=True)[1].astype(np.int16)
-    found = np.empty((permutations, inside.shape[1]))
-    rows = [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    """Scores, shape (permutations, n), exchanged within strata."""
+    found = np.tile(y, (permutations, 1))
+    for s in np.unique(strata):
+        rows = np.flatnonzero(strata == s)
+        found[:, rows] = rng.permuted(found[:, rows], axis=1)
+    return found
+
+
+def _statistics(
+    y: Floats, x: Floats, strata: NDArray[np.int64], i: NDArray[np.int64],
+    j: NDArray[np.int64], windows: list[_Window],
+) -> Floats:  # fmt: skip
+    """Signs of pairs, then slopes, in each window, over their standard deviations: of m rows of
+    scores that are exchanges of one another, shape (m, 2 × windows)."""
+    inside = np.stack([w.rows for w in windows], axis=1)
+    both = (inside[i] & inside[j]).astype(np.float32)
+    rank = np.unique(y, return_inverse=True)[1].reshape(y.shape).astype(np.int32)
+    signs = np.empty((len(y), len(windows)))
     step = max(1, int(4e6) // max(i.size, 1))
-    narrow = inside.astype(np.float32)
-    for start in range(0, permutations, step):
-        count = min(step, permutations - start)
-        mixed = np.empty((count, y.size), dtype=np.int16)
-        for r in rows:
-            mixed[:, r] = rng.permuted(np.broadcast_to(rank[r], (count, r.size)), axis=1)
-        sign = np.sign(mixed[:, j] - mixed[:, i]).astype(np.float32)
-        found[start : start + count] = sign @ narrow
+    for start in range(0, len(y), step):
+        some = rank[start : start + step]
+        signs[start : start + step] = np.sign(some[:, j] - some[:, i]).astype(np.float32) @ both
+    contrasts = _contrasts(x, strata, inside)
+    found = np.hstack([signs, (y - y[0].mean()) @ contrasts])
+    size = np.sqrt(_variances(y[0], strata, inside, contrasts))
+    return np.asarray(found / np.where(size > 1e-12 * np.ptp(y[0]), size, np.inf))
+
+
+def _variances(
+    y: Floats, strata: NDArray[np.int64], inside: NDArray[np.bool_], contrasts: Floats
+) -> Floats:
+    """Variances of the statistics under exchanges, (2 × windows,); signs as if without ties."""
+    signs, slopes = np.zeros((2, inside.shape[1]))
+    for s in np.unique(strata):
+        mine = strata == s
+        k = inside[mine].sum(axis=0)
+        signs += k * (k - 1) * (2 * k + 5) / 18
+        if mine.sum() > 1:
+            slopes += np.var(y[mine], ddof=1) * np.sum(contrasts[mine] ** 2, axis=0)
+    return np.concatenate([signs, slopes])
+
+
+def _contrasts(x: Floats, strata: NDArray[np.int64], inside: NDArray[np.bool_]) -> Floats:
+    """Scales less their mean within stratum and window, shape (n, windows); 0 outside."""
+    found = np.zeros(inside.shape)
+    for s in np.unique(strata):
+        mine = inside & (strata == s)[:, None]
+        mean = x @ mine / np.maximum(mine.sum(axis=0), 1)
+        found += np.where(mine, x[:, None] - mean, 0.0)
     return found
 
 

@@ -9,7 +9,8 @@ Statistics 39) from Student's t around the best fits of many starts (Levenberg-M
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,14 @@ from calibrant.errors import UnfitError
 from calibrant.scaling.curves.shapes import Shape
 
 Floats = NDArray[np.float64]
+Proposal = tuple[Floats, Floats]
 
 DRAWS = 60
-"""Draws a round, for each dimension."""
+"""Draws a round, for each dimension, times the effort."""
 ROUNDS = (3, 14)
 """Fewest and most rounds."""
 ENOUGH = 120.0
-"""Effective draws at which sampling stops."""
+"""Effective draws at which sampling stops, times the effort."""
 LEAST = 20.0
 """Effective draws below which a fit is refused."""
 _NOISE = (np.log(0.08), 1.0)
@@ -115,11 +117,12 @@ class Posterior:
     weight: Floats
     effective: float
 
-    def chosen(self, count: int, rng: np.random.Generator) -> Posterior:
-        """As many draws of equal weight, by systematic resampling."""
-        edges = np.cumsum(self.weight)
-        rows = np.searchsorted(edges / edges[-1], (rng.random() + np.arange(count)) / count)
-        rows = np.minimum(rows, self.weight.size - 1)
+    def chosen(self, count: int, by: Floats) -> Posterior:
+        """As many draws of equal weight, at even steps of weight in the order of `by`, (m,)."""
+        order = np.argsort(by, kind="stable")
+        edges = np.cumsum(self.weight[order])
+        at = np.searchsorted(edges / edges[-1], (0.5 + np.arange(count)) / count)
+        rows = order[np.minimum(at, self.weight.size - 1)]
         return Posterior(
             self.theta[rows], self.noise[rows], self.spread[rows], self.shifts.take(rows),
             np.full(count, 1 / count), self.effective,
@@ -167,7 +170,7 @@ def best(shape: Shape, known: Known, *, rounds: int = 40) -> tuple[Floats, Float
         gap, var = np.where(better[:, None], new_gap, gap), np.where(better, new_var, var)
         value = np.where(better, new_value, value)
         damp = np.clip(np.where(better, damp / 5, damp * 4), 1e-9, 1e9)
-        if (moved < 1e-7).sum() + (damp >= 1e8).sum() >= many:
+        if ((moved < 1e-4) | (damp >= 1e8)).sum() >= many:
             break
     order = np.argsort(value, kind="stable")
     return theta[order], np.sqrt(var[order]), value[order]
@@ -187,7 +190,8 @@ def marginal(
         Log-likelihood (m,), and each family's shift.
     """
     member, z = known.member, known.z
-    at = shape.curve(theta, z, 0.0)
+    along = shape.along(theta, z)
+    at = along(0.0)
     var = variance(noise, at.value, known.limited) + known.error
     log = -0.5 * np.sum(np.log(2 * np.pi * var), axis=1)
     level, slope = np.zeros((2, len(theta), known.groups))
@@ -202,8 +206,8 @@ def marginal(
         a, b, c = w @ member + held[:, 0], (w * z) @ member, (w * z * z) @ member + held[:, 1]
         return a, b, c, a * c - b * b
 
+    u: Floats = np.zeros_like(at.value)
     for _ in range(1 if shape.linear else 6):
-        u = level[:, known.group] + slope[:, known.group] * z
         pull = at.shifted * (known.y - at.value + at.shifted * u) / var
         a, b, c, det = sharp()
         p, q = pull @ member, (pull * z) @ member
@@ -211,7 +215,8 @@ def marginal(
         up = np.clip((c * p - b * q) / det - level, -1.5, 1.5)
         on = np.clip((a * q - b * p) / det - slope, -1.0, 1.0)
         level, slope = level + up, slope + on
-        at = shape.curve(theta, z, level[:, known.group] + slope[:, known.group] * z)
+        u = level[:, known.group] + slope[:, known.group] * z
+        at = along(u)
         # The rest is of the order of the square of the last step.
         if max(np.abs(up).max(), np.abs(on).max()) < _STILL:
             break
@@ -222,8 +227,49 @@ def marginal(
     return log, Shifts(level, slope, c / det, -b / det, a / det)
 
 
-def posterior(shape: Shape, known: Known, rng: np.random.Generator) -> Posterior:
+@dataclass(frozen=True)
+class _Drawn:
+    """Draws so far, of several proposals, and the log posterior density of each.
+
+    Attributes:
+        every: shape (m, d).
+        log: shape (m,).
+        shifts: of each draw.
+        under: log density of each draw under each proposal, shape (proposals, m).
+        proposals: mean and root of the covariance of each.
+        counts: draws from each.
+    """
+
+    every: Floats
+    log: Floats
+    shifts: Shifts
+    under: Floats
+    proposals: tuple[Proposal, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def raw(self) -> Floats:
+        """Log weights, (m,): each draw counts as one of the mixture of all proposals."""
+        size = np.array(self.counts, dtype=float)
+        return np.asarray(self.log - _log_sum(self.under + np.log(size / size.sum())[:, None]))
+
+    @property
+    def weight(self) -> Floats:
+        """Weights, (m,), that sum to 1."""
+        raw = self.raw
+        found = np.exp(raw - raw.max())
+        return np.asarray(found / found.sum())
+
+
+def posterior(
+    shape: Shape, known: Known, rng: np.random.Generator, *, effort: int = 1
+) -> Posterior:
     """Draws of a curve's parameters given known scores.
+
+    Args:
+        shape, known: what is fitted to what.
+        rng: draws.
+        effort: so many times as many draws.
 
     Raises:
         UnfitError: if draws do not settle (fewer than `LEAST` effective).
@@ -233,48 +279,46 @@ def posterior(shape: Shape, known: Known, rng: np.random.Generator) -> Posterior
     known, noise = replace(known, error=known.error + fine**2), np.maximum(noise, fine)
     near = value < value[0] + 12
     proposals = [_first(shape, known, theta[k], noise[k]) for k in _apart(theta, near)]
-    share = [1 / len(proposals)] * len(proposals)
-    draws: list[Floats] = []
-    logs: list[Floats] = []
-    sides: list[Shifts] = []
-    each = DRAWS * proposals[0][0].size
-    counts: list[tuple[tuple[Floats, Floats], float]] = []
-    # Log densities of every draw under every proposal so far, kept from round to round.
-    under: list[Floats] = []
+    each = effort * DRAWS * proposals[0][0].size
+    drawn, effective = None, 0.0
     for turn in range(ROUNDS[1]):
-        for (mean, root), s in zip(proposals, share, strict=True):
-            some = int(each * s)
-            counts.append(((mean, root), some))
-            draws.append(_draw(mean, root, some, rng))
-        new = np.vstack(draws[len(logs) :])
-        found, shifts = _target(shape, known, new)
-        at = np.cumsum([len(d) for d in draws[len(logs) :]])[:-1]
-        logs += np.split(found, at)
-        sides.append(shifts)
-        every = np.vstack(draws)
-        size = np.array([c for _, c in counts])
-        under = [np.append(u, _log_t(new, *q)) for u, (q, _) in zip(under, counts, strict=False)]
-        under += [_log_t(every, *q) for q, _ in counts[len(under) :]]
-        drawn = _log_sum(np.array(under) + np.log(size / size.sum())[:, None])
-        raw = np.concatenate(logs) - drawn
-        weight = np.exp(raw - raw.max())
-        weight /= weight.sum()
-        effective = 1 / np.sum(weight**2)
-        if turn + 1 >= ROUNDS[0] and effective >= ENOUGH:
+        drawn = _more(shape, known, drawn, proposals, each // len(proposals), rng)
+        effective = float(1 / np.sum(drawn.weight**2))
+        if turn + 1 >= ROUNDS[0] and effective >= effort * ENOUGH:
             break
-        proposals, share = [_moments(every, raw)], [1.0]
-    if effective < LEAST:
+        proposals = [_moments(drawn.every, drawn.raw)]
+    if drawn is None or effective < LEAST:
         raise UnfitError(f"{shape.name}: its fit does not settle ({effective:.0f} effective draws)")
     p = len(shape.parameters)
-    parts = ("level", "slope", "a", "b", "c")
     return Posterior(
-        every[:, :p],
-        np.hypot(np.exp(every[:, p]), fine),
-        np.exp(every[:, p + 1 :]),
-        Shifts(*(np.vstack([getattr(s, name) for s in sides]) for name in parts)),
-        weight,
-        float(effective),
+        drawn.every[:, :p],
+        np.hypot(np.exp(drawn.every[:, p]), fine),
+        np.exp(drawn.every[:, p + 1 :]),
+        drawn.shifts,
+        drawn.weight,
+        effective,
     )
+
+
+def _more(
+    shape: Shape, known: Known, old: _Drawn | None, proposals: Sequence[Proposal], each: int,
+    rng: np.random.Generator,
+) -> _Drawn:  # fmt: skip
+    """Another round: so many draws from each of the proposals, and what all are worth."""
+    new = np.vstack([_draw(*q, each, rng) for q in proposals])
+    log, shifts = _target(shape, known, new)
+    every, under = new, np.empty((0, len(new)))
+    counts: tuple[int, ...] = (each,) * len(proposals)
+    tried = tuple(proposals)
+    if old is not None:
+        every, log = np.vstack([old.every, new]), np.concatenate([old.log, log])
+        parts = (f.name for f in fields(Shifts))
+        shifts = Shifts(*(np.vstack([getattr(old.shifts, n), getattr(shifts, n)]) for n in parts))
+        # Densities under proposals are kept from round to round.
+        under = np.hstack([old.under, np.array([_log_t(new, *q) for q in old.proposals])])
+        counts, tried = old.counts + counts, old.proposals + tried
+    under = np.vstack([under, [_log_t(every, *q) for q in proposals]])
+    return _Drawn(every, log, shifts, under, tried, counts)
 
 
 def _target(shape: Shape, known: Known, draws: Floats) -> tuple[Floats, Shifts]:
@@ -298,7 +342,7 @@ def _apart(theta: Floats, near: NDArray[np.bool_]) -> list[int]:
     return found[:3]
 
 
-def _first(shape: Shape, known: Known, theta: Floats, noise: float) -> tuple[Floats, Floats]:
+def _first(shape: Shape, known: Known, theta: Floats, noise: float) -> Proposal:
     """Where to draw from first: around a best fit, wide for what families add to its doubt."""
     slope = shape.jacobian(theta[None], known.z)[0]
     a = slope.T @ slope / noise**2 + shape.root.T @ shape.root
@@ -315,7 +359,7 @@ def _first(shape: Shape, known: Known, theta: Floats, noise: float) -> tuple[Flo
     return mean, np.asarray(np.linalg.cholesky(cov))
 
 
-def _moments(draws: Floats, raw: Floats) -> tuple[Floats, Floats]:
+def _moments(draws: Floats, raw: Floats) -> Proposal:
     """Mean and root of the covariance under weights, flattened until enough draws carry them."""
     power, least = 1.0, 4.0 * draws.shape[1]
     while True:

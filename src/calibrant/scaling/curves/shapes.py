@@ -30,6 +30,9 @@ class Curve(NamedTuple):
     shifted: Floats
 
 
+Shifted = Callable[[Floats | float], Curve]
+
+
 @dataclass(frozen=True)
 class Shape:
     """A shape with its parameters and what is held of them before data.
@@ -37,7 +40,8 @@ class Shape:
     Attributes:
         name, says: for people.
         parameters: their names, on the line of real numbers.
-        curve: (parameters (m, p), scale (n,), a family's shift (m, n) or 0) → `Curve`.
+        along: (parameters (m, p), scale (n,)) → (a family's shift (m, n) or 0) → `Curve`; what does
+            not depend on shifts is found once.
         jacobian: (parameters (m, p), scale (n,)) → slopes of values in parameters (m, n, p).
         centre, root: normal prior: mean (p,), and R (p, p) of which R'R is the precision.
         starts: from where the best parameters are sought, (k, p).
@@ -49,7 +53,7 @@ class Shape:
     name: str
     says: str
     parameters: tuple[str, ...]
-    curve: Callable[[Floats, Floats, Floats | float], Curve]
+    along: Callable[[Floats, Floats], Shifted]
     jacobian: Callable[[Floats, Floats], Floats]
     centre: Floats
     root: Floats
@@ -60,6 +64,10 @@ class Shape:
 
     def __repr__(self) -> str:
         return f"Shape {self.name}: {self.says}"
+
+    def curve(self, theta: Floats, z: Floats, u: Floats | float) -> Curve:
+        """Values and slopes at parameters (m, p), scales (n,) and shifts (m, n) or 0."""
+        return self.along(theta, z)(u)
 
 
 def _grid(*values: tuple[float, ...]) -> Floats:
@@ -73,9 +81,16 @@ def _rooted(*sd: float) -> Floats:
 # A sigmoid: (where half of the way is, log of its steepness).
 
 
-def _sigmoid(theta: Floats, z: Floats, u: Floats | float) -> Curve:
-    s = special.expit(np.exp(theta[:, 1:2]) * (z - theta[:, :1]) + u)
-    return Curve(s, s * (1 - s))
+def _logistic(line: Floats) -> Shifted:
+    def at(u: Floats | float) -> Curve:
+        s = special.expit(line + u)
+        return Curve(s, s * (1 - s))
+
+    return at
+
+
+def _sigmoid(theta: Floats, z: Floats) -> Shifted:
+    return _logistic(np.exp(theta[:, 1:2]) * (z - theta[:, :1]))
 
 
 def _sigmoid_slopes(theta: Floats, z: Floats) -> Floats:
@@ -89,16 +104,21 @@ def _sigmoid_slopes(theta: Floats, z: Floats) -> Floats:
 # A sigmoid whose lower and upper ends are free within (chance, highest).
 
 
-def _free(theta: Floats, z: Floats, u: Floats | float) -> Curve:
+def _free(theta: Floats, z: Floats) -> Shifted:
     low, high = special.expit(theta[:, 2:3]) / 2, (1 + special.expit(theta[:, 3:4])) / 2
-    s = special.expit(np.exp(theta[:, 1:2]) * (z - theta[:, :1]) + u)
-    return Curve(low + (high - low) * s, (high - low) * s * (1 - s))
+    inner = _sigmoid(theta, z)
+
+    def at(u: Floats | float) -> Curve:
+        s, slope = inner(u)
+        return Curve(low + (high - low) * s, (high - low) * slope)
+
+    return at
 
 
 def _free_slopes(theta: Floats, z: Floats) -> Floats:
     e, f = special.expit(theta[:, 2:3]), special.expit(theta[:, 3:4])
     reach = (1 + f - e) / 2
-    s = _sigmoid(theta, z, 0.0).value
+    s = _sigmoid(theta, z)(0.0).value
     both = _sigmoid_slopes(theta, z) * reach[:, :, None]
     ends = np.stack([e * (1 - e) / 2 * (1 - s), f * (1 - f) / 2 * s], axis=2)
     return np.concatenate([both, ends], axis=2)
@@ -107,10 +127,11 @@ def _free_slopes(theta: Floats, z: Floats) -> Floats:
 # A power law: (level in the middle, end, log of the rate): end + (level - end) exp(-rate z).
 
 
-def _power(theta: Floats, z: Floats, u: Floats | float) -> Curve:
+def _power(theta: Floats, z: Floats) -> Shifted:
     level, end, rate = theta[:, :1], theta[:, 1:2], np.exp(theta[:, 2:3])
-    value = end + (level - end) * np.exp(np.clip(-rate * z, -60, 60)) + u
-    return Curve(value, np.ones_like(value))
+    value = end + (level - end) * np.exp(np.clip(-rate * z, -60, 60))
+    one = np.ones_like(value)
+    return lambda u: Curve(value + u, one)
 
 
 def _power_slopes(theta: Floats, z: Floats) -> Floats:
@@ -127,18 +148,22 @@ def _soft(z: Floats, at: Floats) -> tuple[Floats, Floats]:
     return _TURN * (np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))), special.expit(t)
 
 
-def _broken(theta: Floats, z: Floats, u: Floats | float) -> Curve:
+def _broken(theta: Floats, z: Floats) -> Shifted:
     before, after = np.exp(theta[:, 1:2]), np.exp(theta[:, 2:3])
     bend, _ = _soft(z, theta[:, 3:4])
-    log = theta[:, :1] - before * z - (after - before) * bend + u
-    missing = np.exp(np.clip(log, -60, 3))
-    return Curve(1 - missing, -missing)
+    log = theta[:, :1] - before * z - (after - before) * bend
+
+    def at(u: Floats | float) -> Curve:
+        missing = np.exp(np.clip(log + u, -60, 3))
+        return Curve(1 - missing, -missing)
+
+    return at
 
 
 def _broken_slopes(theta: Floats, z: Floats) -> Floats:
     before, after = np.exp(theta[:, 1:2]), np.exp(theta[:, 2:3])
     bend, turned = _soft(z, theta[:, 3:4])
-    missing = 1 - _broken(theta, z, 0.0).value
+    missing = 1 - _broken(theta, z)(0.0).value
     slope = [np.ones_like(bend), before * (bend - z), -after * bend, (after - before) * turned]
     return -missing[:, :, None] * np.stack(slope, axis=2)
 
@@ -154,14 +179,12 @@ def _parts(z: Floats) -> Floats:
     )
 
 
-def _spline(theta: Floats, z: Floats, u: Floats | float) -> Curve:
-    line = theta[:, :1] + np.exp(np.clip(theta[:, 1:], -20, 5)) @ _parts(z).T
-    s = special.expit(line + u)
-    return Curve(s, s * (1 - s))
+def _spline(theta: Floats, z: Floats) -> Shifted:
+    return _logistic(theta[:, :1] + np.exp(np.clip(theta[:, 1:], -20, 5)) @ _parts(z).T)
 
 
 def _spline_slopes(theta: Floats, z: Floats) -> Floats:
-    d = _spline(theta, z, 0.0).shifted
+    d = _spline(theta, z)(0.0).shifted
     each = np.exp(np.clip(theta[:, 1:], -20, 5))[:, None, :] * _parts(z)
     return np.concatenate([d[:, :, None], d[:, :, None] * each], axis=2)
 

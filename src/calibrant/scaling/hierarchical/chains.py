@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType
@@ -13,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from calibrant.errors import CalibrantError
 from calibrant.scaling.hierarchical.forecast import DRAWS, Draws
 from calibrant.scaling.hierarchical.laplace import SHARED, Fitted, prior_of
 from calibrant.scaling.hierarchical.layout import QUIET, Floats, Layout
 from calibrant.scaling.hierarchical.priors import Priors
+from calibrant.stats.hierarchical.extra import needs_bayes
 from calibrant.stats.hierarchical.fit import Posterior, check_numbers
 from calibrant.stats.hierarchical.gates import Gate, chain_gates
 
@@ -56,16 +55,19 @@ def sampler() -> ModuleType:
     Raises:
         CalibrantError: if JAX or NumPyro are not installed.
     """
-    try:
-        with warnings.catch_warnings():
-            # What JAX's dependencies say on import is not about the caller's numbers.
-            warnings.simplefilter("ignore")
-            from calibrant.scaling.hierarchical import sampler as module
-    except ImportError as e:
-        raise CalibrantError(
-            f'forecasts by NUTS need {e.name}: pip install "calibrant[bayes]"'
-        ) from e
-    return module
+    return needs_bayes("calibrant.scaling.hierarchical.sampler", "forecasts by NUTS need")
+
+
+def room(effects: int, rows: int) -> tuple[int, int]:
+    """Effects and rows that a program is compiled for: the first on a ladder that has the room.
+
+    The ladder is 32, 48, 64, 96, 128, ... effects and half as many rows again, so that the cuts
+    of a back-test share few programs; it depends on the data alone, as the draws do on it.
+    """
+    step = 32
+    while step < effects or 3 * step < 2 * rows:
+        step += step // 2 if step & (step - 1) == 0 else step // 3
+    return step, 3 * step // 2
 
 
 def sample(
@@ -98,23 +100,25 @@ def sample(
     check_numbers(seed, chains, draws, warmup)
     module = sampler()
     shape, data = prepare(module, fitted, anchored=anchored)
-    run = module.compiled(shape, warmup, draws, thin)
-    first = module.compiled(shape, warmup, pilot or min(draws * thin, PILOT), 1)
+    short, long = pilot or min(draws * thin, PILOT), draws * thin
+    run = module.compiled(shape, warmup, max(short, long))
     early, last = np.random.SeedSequence(seed).spawn(2)
-    found = _run(first, early, chains, accept, data, WIDE)
-    found = _run(run, last, chains, accept, _straightened(found.z, shape, data), 1.0)
+    found = _run(run, early, chains, accept, data, short, WIDE)
+    data = _straightened(found.z, fitted.layout, data)
+    found = _thinned(_run(run, last, chains, accept, data, long, 1.0), thin)
     scales = {name: np.exp(found.scales[..., s]) for name, s in _places(fitted.layout).items()}
     for name, scale in fitted.scales.items():
         scales.setdefault(name, np.broadcast_to(scale, (chains, draws, scale.size)))
     return Chains(
-        fitted.layout, fitted.priors, found.effects, scales, found.pace, found.diverging,
-        found.energy, found.steps,
+        fitted.layout, fitted.priors, found.effects[..., : fitted.effects.size], scales, found.pace,
+        found.diverging, found.energy, found.steps,
     )  # fmt: skip
 
 
 def _run(
-    run: Any, seed: np.random.SeedSequence, chains: int, accept: float, data: Any, wide: float
-) -> Any:
+    run: Any, seed: np.random.SeedSequence, chains: int, accept: float, data: Any, draws: int,
+    wide: float,
+) -> Any:  # fmt: skip
     """Chains of one compiled program, from starts that lie `wide` apart; stacked."""
     import jax
 
@@ -124,7 +128,8 @@ def _run(
         # Double precision is a setting of a thread, and must not leak into the caller's JAX.
         with jax.enable_x64(True):
             key = jax.random.key(int(rng.integers(2**31)))
-            return jax.tree.map(np.asarray, run(key, accept, first, data))
+            found = run(key, accept, first, data, draws)
+            return jax.tree.map(lambda x: np.asarray(x)[:draws], found)
 
     # Threads, as JAX lets go of the interpreter and must not be forked.
     with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
@@ -132,14 +137,24 @@ def _run(
     return jax.tree.map(lambda *x: np.stack(x), *found)
 
 
-def _straightened(z: Floats, shape: Any, data: Any) -> Any:
+def _thinned(found: Any, thin: int) -> Any:
+    """Every `thin`-th draw; one diverged if any that it stands for did."""
+    chains, length = found.diverging.shape
+    bad = found.diverging.reshape(chains, length // thin, thin).any(axis=2)
+    steps = found.steps.reshape(chains, length // thin, thin).sum(axis=2)
+    kept = type(found)(*(x[:, thin - 1 :: thin] for x in found))
+    return kept._replace(diverging=bad, steps=steps)
+
+
+def _straightened(z: Floats, at: Layout, data: Any) -> Any:
     """The data with positions in units of a pilot run.
 
     Covariances only of what is common (scales, measures, families), as many draws as effects tell
     little of all; variances of the rest.
     """
     every = z.reshape(-1, z.shape[-1])
-    head = shape.scales + sum(shape[:5])
+    common = ("slope", "level", "bend", "family", "growth")
+    head = data.typical.size + sum(at.blocks[name] for name in common)
     # A pilot that hardly moved must not hold the chains where it stood.
     spread = np.maximum(every.std(axis=0), 0.05)
     unit = np.diag(spread)
@@ -165,6 +180,8 @@ def prepare(module: ModuleType, fitted: Fitted, *, anchored: bool = True) -> tup
     at, priors = fitted.layout, fitted.priors
     places, starts = _places(at), at.starts()
     size = fitted.effects.size
+    most, rows = room(size, at.y.size)
+    empty = most - size
     group = np.full(size, -1)
     for name, place in places.items():
         if name != "noise":
@@ -176,21 +193,48 @@ def prepare(module: ModuleType, fitted: Fitted, *, anchored: bool = True) -> tup
         mean[starts["slope"]], sd[starts["slope"]] = 0.0, module.LOOSE
     known = np.clip(1 - np.diag(fitted.covariance) / variance, 0.0, 1.0)
     typical = [np.full(p.stop - p.start, getattr(priors, n)) for n, p in places.items()]
-    shape = module.Shape(**at.blocks, scales=sum(t.size for t in typical), anchored=anchored)
     about = np.log(np.concatenate([fitted.scales[n] for n in places]))
     give = np.sqrt(0.5 / np.concatenate([fitted.freedom[n] for n in places]))
-    root = block_diag(np.diag(give), np.linalg.cholesky(fitted.covariance + 1e-12 * np.eye(size)))
-    centre = np.concatenate([about, fitted.effects])
+    normal = np.linalg.cholesky(fitted.covariance + 1e-12 * np.eye(size))
+    root = block_diag(np.diag(give), normal, np.eye(empty))
+    centre = np.concatenate([about, fitted.effects, np.zeros(empty)])
     if not anchored:
         root, centre = block_diag(root, module.LOOSE), np.append(centre, 0.0)
+    group, known, mean, sd = (
+        np.append(a, np.full(empty, fill, dtype=a.dtype))
+        for a, fill in ((group, -1), (known, 0.0), (mean, 0.0), (sd, 1.0))
+    )
     data = module.Data(
-        at.family, at.measure, at.subject, at.cell, at.x, at.y, at.error,
-        at.base, at.span, at.low, at.reach, at.bounded,
-        places["noise"].start + np.arange(at.measures.size),
+        *_rows(at, most, rows, places["noise"].start),
         centre, root, group, known, mean, sd, np.concatenate(typical), about,
         priors.weight, priors.tails, QUIET,
     )  # fmt: skip
-    return shape, data
+    return module.Shape(scales=about.size, anchored=anchored), data
+
+
+def _rows(at: Layout, effects: int, rows: int, noise: int) -> tuple[Any, ...]:
+    """What the sampler is told of every row, with rows without weight to fill up.
+
+    Args:
+        effects: how many there are; the number of one that is always 0.
+        rows: how many there are to be.
+        noise: the first scale of noise.
+    """
+    of = {"family": at.family, "growth": at.family, "subject": at.subject, "cell": at.cell}
+    numbers = np.array([
+        at.starts()[name].start + of.get(name, at.measure)
+        if many else np.full(at.y.size, effects)
+        for name, many in at.blocks.items()
+    ])  # fmt: skip
+    per_row = (
+        np.ones(at.y.size), at.x, at.y, at.error, *(
+            a[at.measure] for a in (at.base, at.span, at.low, at.reach, at.bounded)
+        ), noise + at.measure,
+    )  # fmt: skip
+    more = rows - at.y.size
+    filled = [np.append(a, np.repeat(a[:1], more)) for a in per_row]
+    filled[0][at.y.size :] = 0.0
+    return np.pad(numbers, ((0, 0), (0, more)), constant_values=effects), *filled
 
 
 def gates_of(chains: Chains) -> list[Gate]:

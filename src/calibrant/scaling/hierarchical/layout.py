@@ -112,16 +112,7 @@ def layout(known: Scores) -> Layout:
     cells, cell = np.unique(pairs, axis=0, return_inverse=True)
     ends = np.array([rows.limits[m] for m in measures], dtype=float)
     bounded = np.isfinite(ends).all(axis=1)
-    base, span = np.zeros(measures.size), np.ones(measures.size)
-    for j, name in enumerate(measures):
-        if bounded[j]:
-            base[j] = rows.chance.get(str(name), ends[j, 0])
-            span[j] = ends[j, 1] - base[j]
-            continue
-        base[j] = rows.score[measure == j].mean()
-        span[j] = rows.score[measure == j].std()
-        if not span[j] > 0:
-            raise UnfitError(f"hierarchy: all scores of {one_line(str(name))!r} are {base[j]:g}")
+    base, span = _ranges(rows, measures, measure, ends)
     anchor = float(np.median(rows.scale[first]))
     unit = max(1.0, float(rows.scale[first].std()))
     return Layout(
@@ -131,6 +122,25 @@ def layout(known: Scores) -> Layout:
         bounded, base, span, np.where(bounded, ends[:, 0], 0.0),
         np.where(bounded, np.ptp(ends, axis=1), 1.0),
     )  # fmt: skip
+
+
+def _ranges(rows: Scores, measures: Names, measure: Ints, ends: Floats) -> tuple[Floats, Floats]:
+    """Where each measure's curve begins, and how far it goes: `Layout.base` and `Layout.span`.
+
+    Raises:
+        UnfitError: for a measure without limits whose scores are all one number.
+    """
+    base, span = np.zeros(measures.size), np.ones(measures.size)
+    for j, name in enumerate(measures):
+        if np.isfinite(ends[j]).all():
+            base[j] = rows.chance.get(str(name), ends[j, 0])
+            span[j] = ends[j, 1] - base[j]
+            continue
+        base[j] = rows.score[measure == j].mean()
+        span[j] = rows.score[measure == j].std()
+        if not span[j] > 0:
+            raise UnfitError(f"hierarchy: all scores of {one_line(str(name))!r} are {base[j]:g}")
+    return base, span
 
 
 @dataclass(frozen=True)

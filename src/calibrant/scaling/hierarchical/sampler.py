@@ -22,39 +22,34 @@ LOOSE = 10.0
 
 
 class Shape(NamedTuple):
-    """What a compiled program depends on besides array sizes: the number of effects of each kind.
+    """What a compiled program depends on besides array sizes, which are rounded up (`chains.room`).
 
     `anchored` False frees the mean growth of families, which fixes the unit and the sign of the
     axis: only for showing what the gates do with chains of such a model.
     """
 
-    slope: int
-    level: int
-    bend: int
-    family: int
-    growth: int
-    subject: int
-    cell: int
     scales: int
     anchored: bool
 
 
 class Data(NamedTuple):
-    """A layout's arrays, the arguments of the compiled program."""
+    """A layout's arrays, the arguments of the compiled program.
 
-    family: Any  # per row
-    measure: Any
-    subject: Any
-    cell: Any
+    Rows and effects are filled up: empty rows weigh nothing, and empty effects are standard normal
+    and belong to no row, so that the posterior of the others is the same.
+    """
+
+    effects: Any  # kinds of effect x rows: the effect's number; that after the last stands for 0
+    weight_of: Any  # per row: 1, or 0 where it is empty
     x: Any
     y: Any
     error: Any
-    base: Any  # per measure
+    base: Any
     span: Any
     low: Any
     reach: Any
     bounded: Any
-    noise: Any  # per measure: position of its noise among the scales
+    noise: Any  # per row: position of its noise among the scales
     centre: Any  # where positions begin: log scales, effects, and the pace if it is free
     root: Any  # square: from positions to these
     group: Any  # per effect: its scale, or -1 for a fixed prior
@@ -85,7 +80,7 @@ def parameters(shape: Shape, data: Data, q: Any) -> tuple[Parameters, Any]:
     return Parameters(z * jnp.exp(shift), logs, pace), shift.sum()
 
 
-def log_density(shape: Shape, data: Data, at: Parameters) -> Any:
+def log_density(data: Data, at: Parameters) -> Any:
     """Log of the posterior density of effects and log scales, up to a constant."""
     logs, effects = at.scales, at.effects
     precision = jnp.exp(-2 * logs)
@@ -93,39 +88,28 @@ def log_density(shape: Shape, data: Data, at: Parameters) -> Any:
     drawn = -0.5 * effects**2 * precision[data.group] - logs[data.group]
     fixed = -0.5 * ((effects - data.mean) / data.sd) ** 2
     prior = jnp.where(data.group >= 0, drawn, fixed).sum() + scales.sum()
-    return prior + likelihood(shape, data, at)
+    return prior + likelihood(data, at)
 
 
-def likelihood(shape: Shape, data: Data, at: Parameters) -> Any:
+def likelihood(data: Data, at: Parameters) -> Any:
     """Log likelihood: the twin of `laplace.predictors` and `layout.curve`."""
-    ends, parts = 0, {}
-    for name in Shape._fields[:7]:
-        size = getattr(shape, name)
-        parts[name] = at.effects[ends : ends + size]
-        ends += size
-    ability = at.pace * data.x
-    if shape.family:
-        ability = ability + parts["growth"][data.family] * data.x + parts["family"][data.family]
-    if shape.subject:
-        ability = ability + parts["subject"][data.subject]
-    eta = parts["level"][data.measure] + parts["slope"][data.measure] * ability
-    eta = eta + parts["bend"][data.measure] * (jnp.sqrt(1 + ability**2) - 1)
-    if shape.cell:
-        eta = eta + parts["cell"][data.cell]
-    base, span, curved = (a[data.measure] for a in (data.base, data.span, data.bounded))
-    mean = base + span * jnp.where(curved, sigmoid(eta), eta)
-    reach = data.reach[data.measure]
-    m = jnp.where(curved, (mean - data.low[data.measure]) / reach, 0.5)
-    unit = jnp.where(curved, reach**2 * (m * (1 - m) + data.quiet), span**2)
-    variance = jnp.exp(2 * at.scales[data.noise[data.measure]]) * unit + data.error**2
+    every = jnp.append(at.effects, 0.0)
+    slope, level, bend, family, growth, subject, cell = (every[i] for i in data.effects)
+    ability = (at.pace + growth) * data.x + family + subject
+    eta = level + slope * ability + bend * (jnp.sqrt(1 + ability**2) - 1) + cell
+    mean = data.base + data.span * jnp.where(data.bounded, sigmoid(eta), eta)
+    m = jnp.where(data.bounded, (mean - data.low) / data.reach, 0.5)
+    unit = jnp.where(data.bounded, data.reach**2 * (m * (1 - m) + data.quiet), data.span**2)
+    variance = jnp.exp(2 * at.scales)[data.noise] * unit + data.error**2
     gap = (data.y - mean) ** 2 / variance
-    return (-0.5 * (data.tails + 1) * jnp.log1p(gap / data.tails) - 0.5 * jnp.log(variance)).sum()
+    each = (data.tails + 1) * jnp.log1p(gap / data.tails) + jnp.log(variance)
+    return -0.5 * (data.weight_of * each).sum()
 
 
 def potential(shape: Shape, data: Data, q: Any) -> Any:
     """Minus the log density of a position."""
     at, volume = parameters(shape, data, q)
-    found = log_density(shape, data, at) + volume
+    found = log_density(data, at) + volume
     if not shape.anchored:
         found = found - 0.5 * (at.pace / LOOSE) ** 2
     return -found
@@ -144,7 +128,7 @@ class Chain(NamedTuple):
 
 
 def _chain(
-    shape: Shape, warmup: int, draws: int, thin: int, key: Any, accept: Any, first: Any, data: Data
+    shape: Shape, warmup: int, most: int, key: Any, accept: Any, first: Any, data: Data, draws: Any
 ) -> Chain:
     init, sample = hmc(potential_fn_gen=lambda d: partial(potential, shape, d), algo="NUTS")
     # A start that is worse than anything, so that the first trajectory leaves it: its density
@@ -159,18 +143,29 @@ def _chain(
         rng_key=key,
     )
 
-    def step(state: Any, _: Any) -> tuple[Any, Any]:
+    # One loop for warm-up and draws, and for pilots and long runs, as each would be compiled.
+    def step(i: Any, carried: Any) -> Any:
+        state, kept = carried
         state = sample(state, (data,))
-        return state, (state.z, state.diverging, state.energy, state.num_steps)
+        here = state.z, state.diverging, state.energy, state.num_steps
+        place = jnp.maximum(i - warmup, 0)
+        return state, tuple(a.at[place].set(v) for a, v in zip(kept, here, strict=True))
 
-    z, bad, energy, steps = lax.scan(step, state, None, length=warmup + draws * thin)[1]
-    z, energy, steps = (a[warmup + thin - 1 :: thin] for a in (z, energy, steps))
+    kept = (
+        jnp.zeros((most, first.size)),
+        jnp.zeros(most, dtype=bool),
+        jnp.zeros(most),
+        jnp.zeros(most, dtype=state.num_steps.dtype),
+    )
+    _, (z, bad, energy, steps) = lax.fori_loop(0, warmup + draws, step, (state, kept))
     at = jax.vmap(lambda q: parameters(shape, data, q)[0])(z)
-    bad = bad[warmup:].reshape(draws, thin).any(1)
     return Chain(z, at.effects, at.scales, at.pace, bad, energy, steps)
 
 
 @lru_cache(maxsize=32)
-def compiled(shape: Shape, warmup: int, draws: int, thin: int) -> Any:
-    """One chain (key, target acceptance, first position, data) → Chain, compiled."""
-    return jax.jit(partial(_chain, shape, warmup, draws, thin))
+def compiled(shape: Shape, warmup: int, most: int) -> Any:
+    """One chain, compiled: (key, target acceptance, first position, data, draws) → Chain.
+
+    Its arrays have `most` rows, of which those from `draws` on are empty.
+    """
+    return jax.jit(partial(_chain, shape, warmup, most))

@@ -19,7 +19,7 @@ from calibrant.scaling.metrics.rungs import (
     Answers,
     Floats,
     Ints,
-    of_choices,
+    of_moved_choices,
     of_probabilities,
     rung,
 )  # fmt: skip
@@ -96,22 +96,30 @@ def moved(answers: Answers, at: int, target: Floats, w: Floats) -> dict[str, Flo
         p = np.minimum(answers.values["log-probability"][at], -1e-12)
         odds = p - np.log(-np.expm1(p))
     aim = np.minimum(target, -1e-9)
-    low, high = np.full(len(aim), -60.0), np.full(len(aim), 60.0)
-    for _ in range(45):
-        middle = (low + high) / 2
-        short = np.sum(w * special.log_expit(odds + middle[:, None]), axis=1) < aim
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    by = ((low + high) / 2)[:, None]
+    by = _shift(odds, w, aim)[:, None]
     ks = tuple(int(r[5:]) for r in answers.values if r.startswith("pass^"))
     if answers.logp is not None:
-        raised = np.repeat(logp[None], len(aim), axis=0)
-        raised[..., 0] += by
-        found = of_choices(raised, ks)
         # What the right answer's own log-probability would be is not said by its share.
-        del found["log-probability"]
+        found = of_moved_choices(answers.logp[at], by, ks)
     else:
         found = of_probabilities(special.log_expit(odds + by), None, ks)
     return {r: np.sum(w * v, axis=1) for r, v in found.items() if r in answers.values}
+
+
+def _shift(odds: Floats, w: Floats, aim: Floats) -> Floats:
+    """b such that w @ log_expit(odds + b) is aim, shape (B,): Newton's steps within a bracket."""
+    low, high = np.full(len(aim), -60.0), np.full(len(aim), 60.0)
+    b = np.zeros(len(aim))
+    for _ in range(45):
+        log = special.log_expit(odds + b[:, None])
+        off = aim - np.sum(w * log, axis=1)
+        if np.all(np.abs(off) <= 1e-12 * np.maximum(1.0, np.abs(aim))):
+            break
+        low, high = np.where(off > 0, b, low), np.where(off > 0, high, b)
+        slope = np.sum(w * -np.expm1(log), axis=1)
+        step = b + off / np.maximum(slope, 1e-300)
+        b = np.where((step > low) & (step < high), step, (low + high) / 2)
+    return b
 
 
 def resampled(cluster: Ints, draws: int, rng: np.random.Generator) -> Floats:
@@ -171,9 +179,7 @@ def _through(
     x = answers.scale
     target = line(x[below], means[base].T[:, below], base, float(x[above].mean()))
     found: dict[str, list[Floats]] = {}
-    # In parts, so that many items with many choices do not fill the memory.
-    size = w.shape[1] * (1 if answers.logp is None else answers.logp.shape[-1])
-    each = max(1, 4_000_000 // size)
+    each = max(1, 4_000_000 // w.shape[1])  # in parts, so that many items do not fill the memory
     for i in range(0, len(w), each):
         part = moved(answers, int(below[-1]), target[i : i + each], w[i : i + each])
         for r, v in part.items():
@@ -200,10 +206,13 @@ def _tried(
     signal = _signal(answers, name, y[:1])[0] if known else np.nan
     items = np.nan_to_num(spearman(x, answers.values[name].T)) if known else np.array([np.nan])
     groups = int(answers.cluster.max()) + 1
+    size = rung(name).high - rung(name).low
+    # A sample of items may lack the few that make a small rate: none is known to better than this.
+    least = 0.1 * size / groups if np.isfinite(size) else 0.0
 
     def skilled(found: Floats, e: Floats) -> tuple[float | None, Interval]:
         first = _or_none(found[0])
-        return first, None if first is None else skill_interval(e, last, groups, level)
+        return first, None if first is None else skill_interval(e, last, groups, level, least)
 
     return Tried(
         name, len(every), *skilled(own, errors), *skilled(by, others), _or_none(rank),
@@ -215,7 +224,9 @@ def _or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def skill_interval(errors: Floats, last: Floats, groups: int, level: float) -> Interval:
+def skill_interval(
+    errors: Floats, last: Floats, groups: int, level: float, least: float = 0.0
+) -> Interval:
     """The interval of skill, 1 - |e|² / |p|², for errors e of a forecast and p of persistence.
 
     Squares of noisy errors are too large by the noise's variance, which is taken off, and what is
@@ -226,6 +237,8 @@ def skill_interval(errors: Floats, last: Floats, groups: int, level: float) -> I
     Args:
         errors, last: shape (cuts, 1 + draws): of the sample itself first, then of redrawn ones.
         groups: clusters of items.
+        least: standard error that every score has at least, in the units of errors: what redrawn
+            items do not show where a rate is made by few of them. It widens, and is not taken off.
 
     Returns:
         None where the changes that persistence misses cannot be told from none, so that a ratio
@@ -239,6 +252,8 @@ def skill_interval(errors: Floats, last: Floats, groups: int, level: float) -> I
     e, p = rest[:k, 0], rest[k:, 0]
     ee, ep, pp = cov[:k, :k], cov[:k, k:], cov[k:, k:]
     told = np.array([e @ e - np.trace(ee), p @ p - np.trace(pp)])
+    # Of each error least² for what came and least² for what was forecast; both share what came.
+    ee, ep, pp = (m + by * least**2 * np.eye(k) for m, by in ((ee, 2), (ep, 1), (pp, 2)))
     v01 = 4 * e @ ep @ p + 2 * np.sum(ep * ep)
     v = np.array([
         [4 * e @ ee @ e + 2 * np.sum(ee * ee), v01],

@@ -43,7 +43,7 @@ def _row(ladder: MetricLadder) -> dict[str, Any]:
     return {
         "title": {"text": f"{one_line(ladder.measure, 50)}: {head}", "anchor": "start",
                   "color": INK["text"], "fontSize": 12.5, "fontWeight": "normal"},
-        "hconcat": [_panel(ladder, r) for r in shown], "spacing": 14,
+        "hconcat": [_panel(ladder, r) for r in shown], "bounds": "flush", "spacing": 46,
     }  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def _panel(ladder: MetricLadder, r: RungValues) -> dict[str, Any]:
         for x, y, w in zip(ladder.scale, r.values, wide, strict=True)
     ]
     x = {"field": "x", "type": "quantitative", "title": "compute",
-         "scale": {"type": "log", "nice": False},
+         "scale": {"type": "log", "nice": False, "padding": 7},
          "axis": {"format": ".0e", "tickCount": 3, "grid": False}}  # fmt: skip
     arrow = "" if r.better > 0 else " (less is better)"
     y: dict[str, Any] = {"field": "y", "type": "quantitative", "title": None,

@@ -124,6 +124,7 @@ def metric_ladder(
     columns: Mapping[str, str] | None = None,
     ks: Sequence[int] = (4,),
     log: bool = True,
+    scales: Any = None,
     mark: str | None = None,
     base: str | None = None,
     cut: float | None = None,
@@ -137,7 +138,7 @@ def metric_ladder(
     mark comes from the metric, from the ability, or cannot be told.
 
     Args:
-        source, columns, log: see `read_answers`: answers of subjects of growing scale.
+        source, columns, log, scales: see `read_answers`: answers of subjects of growing scale.
         ks: of pass^k.
         mark: the rung that seems to jump; by default accuracy.
         base: the rung that stands for the ability; by default log share, else log-probability.
@@ -150,8 +151,10 @@ def metric_ladder(
     Raises:
         InputError: for a table that is no ladder, naming the column or row.
     """
-    _check(ks, level, draws, cut)
-    measures, errors, notes = read_answers(source, columns=columns, ks=tuple(ks), log=log)
+    _check(ks, level, draws, cut, seed)
+    measures, errors, notes = read_answers(
+        source, columns=columns, ks=tuple(ks), log=log, scales=scales
+    )
     at = None if cut is None else float(np.log10(cut)) if log else cut
     found = []
     for answers in measures:
@@ -178,7 +181,8 @@ def climb(
     except UnfitError as e:
         if mark is not None or base is not None:
             raise
-        told = Emergence("undetermined", str(e), None, None, 0, "", "", error, ())
+        why = str(e).removeprefix("metrics: ")
+        told = Emergence("undetermined", why, None, None, 0, "", "", error, ())
     through = None
     if se is None:
         through = next((r for r in ("log share", "log-probability") if r in answers.values), None)
@@ -211,16 +215,22 @@ def _notes(found: list[MetricLadder]) -> list[str]:
     for ladder in found:
         name, scales = one_line(ladder.measure, 60), len(set(ladder.scale))
         if scales < 6:
-            notes.append(f"{name}: {scales} scales; what so few show of later ones is little")
+            many = "one scale" if scales == 1 else f"{scales} scales"
+            notes.append(f"{name}: {many}; what so few show of later ones is little")
         if ladder.clusters and ladder.clusters < 20:
             notes.append(f"{name}: {ladder.clusters} clusters of items; errors are uncertain")
     if len(found) > 1:
         notes.append(f"{len(found)} measures are each tested at their own error, not all at once")
-    notes.append("intervals are of other items; how other subjects would scatter is not in them")
+    if any(ladder.items for ladder in found):
+        notes.append(
+            "intervals are of other items; how other subjects would scatter is not in them"
+        )
     return notes
 
 
-def _check(ks: Sequence[int], level: float, draws: int, cut: float | None) -> None:
+def _check(ks: Sequence[int], level: float, draws: int, cut: float | None, seed: int) -> None:
+    if seed < 0:
+        raise InputError(f"metrics: seed: wanted 0 or more, got {seed}")
     if any(k < 2 for k in ks):
         raise InputError(f"metrics: k of pass^k: wanted 2 or more, got {min(ks)}")
     if not 0.5 <= level < 1:

@@ -6,6 +6,8 @@ exactly from those of the values.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,18 +39,66 @@ def cuts(scale: Floats, least: int = LEAST, reach: int = 1) -> list[Cut]:
     return found
 
 
-def foreseen(x: Floats, cut: Cut) -> Floats:
-    """Weights, shape (2, S), of the rise that a line foresees and the rise there was.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How the rise at a cut is read: everything in it is a weighted sum of scores.
 
-    Both from the line's value at the largest scale below the cut to the mean above it.
+    Attributes:
+        w: shape (2, S), weights of the rise that a line foresees and of the rise there was, both
+            from the line's value at the largest scale below the cut to the mean above it.
+        rest: shape (m, S): what is left of the scores, of which nothing is expected but scatter.
+        df: degrees of freedom of the scatter.
+    """
+
+    w: Floats
+    rest: Floats
+    df: int
+
+    def scatter(self, g: Floats) -> Floats:
+        """The covariance, shape (2, 2), of the rises of scores g, shape (S,), by their scatter."""
+        left = self.rest @ g
+        return np.asarray(left @ left / self.df * (self.w @ self.w.T))
+
+
+def foreseen(x: Floats, cut: Cut) -> Reading:
+    """The line is of the subjects below; those above may be anywhere.
+
+    The scatter is that about the line, and of subjects of equal scale above the cut.
     """
     below, above = cut
     last, at = float(x[below].max()), float(x[above].mean())
-    found = np.zeros((2, len(x)))
-    found[0, below] = weights(x[below], at) - weights(x[below], last)
-    found[1, above] = 1 / len(above)
-    found[1, below] = -weights(x[below], last)
-    return found
+    w = np.zeros((2, len(x)))
+    w[0, below] = weights(x[below], at) - weights(x[below], last)
+    w[1, above] = 1 / len(above)
+    w[1, below] = -weights(x[below], last)
+    levels, of = np.unique(x[above], return_inverse=True)
+    line = np.column_stack([np.ones(len(below)), x[below] - last])
+    rest = np.zeros((len(x), len(x)))
+    rest[np.ix_(below, below)] = _left(line)
+    rest[np.ix_(above, above)] = _left((of[:, None] == np.arange(len(levels))).astype(float))
+    return Reading(w, rest, len(below) - 2 + len(above) - len(levels))
+
+
+def parallel(x: Floats, cut: Cut) -> Reading:
+    """Two lines of one slope, those above lifted by a jump: slope and scatter are of both sides.
+
+    Where those above go on another way than those below, it is scatter, and says less.
+    """
+    below, above = cut
+    last, at = float(x[below].max()), float(x[above].mean())
+    both = np.concatenate([below, above])
+    lines = np.column_stack([np.ones(len(both)), x[both] - last, np.isin(both, above)])
+    fit = np.linalg.pinv(lines)
+    w, rest = np.zeros((2, len(x))), np.zeros((len(both), len(x)))
+    w[0, both] = fit[1] * (at - last)
+    w[1, both] = w[0, both] + fit[2]
+    rest[:, both] = _left(lines)
+    return Reading(w, rest, len(both) - 3)
+
+
+def _left(of: Floats) -> Floats:
+    """What is left of scores after their least-squares fit by columns."""
+    return np.asarray(np.eye(len(of)) - of @ np.linalg.pinv(of))
 
 
 def residual_variance(x: Floats, g: Floats) -> float:

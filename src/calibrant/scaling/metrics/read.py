@@ -39,8 +39,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """Names by which each column is found, in any case."""
 
+WHO = ("subject", "scale")
+"""Columns of a table of scales."""
 LEAST = 2
 """Items that are counted on, at least."""
+FARTHEST = 100
+"""A logarithm of compute beyond which it is a slip, as of compute itself."""
+LOWEST = 1e9
+"""Nats beyond which a value is a slip; their squares would not fit a number."""
 
 
 def read_answers(
@@ -49,6 +55,7 @@ def read_answers(
     columns: Mapping[str, str] | None = None,
     ks: tuple[int, ...] = (4,),
     log: bool = True,
+    scales: Any = None,
 ) -> tuple[list[Answers], dict[str, dict[str, Floats]], list[str]]:
     """Read what subjects of growing scale answered.
 
@@ -61,6 +68,7 @@ def read_answers(
         columns: what columns are called, such as {"scale": "FLOPs"}; others are found by `COLUMNS`.
         ks: of pass^k.
         log: whether the scale is yet to be taken the logarithm of.
+        scales: a path or a table of subject and scale, where the source has no scale, as trials.
 
     Returns:
         the answers to each measure; for finished rungs their standard errors, by measure and rung;
@@ -70,6 +78,8 @@ def read_answers(
         InputError: naming the column or row that is wrong.
     """
     table = table_of(source, "metrics")
+    if scales is not None:
+        table = _scaled(table, table_of(scales, "scales"), columns or {})
     at = _columns(table, columns or {})
     for need in ("subject", "scale"):
         if need not in at:
@@ -81,11 +91,17 @@ def read_answers(
     if log and (scale <= 0).any():
         row = int(np.flatnonzero(scale <= 0)[0]) + 1
         raise InputError(f"metrics: row {row}: wanted a scale above 0, got {scale[row - 1]:g}")
+    if not log and (np.abs(scale) > FARTHEST).any():
+        row = int(np.flatnonzero(np.abs(scale) > FARTHEST)[0]) + 1
+        said = f"wanted a base-10 logarithm, at most {FARTHEST}, got {scale[row - 1]:g}"
+        raise InputError(f"metrics: row {row}: {said}")
     table = table.with_columns(pl.Series("_x", np.log10(scale) if log else scale))
     measures = _texts(table, at["measure"]) if "measure" in at else np.full(table.height, "all")
     found: list[Answers] = []
     errors: dict[str, dict[str, Floats]] = {}
     notes: list[str] = []
+    if "score" in at and "error" in table.columns:
+        table, measures = _answered(table, at["score"], measures, notes)
     for name in dict.fromkeys(measures.tolist()):
         part = table.filter(pl.Series(measures == name))
         if "rung" in at and "value" in at:
@@ -94,6 +110,40 @@ def read_answers(
             answers = _items(part, at, name, ks, notes)
         found.append(answers)
     return found, errors, notes
+
+
+def _scaled(table: pl.DataFrame, scales: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
+    """The table with the scale of each subject, from another table."""
+    own = {k: v for k, v in columns.items() if k in table.columns or v in table.columns}
+    at, there = _columns(table, own), _columns(scales, {})
+    for need, columns_, what in (("subject", at, table), *((n, there, scales) for n in WHO)):
+        if need not in columns_:
+            raise InputError(f"metrics: scales: wanted a column {need!r}; there are {_there(what)}")
+    if "scale" in at:
+        raise InputError(f"metrics: scales: the table has its own, {one_line(at['scale'])!r}")
+    scales = scales.with_row_index("_row", offset=1)
+    names, values = _texts(scales, there["subject"]), _numbers(scales, there["scale"])
+    of = dict(zip(names.tolist(), values.tolist(), strict=True))
+    if len(of) < len(names):
+        raise InputError("metrics: scales: wanted one row for each subject")
+    who = _texts(table.with_row_index("_row", offset=1), at["subject"]).tolist()
+    lost = next((w for w in who if w not in of), None)
+    if lost is not None:
+        raise InputError(f"metrics: scales: no scale of {one_line(lost, 60)!r}")
+    return table.with_columns(pl.Series("scale", [of[w] for w in who], dtype=pl.Float64))
+
+
+def _answered(
+    table: pl.DataFrame, score: str, measures: Any, notes: list[str]
+) -> tuple[pl.DataFrame, Any]:
+    """Trials without those that failed, which are said."""
+    failed = table[score].is_null() & table["error"].is_not_null()
+    if not failed.any():
+        return table, measures
+    notes.append(f"{failed.sum()} of {table.height} trials failed and are left out")
+    if failed.all():
+        raise InputError("metrics: every trial failed")
+    return table.filter(~failed), measures[~failed.to_numpy()]
 
 
 def _columns(table: pl.DataFrame, given: Mapping[str, str]) -> dict[str, str]:
@@ -135,6 +185,8 @@ def _finished(
     names, x, of = _subjects(table, at)
     kinds, value = _texts(table, at["rung"]), _numbers(table, at["value"])
     se = _numbers(table, at["se"]) if "se" in at else np.full(table.height, np.nan)
+    if (below := np.flatnonzero(se < 0)).size:
+        raise _wrong(table, below[0], f"wanted a standard error of 0 or more, got {se[below[0]]:g}")
     values, errors = {}, {}
     for kind in dict.fromkeys(kinds.tolist()):
         r, rows = rung(kind), np.flatnonzero(kinds == kind)
@@ -143,9 +195,10 @@ def _finished(
                 f"metrics: {one_line(kind)!r} of {one_line(name)!r}: wanted one value for each of "
                 f"{len(names)} subjects, got {len(rows)} for {len(set(of[rows]))}"
             )
-        wrong = rows[(value[rows] < r.low) | (value[rows] > r.high)]
+        low, high = max(r.low, -LOWEST), min(r.high, LOWEST)
+        wrong = rows[(value[rows] < low) | (value[rows] > high)]
         if wrong.size:
-            got = f"{kind} is from {r.low:g} to {r.high:g}, got {value[wrong[0]]:g}"
+            got = f"{kind} is from {low:g} to {high:g}, got {value[wrong[0]]:g}"
             raise _wrong(table, wrong[0], got)
         y, e = np.empty(len(names)), np.empty(len(names))
         y[of[rows]], e[of[rows]] = value[rows], se[rows]
@@ -178,7 +231,12 @@ def _items(
             f"{one_line(name, 60)}: {np.sum(~keep)} of {len(items)} items were not answered by "
             "every subject and are left out"
         )
-    groups = _texts(table, at["cluster"]) if "cluster" in at else _texts(table, at["item"])
+    groups = _texts(table, at["item"])
+    if "cluster" in at:  # an item without one stands for itself
+        own = table[at["cluster"]].cast(pl.String)
+        groups = np.where(
+            own.is_null().to_numpy(), groups, own.fill_null("").to_numpy().astype(str)
+        )
     cluster = np.empty(len(items), dtype=groups.dtype)
     cluster[which] = groups
     return Answers(
@@ -271,6 +329,9 @@ def _logs(table: pl.DataFrame, column: str) -> Floats:
     bad = np.flatnonzero(logp > 1e-6)
     if bad.size:
         raise _wrong(table, bad[0], f"wanted a log-probability, at most 0, got {logp[bad[0]]:g}")
+    if (far := np.flatnonzero(logp < -LOWEST)).size:
+        said = f"wanted a log-probability of {-LOWEST:g} or more, got {logp[far[0]]:g}"
+        raise _wrong(table, far[0], said)
     return np.minimum(logp, 0.0)
 
 

@@ -168,6 +168,35 @@ def of_choices(logp: Floats, ks: tuple[int, ...] = (4,)) -> dict[str, Floats]:
     return found | {f"pass^{k}": share**k for k in ks}
 
 
+def of_moved_choices(logp: Floats, by: Floats, ks: tuple[int, ...] = (4,)) -> dict[str, Floats]:
+    """Rungs of choices after the right one's log-probability has moved, the others' staying.
+
+    As `of_choices` of each move, but shares among the wrong choices are worked out once.
+
+    Args:
+        logp: shape (n, K), the right choice first.
+        by: shape (..., 1) or (..., n).
+
+    Returns:
+        of each rung but the log-probability itself, shape (..., n).
+    """
+    own, wrong = logp[:, 0] + by, logp[:, 1:]
+    all_wrong = special.logsumexp(wrong, axis=-1)
+    log_share = special.log_expit(own - all_wrong)
+    share = np.exp(log_share)
+    among = np.sum(np.exp(2 * (wrong - all_wrong[:, None])), axis=-1)
+    best = wrong.max(axis=-1)
+    tied = 1 + (own == best) * np.sum(wrong == best[:, None], axis=-1)
+    found = {
+        "log share": log_share,
+        "Brier": np.expm1(log_share) ** 2 * (1 + among),
+        "share": share,
+        "margin": own - best,
+        "accuracy": (own >= best) / tied,
+    }
+    return found | {f"pass^{k}": share**k for k in ks}
+
+
 def of_probabilities(
     logp: Floats, right: Floats | None = None, ks: tuple[int, ...] = (4,)
 ) -> dict[str, Floats]:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import betaln, expit, gammaincc, gammaln, logit, stdtrit
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError, UnfitError
 from calibrant.scaling.rare.deploy import check_counts, floor_of
 from calibrant.scaling.rare.passes import all_of, pass_at_k
@@ -65,7 +66,7 @@ class BestAt:
 
 
 @dataclass(frozen=True, repr=False)
-class BestOfN:
+class BestOfN(Shown):
     """A law of items' rates, and what more attempts would reach.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaln, ndtr, ndtri, stdtrit
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.rare.attempts import best_of_n
@@ -18,46 +19,96 @@ from calibrant.stats.certificates import Bound, Certificate, Regime, regimes
 Floats = NDArray[np.float64]
 
 
+def _made(regime: Regime, truth: float, rng: np.random.Generator) -> Floats:
+    """Scores of n queries: of a known law, or a generalised Pareto tail above a normal body."""
+    n, world = int(regime["n"]), regime.get("world")
+    if world == "alike":
+        return _alike(n, rng)
+    if world is not None:
+        return np.asarray(_WORLDS[world][0](rng, n))
+    share, shape = float(regime["share"]), np.asarray(float(regime["shape"]))
+    x = -np.abs(rng.normal(size=n))
+    above = rng.random(n) < share
+    x[above] = quantile(rng.random(int(above.sum())), shape, np.asarray(1.0))
+    x[rng.random(n) < float(regime.get("hidden", 0.0)) / n] = truth
+    return x
+
+
+def _alike(n: int, rng: np.random.Generator) -> Floats:
+    """Gumbel scores of which each is much like the one before it."""
+    x, e = np.empty(n), rng.normal(size=n)
+    x[0] = e[0]
+    for i in range(1, n):
+        x[i] = 0.9 * x[i - 1] + 0.19**0.5 * e[i]
+    return np.asarray(-np.log(-np.log(np.clip(ndtr(x), 1e-15, 1 - 1e-15))))
+
+
+def _gumbel(share: float) -> float:
+    return float(-np.log(-np.log1p(-share)))
+
+
+_WORLDS: dict[
+    str, tuple[Callable[[np.random.Generator, int], Floats], Callable[[float], float]]
+] = {
+    "normal": (lambda rng, n: rng.normal(size=n), lambda q: -float(ndtri(q))),
+    "lognormal": (lambda rng, n: np.exp(rng.normal(size=n)), lambda q: float(np.exp(-ndtri(q)))),
+    "t3": (lambda rng, n: rng.standard_t(3, n), lambda q: -float(stdtrit(3, q))),
+    "tenths": (lambda rng, n: np.round(rng.gumbel(size=n), 1), lambda q: round(_gumbel(q), 1)),
+    "uniform": (lambda rng, n: rng.random(n), lambda q: 1 - q),
+    "alike": (lambda rng, n: _alike(n, rng), _gumbel),
+}
+"""Draws of n scores, and the level that one exceeds with a given chance."""
+
+
+def _level_of(regime: Regime) -> float:
+    m, world = float(regime["m"]), regime.get("world")
+    if world is not None:
+        return _WORLDS[world][1](1 / m)
+    share, shape = float(regime["share"]), np.asarray(float(regime["shape"]))
+    truth = float(quantile(np.asarray(1 / (m * share)), shape, np.asarray(1.0)))
+    hidden = float(regime.get("hidden", 0.0)) / int(regime["n"])
+    return 50.0 * max(truth, 1.0) if hidden * m > 1 else truth
+
+
 def _tail(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
-    """A generalised Pareto tail above a normal body; with `hidden`, a mode of higher scores."""
-    n, shape, m = int(regime["n"]), float(regime["shape"]), float(regime["m"])
-    share, hidden = float(regime["share"]), float(regime.get("hidden", 0.0)) / n
-    truth = float(quantile(np.asarray(1 / (m * share)), np.asarray(shape), np.asarray(1.0)))
-    if hidden * m > 1:
-        truth = 50.0 * max(truth, 1.0)
-    covered, plain, refused = [], [], 0
+    """Whether the level that one query in m reaches is held, and how near the points come."""
+    n, m, truth = int(regime["n"]), float(regime["m"]), _level_of(regime)
+    covered, near, plain, refused = [], [], [], 0
     for _ in range(draws):
-        x = -np.abs(rng.normal(size=n))
-        above = rng.random(n) < share
-        x[above] = quantile(rng.random(int(above.sum())), np.asarray(shape), np.asarray(1.0))
-        x[rng.random(n) < hidden] = 50.0 * max(truth, 1.0)
+        x = _made(regime, truth, rng)
         try:
             (one,) = tail(x, of="score", deployments=(m,)).levels
         except UnfitError:
             refused += 1
             continue
         covered.append(one.low <= truth <= one.high)
+        near.append(abs(one.value / truth - 1) < 0.2)
         # Least squares of log survival on the ten largest, as if the tail were exponential.
         top = np.sort(x)[-10:]
-        slope, cut = np.polyfit(top, np.log(np.arange(10, 0, -1) / n), 1)
-        plain.append(abs((-np.log(m) - cut) / slope / truth - 1) < 0.2)
+        if np.ptp(top) > 0:
+            slope, cut = np.polyfit(top, np.log(np.arange(10, 0, -1) / n), 1)
+            plain.append(abs((-np.log(m) - cut) / slope / truth - 1) < 0.2)
     return {
         "covered": float(np.mean(covered)) if covered else 1.0,
+        "value within a fifth": float(np.mean(near)) if near else 0.0,
         "refused": refused / draws,
-        "log-linear within a fifth": float(np.mean(plain)) if plain else 0.0,
+        "ten largest within a fifth": float(np.mean(plain)) if plain else 0.0,
     }
 
 
 def _rates(regime: Regime, size: int, rng: np.random.Generator) -> Floats:
-    p = rng.beta(regime["a"], regime["b"], size)
-    return np.asarray(np.where(rng.random(size) < regime.get("never", 0.0), 0.0, p))
+    p, kind = rng.beta(regime["a"], regime["b"], size), rng.random(size)
+    p = np.where(kind < regime.get("never", 0.0), 0.0, p)
+    return np.asarray(np.where(kind > 1 - regime.get("easy", 0.0), rng.beta(5, 5, size), p))
 
 
 def _true_pass(regime: Regime, k: int) -> float:
-    from scipy.special import betaln
+    def some(a: float, b: float) -> float:
+        return float(1 - np.exp(betaln(a, b + k) - betaln(a, b)))
 
-    fails = float(np.exp(betaln(regime["a"], regime["b"] + k) - betaln(regime["a"], regime["b"])))
-    return float((1 - regime.get("never", 0.0)) * (1 - fails))
+    never, easy = regime.get("never", 0.0), regime.get("easy", 0.0)
+    hard = some(regime["a"], regime["b"])
+    return float((1 - never - easy) * hard + easy * some(5, 5))
 
 
 def _passes(regime: Regime, rng: np.random.Generator, draws: int) -> Mapping[str, float]:
@@ -154,28 +205,39 @@ CERTIFICATES = (
             (50, 20, 1000, 0.3, 3.0), (200, 50, 10000, 0.3, 3.0), (100, 30, 1000, 1.0, 10.0),
         ),
         beyond=regimes(
-            "items n k a b never", (200, 50, 10000, 0.3, 3.0, 0.3), (200, 50, 10000, 2.0, 6.0, 0.5),
+            "items n k a b never easy", (200, 50, 10000, 0.3, 3.0, 0.3, 0.0),
+            (200, 50, 10000, 2.0, 6.0, 0.5, 0.0), (200, 50, 10000, 0.5, 500.0, 0.0, 0.3),
         ),
         batch=_best,
         bounds={"covered": Bound(low=0.95, slack=0.02), "any law covered": Bound(low=0.95)},
-        peers={"power law": "least squares on logarithms with a bootstrap of items"},
+        peers={
+            "power law": "-log ASR = a k^-b, as for best-of-n jailbreaking (Hughes and others, "
+            "2024), by least squares on logarithms, with a bootstrap of items",
+        },
     ),
     Certificate(
         name="rare-tail",
         method="tail",
-        statement="The level that one of m queries reaches is covered at 95 % if the tail, "
-        "wherever it begins, is generalised Pareto.",
+        statement="The level that one of m queries reaches is covered at 95 % if the tail is "
+        "generalised Pareto wherever it begins, and if scores are normal, lognormal, of Student's "
+        "law or rounded to tenths; not if they end abruptly or neighbours are alike.",
         regimes=regimes(
             "n shape m share",
             (500, 0.0, 1e4, 0.25), (1000, 0.0, 1e6, 0.25), (1000, 0.3, 1e5, 0.25),
-            (2000, -0.2, 1e5, 0.25), (1000, 0.0, 1e6, 0.1), (2000, 0.0, 1e6, 0.05),
+            (2000, -0.2, 1e5, 0.25), (2000, 0.0, 1e6, 0.05),
+        ) + regimes(
+            "n world m", (1000, "normal", 1e6), (5000, "normal", 1e6), (5000, "lognormal", 1e6),
+            (1000, "t3", 1e6), (1000, "tenths", 1e6),
         ),
         beyond=regimes(
             "n shape m share hidden", (1000, 0.0, 1e5, 0.25, 0.3), (1000, 0.0, 1e5, 0.25, 3.0),
-        ),
+        ) + regimes("n world m", (1000, "uniform", 1e6), (1000, "alike", 1e6)),
         batch=_tail,
         batch_draws=50,
         bounds={"covered": Bound(low=0.95)},
-        peers={"log-linear": "least squares of log survival over the ten largest"},
+        peers={
+            "ten largest": "least squares of log survival over the ten largest scores, without an "
+            "interval (Jones and others, Forecasting rare language model behaviors, 2025)",
+        },
     ),
 )  # fmt: skip

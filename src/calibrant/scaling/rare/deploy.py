@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.stats.estimates.clusters import Clusters, cluster_interval
 from calibrant.stats.estimates.rates import check_level, interval
@@ -17,6 +18,10 @@ Floats = NDArray[np.float64]
 
 POINTS = 41
 """Shares of a hidden mode at which the forecast is given."""
+MOST = 1e12
+"""Trials of one item."""
+SMALL = 0.05
+"""The chance of any event in all deployments that is called small."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class AtLeastOne:
 
 
 @dataclass(frozen=True, repr=False)
-class HiddenMode:
+class HiddenMode(Shown):
     """What a mode that no trial showed would do to the forecast.
 
     A mode is a kind of query that makes up a share of deployment; within it the event is certain
@@ -42,28 +47,36 @@ class HiddenMode:
         units: independent trials (items, where trials share items), none in the mode.
         deployments: m.
         worst_share: the largest share that the units do not rule out, 1 - alpha^(1/units).
+        worst_expected: events that a mode of this share would bring in m deployments.
         shares: shape (points,), on a logarithmic grid up to three times the worst.
         unseen: shape (points,), the chance that no unit would have shown the mode.
-        at_least_one: shape (points,), the chance of one event or more in m deployments.
+        from_mode: shape (points,), the chance that the mode itself brings an event in m.
+        at_least_one: shape (points,), the chance of one event or more, by the mode or the rate that
+            the trials showed.
         worst: that chance at the worst share.
+        small_share: the share of a mode that brings an event with a chance of `SMALL` only, and
+        small_unseen: the chance that no unit would have shown it.
         level: confidence with which larger shares are ruled out.
     """
 
     units: int
     deployments: float
     worst_share: float
+    worst_expected: float
     shares: tuple[float, ...]
     unseen: tuple[float, ...]
+    from_mode: tuple[float, ...]
     at_least_one: tuple[float, ...]
     worst: float
+    small_share: float
+    small_unseen: float
     level: float
 
     def __repr__(self) -> str:
         return (
             f"{self.units:,} independent trials leave room for a hidden mode of up to "
-            f"{self.worst_share:.3g} of deployment ({self.level:.0%}); "
-            f"{self.deployments:,.6g} deployments would then meet an event with chance "
-            f"{self.worst:.3g}"
+            f"{self.worst_share:.3g} of deployment ({self.level:.0%}), which would bring "
+            f"{self.worst_expected:,.3g} events in {self.deployments:,.6g} deployments"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,7 +85,7 @@ class HiddenMode:
 
 
 @dataclass(frozen=True, repr=False)
-class Deployment:
+class Deployment(Shown):
     """From trials to deployment: the rate of an event, and the chance of meeting it at all.
 
     Attributes:
@@ -177,7 +190,7 @@ def deployment(
     most = max(many)
     return Deployment(
         size, units, total, level, rate, low, high, floor, method, found_at,
-        needed_trials(0.05, most, level), hidden_mode(units, most, level=level, rate=rate),
+        needed_trials(SMALL, most, level), hidden_mode(units, most, level=level, rate=rate),
     )  # fmt: skip
 
 
@@ -202,13 +215,23 @@ def hidden_mode(
         raise InputError(f"rate: wanted 0 to 1, got {rate:g}")
     worst = floor_of(units, level)
     low = min(0.01 / m, worst / 100)
-    shares = np.geomspace(low, min(3 * worst, 1 - 1e-12), POINTS)
-    chance = [at_least_one(rate + s * (1 - rate), m) for s in (*shares.tolist(), worst)]
-    unseen = np.exp(units * np.log1p(-shares))
+    shares = np.geomspace(low, min(3 * worst, 1 - 1e-12), POINTS).tolist()
+    chance = [at_least_one(rate + s * (1 - rate), m) for s in (*shares, worst)]
+    small = rate_for(SMALL, m)
     return HiddenMode(
-        int(units), m, worst, tuple(shares.tolist()), tuple(unseen.tolist()),
-        tuple(chance[:-1]), chance[-1], level,
+        int(units), m, worst, m * worst, tuple(shares), tuple(_none_of(units, s) for s in shares),
+        tuple(at_least_one(s, m) for s in shares), tuple(chance[:-1]), chance[-1], small,
+        _none_of(units, small), level,
     )  # fmt: skip
+
+
+def _none_of(units: float, share: float) -> float:
+    return float(np.exp(units * np.log1p(-share)))
+
+
+def rate_for(chance: float, m: float) -> float:
+    """The rate at which m independent trials meet an event with a given chance."""
+    return float(-np.expm1(np.log1p(-chance) / m))
 
 
 def at_least_one(rate: float, m: float) -> float:
@@ -230,8 +253,7 @@ def seen_until(units: int, level: float) -> float:
 
 def needed_trials(chance: float, m: float, level: float) -> float:
     """Trials without an event that rule out a chance above `chance` of any event in m."""
-    rate = -np.expm1(np.log1p(-chance) / m)
-    return float(np.ceil(np.log1p(-level) / np.log1p(-rate)))
+    return float(np.ceil(np.log1p(-level) / np.log1p(-rate_for(chance, m))))
 
 
 def check_counts(
@@ -250,11 +272,12 @@ def check_counts(
     if k.dtype.kind not in "iufb" or n.dtype.kind not in "iuf":
         raise InputError(f"counts: wanted whole numbers, got {k.dtype} and {n.dtype}")
     wrong = ~((np.floor(k) == k) & (np.floor(n) == n) & (k >= 0) & (k <= n) & (n >= 1))
+    wrong |= ~(n <= MOST)
     if np.any(wrong):
         at = int(np.flatnonzero(wrong)[0])
         raise InputError(
-            f"counts: wanted whole 0 ≤ events ≤ trials and a trial, got {k[at]:g} of {n[at]:g} "
-            f"for item {at}"
+            f"counts: wanted whole 0 ≤ events ≤ trials, 1 to {MOST:.0e} trials, got "
+            f"{k[at]:g} of {n[at]:g} for item {at}"
         )
     return k.astype(np.int64), n.astype(np.int64)
 

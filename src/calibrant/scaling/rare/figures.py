@@ -104,7 +104,7 @@ def _hidden(mode: HiddenMode) -> Spec:
     rows = [
         {"m": s, "value": chance, "kind": kind}
         for kind, values in (
-            (f"an event in {mode.deployments:,.6g} deployments", mode.at_least_one),
+            (f"it brings an event in {mode.deployments:,.6g} deployments", mode.from_mode),
             (f"{mode.units:,} trials show nothing", mode.unseen),
         )
         for s, chance in zip(mode.shares, values, strict=True)
@@ -122,8 +122,11 @@ def _hidden(mode: HiddenMode) -> Spec:
                        "scale": {"range": [INK["refute"], INK["support"]]}}}},
         *_at(mode.worst_share, f"{mode.worst_share:.2g}: not ruled out", "m", right=False),
     ]  # fmt: skip
-    return _panel("A mode that no trial showed",
-                  "Left of the rule the trials do not rule it out", layers)  # fmt: skip
+    return _panel(
+        "A mode that no trial showed",
+        f"Left of the rule the trials do not rule it out: up to {mode.worst_expected:,.3g} events",
+        layers,
+    )
 
 
 def _panel(title: str, below: str, layers: list[Spec]) -> Spec:

@@ -148,7 +148,11 @@ def rare_events(
         raise InputError(f"what: wanted one of {', '.join(WHATS)}, got {what!r}")
     seen = source if isinstance(source, Observed) else read_rare(source, **reading)
     many = check_deployments(deployments)
+    if seed < 0:
+        raise InputError(f"seed: wanted 0 or more, got {seed}")
     if seen.values is not None:
+        if k:
+            raise InputError("k: wanted trials of items, got one value a query")
         if what not in ("auto", "tail"):
             raise InputError(f"what: {what} wants trials of items, got one value a query")
         return _of_values(seen, seen.values, seen.of, many, above, exceedances, level, what)
@@ -156,6 +160,9 @@ def rare_events(
         raise InputError(
             "what: tail wants one value a query (a probability or a score), got trials"
         )
+    if above is not None or exceedances is not None:
+        name = "exceedances" if above is None else "above"
+        raise InputError(f"{name}: wanted one value a query, got trials, which have no tail")
     return _of_counts(seen, many, k, items, level, seed, what)
 
 
@@ -170,11 +177,11 @@ def _of_values(
                      level=level)  # fmt: skip
         notes += found.notes
     except UnfitError as e:
-        if what == "tail":
+        if what == "tail" or above is not None or exceedances is not None:
             raise
         notes.append(f"not fitted: {e}")
     chance: tuple[Chance, ...] = ()
-    rate = 0.0
+    rate = _mean(values, of)
     if found is not None and found.rate is not None:
         r = found.rate
         rate = r.value
@@ -185,6 +192,13 @@ def _of_values(
     n = int(values.size)
     hidden = hidden_mode(n, max(many), level=level, rate=rate)
     return Rare(n, n, level, chance, None, hidden, found, (), (), None, tuple(notes))
+
+
+def _mean(values: NDArray[np.float64], of: Of) -> float:
+    """The mean probability of the queries seen; 0 for scores, which say nothing of a rate."""
+    if of == "score":
+        return 0.0
+    return float((np.exp(np.minimum(values, 0.0)) if of == "logprob" else values).mean())
 
 
 def _of_counts(

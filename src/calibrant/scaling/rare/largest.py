@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.scaling.rare import pareto
 from calibrant.scaling.rare.deploy import check_deployments, floor_of, seen_until
@@ -69,7 +70,7 @@ class Rate:
 
 
 @dataclass(frozen=True, repr=False)
-class Tail:
+class Tail(Shown):
     """A fitted tail and what it says of more queries than were seen.
 
     Attributes:
@@ -79,7 +80,7 @@ class Tail:
         threshold: where the tail begins, in the units of the values.
         exceedances: values above it.
         shape, scale: of the tail, the scale in units of the fit. A shape below 0 has an end.
-        p: of the Anderson–Darling test of the tail, cut at 0.005 and 0.5.
+        p: of the Anderson–Darling test of the tail, cut at 0.001 and 0.5.
         levels: for each number of deployments.
         rate: the mean probability of an event, for probabilities.
         above: the share of queries above the level asked for.

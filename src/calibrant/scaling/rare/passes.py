@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainccinv, betaincinv, gammaln, stdtrit
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.scaling.rare.deploy import check_counts
 from calibrant.stats.estimates.rates import check_level
@@ -25,7 +26,7 @@ Items = Literal["sampled", "fixed"]
 
 
 @dataclass(frozen=True, repr=False)
-class Pass:
+class Pass(Shown):
     """The chance that any (pass@k) or all (pass^k) of k attempts at an item succeed.
 
     Attributes:

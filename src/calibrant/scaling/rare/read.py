@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibrant._text import one_line
 from calibrant.errors import InputError
 from calibrant.records.frames import as_frame, read_table
+from calibrant.scaling.rare.deploy import MOST
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -91,6 +92,8 @@ def read_rare(
     table = _table(source)
     if event not in (0, 1):
         raise InputError(f"event: wanted 0 or 1, got {event!r}")
+    if at_least is not None and not np.isfinite(at_least):
+        raise InputError(f"at_least: wanted a finite score, got {at_least:g}")
     if table.height == 0:
         raise InputError(f"{where}: wanted at least one row, got none")
     names = {c.lower(): c for c in reversed(table.columns)}
@@ -109,6 +112,10 @@ def read_rare(
                 f"{where}: wanted columns item and score, events and attempts, or a column of "
                 f"values (--column); there are {there}"
             )
+    if at_least is not None:
+        raise InputError(
+            f"{where}: at_least is for scores of trials, and there is one value a query"
+        )
     if column not in table.columns:
         there = one_line(", ".join(table.columns[:12]), 160)
         raise InputError(f"{where}: no column {one_line(column)!r}; there are {there}")
@@ -144,6 +151,13 @@ def _trials(
     notes: list[str] = []
     for what in _PICK:
         table = _picked(table, where, names.get(what), what, wanted[what])
+    keys = [names["item"]] + [names[c] for c in ("instrument", "variant") if c in names]
+    nameless = table[keys[0]].is_null()
+    if nameless.any():
+        row = int(np.flatnonzero(nameless.to_numpy())[0])
+        raise InputError(
+            f"{where}: row {row + 1}: names no item; items that share trials must be told apart"
+        )
     scores = _numbers(table, names["score"], where)
     known = ~np.isnan(scores)
     if not known.any():
@@ -161,7 +175,6 @@ def _trials(
             )
         hit = scores == event
     missing = int((~known).sum())
-    keys = [names["item"]] + [names[c] for c in ("instrument", "variant") if c in names]
     group = [*(pl.col(c).alias(f"_{i}") for i, c in enumerate(keys))]
     cluster = names.get("cluster")
     frame = table.select(
@@ -220,12 +233,12 @@ def _counted(
 ) -> Observed:
     events, trials = _numbers(table, k, where), _numbers(table, n, where)
     bad = ~((events == np.floor(events)) & (trials == np.floor(trials)))
-    bad |= ~((events >= 0) & (events <= trials) & (trials >= 1))
+    bad |= ~((events >= 0) & (events <= trials) & (trials >= 1) & (trials <= MOST))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(
-            f"{where}: row {row + 1}: wanted whole 0 ≤ {one_line(k)} ≤ {one_line(n)} and a trial, "
-            f"got {events[row]:g} of {trials[row]:g}"
+            f"{where}: row {row + 1}: wanted whole 0 ≤ {one_line(k)} ≤ {one_line(n)} and 1 to "
+            f"{MOST:.0e} trials, got {events[row]:g} of {trials[row]:g}"
         )
     found = (events if event == 1 else trials - events).astype(np.int64)
     labels = None if cluster is None else table[cluster].cast(pl.String)

@@ -21,8 +21,10 @@ LEAST = 25
 """Exceedances below which no tail is fitted."""
 SHARE = 0.2
 """The tail is at most this share of the sample."""
-MOST = 4000
-"""Exceedances that are used at most: more would cost time and bring in what is not tail."""
+ROOT = 2.5
+"""And at most so many times the root of the observations: only a made tail is generalised Pareto
+from its 80 % on, and with many values the error of the law outgrows that of the fit before a test
+sees it. Of normal worlds with 5,000 values 95 % intervals cover 48 of 100 without it."""
 CANDIDATES = 10
 REJECT = 0.01
 """A threshold is rejected below this p-value: ten are tried, so that at 0.05 every fourth good tail
@@ -30,26 +32,34 @@ would lose most of its values, and those that do are the unlucky ones."""
 HOPELESS = 0.005
 """The tail is not fitted at all if the highest threshold has a p-value below this."""
 
-_P: Floats = np.array([0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.075, 0.05, 0.025, 0.01, 0.005])
-_SHAPES: Floats = np.array([-0.5, -0.4, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2])
+_P: Floats = np.array([0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.075, 0.05, 0.025, 0.01, 0.005, 0.001])
+_SHAPES: Floats = np.array(
+    [-0.5, -0.4, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5]
+)
 _QUANTILES: Floats = np.array(
     [
-        [0.573, 0.67, 0.807, 0.889, 0.996, 1.163, 1.359, 1.5, 1.741, 2.138, 2.734, 3.208],
-        [0.453, 0.529, 0.614, 0.667, 0.732, 0.82, 0.95, 1.066, 1.209, 1.47, 1.836, 2.085],
-        [0.427, 0.496, 0.574, 0.626, 0.679, 0.753, 0.872, 0.945, 1.105, 1.314, 1.63, 1.804],
-        [0.415, 0.477, 0.551, 0.601, 0.653, 0.731, 0.834, 0.923, 1.049, 1.23, 1.555, 1.701],
-        [0.403, 0.462, 0.534, 0.582, 0.638, 0.703, 0.803, 0.891, 1.01, 1.175, 1.456, 1.612],
-        [0.391, 0.451, 0.52, 0.565, 0.621, 0.682, 0.782, 0.853, 0.978, 1.142, 1.374, 1.569],
-        [0.382, 0.439, 0.507, 0.549, 0.607, 0.662, 0.762, 0.827, 0.936, 1.1, 1.337, 1.545],
-        [0.374, 0.429, 0.496, 0.537, 0.589, 0.646, 0.743, 0.797, 0.909, 1.063, 1.311, 1.48],
-        [0.363, 0.415, 0.48, 0.52, 0.567, 0.622, 0.714, 0.772, 0.864, 1.016, 1.239, 1.375],
-        [0.356, 0.403, 0.467, 0.504, 0.552, 0.607, 0.689, 0.744, 0.826, 0.965, 1.151, 1.355],
-        [0.344, 0.391, 0.448, 0.484, 0.532, 0.584, 0.653, 0.707, 0.786, 0.923, 1.134, 1.296],
-        [0.337, 0.381, 0.44, 0.47, 0.517, 0.564, 0.631, 0.686, 0.762, 0.891, 1.083, 1.222],
-        [0.323, 0.367, 0.418, 0.448, 0.483, 0.531, 0.599, 0.643, 0.703, 0.829, 1.008, 1.119],
+        [0.496, 0.573, 0.672, 0.735, 0.813, 0.915, 1.061, 1.168, 1.321, 1.59, 1.958, 2.243, 2.922],
+        [0.468, 0.54, 0.63, 0.688, 0.759, 0.852, 0.985, 1.082, 1.221, 1.465, 1.799, 2.058, 2.674],
+        [0.445, 0.512, 0.596, 0.649, 0.715, 0.801, 0.924, 1.013, 1.14, 1.365, 1.672, 1.909, 2.475],
+        [0.426, 0.489, 0.568, 0.617, 0.679, 0.759, 0.873, 0.956, 1.074, 1.283, 1.567, 1.788, 2.312],
+        [0.41, 0.469, 0.544, 0.591, 0.649, 0.724, 0.831, 0.909, 1.02, 1.215, 1.481, 1.687, 2.178],
+        [0.397, 0.453, 0.524, 0.569, 0.623, 0.694, 0.796, 0.869, 0.974, 1.158, 1.409, 1.603, 2.065],
+        [0.386, 0.44, 0.507, 0.55, 0.602, 0.67, 0.766, 0.836, 0.935, 1.11, 1.348, 1.532, 1.97],
+        [0.376, 0.428, 0.493, 0.534, 0.584, 0.649, 0.741, 0.807, 0.903, 1.069, 1.296, 1.471, 1.889],
+        [0.365, 0.414, 0.476, 0.515, 0.562, 0.623, 0.71, 0.773, 0.862, 1.019, 1.231, 1.396, 1.788],
+        [0.356, 0.403, 0.462, 0.499, 0.544, 0.602, 0.685, 0.745, 0.83, 0.978, 1.18, 1.336, 1.707],
+        [0.344, 0.389, 0.445, 0.48, 0.522, 0.577, 0.655, 0.71, 0.789, 0.927, 1.115, 1.26, 1.605],
+        [0.337, 0.38, 0.434, 0.467, 0.507, 0.559, 0.633, 0.686, 0.761, 0.892, 1.069, 1.206, 1.532],
+        [0.328, 0.369, 0.42, 0.452, 0.49, 0.539, 0.609, 0.658, 0.728, 0.85, 1.015, 1.142, 1.445],
+        [0.325, 0.365, 0.415, 0.446, 0.483, 0.531, 0.598, 0.646, 0.714, 0.833, 0.992, 1.115, 1.407],
+        [0.325, 0.365, 0.415, 0.446, 0.483, 0.531, 0.599, 0.647, 0.715, 0.834, 0.995, 1.118, 1.412],
+        [0.332, 0.375, 0.428, 0.461, 0.501, 0.553, 0.627, 0.68, 0.755, 0.886, 1.064, 1.202, 1.53],
     ]
 )
-"""A row for each shape, a column for each p-value."""
+"""A row for each shape, a column for each p-value. From the limit law of the distance: a sum of
+weighted chi-squares, whose weights are the eigenvalues of the covariance of the fitted empirical
+process. It gives the published table (Choulakian and Stephens, Technometrics 43 (2001) 478, table
+2, whose k is minus the shape) to its last digit down to p = 0.005; a test holds both."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Threshold:
         threshold: in the units of the fit (elicitation scores for probabilities).
         exceedances: observations above it.
         shape, scale: of the generalised Pareto distribution of what is above.
-        p: of the Anderson–Darling test, between 0.005 and 0.5 (values beyond are cut there).
+        p: of the Anderson–Darling test, between 0.001 and 0.5 (values beyond are cut there).
     """
 
     threshold: float
@@ -89,9 +99,9 @@ def anderson_darling(y: Floats, shape: float, scale: float) -> float:
 def p_value(distance: float, shape: float) -> float:
     """The p-value of an Anderson–Darling distance when both parameters were fitted.
 
-    From simulated quantiles for shapes of -½ to 2 (4,000 samples of 100 each; compare the table of
-    Choulakian and Stephens, Technometrics 43 (2001) 478, whose k is minus the shape), between them
-    linear in the shape, and in log p. Cut at 0.005 and 0.5.
+    By the limit for many exceedances, between the table's entries linear in the shape and in
+    log p; cut at 0.001 and 0.5. With 25 exceedances a good tail of shape -0.2 to 1 is rejected at
+    0.05 in 3 to 5 of 100; towards the edge of the shapes, at -0.45, in 8.
     """
     at = np.clip(shape, _SHAPES[0], _SHAPES[-1])
     row = np.array([np.interp(at, _SHAPES, column) for column in _QUANTILES.T])
@@ -116,16 +126,16 @@ def candidates(x: Floats, exceedances: int | None = None) -> list[Threshold]:
         raise UnfitError(
             f"exceedances: wanted {LEAST} to {n - 1} (observations less one), got {exceedances}"
         )
-    most = min(int(n * SHARE), MOST) if exceedances is None else exceedances
+    most = min(int(n * SHARE), int(ROOT * n**0.5)) if exceedances is None else exceedances
     least = LEAST if exceedances is None else exceedances
     counts = np.unique(np.rint(np.geomspace(least, most, CANDIDATES)).astype(int))
     top = np.sort(np.partition(x, n - most - 1)[n - most - 1 :])[::-1]
     found: list[Threshold] = []
     for count in counts:
         u = float(top[count])
-        y = top[:count] - u
-        y = y[y > 0]
-        if not np.isfinite(u) or y.size < LEAST or np.unique(y).size < LEAST // 2:
+        # Probabilities of 0 have a score of -inf: a threshold there leaves nothing to measure from.
+        y = top[:count][top[:count] > u] - u if np.isfinite(u) else np.empty(0)
+        if y.size < LEAST or np.unique(y).size < LEAST // 2:
             continue
         shape, scale = fit(y)
         p = p_value(anderson_darling(y, shape, scale), shape)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit, ndtr
 
+from calibrant._figure import Shown
 from calibrant._text import one_line
 from calibrant.errors import InputError, UnfitError
 
@@ -38,12 +39,12 @@ OUTLYING = 0.05
 _SPREADS = np.geomspace(0.03, 8.0, 22)
 _MEANS = np.linspace(-9.0, 9.0, 121)
 _SLOPES = np.linspace(-4.0, 4.0, 33) * SLOPE_SD
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(31)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 @dataclass(frozen=True, repr=False)
-class Transfer:
+class Transfer(Shown):
     """The probability that a claim holds for the next subject, and what it rests on.
 
     Attributes:
@@ -318,7 +319,7 @@ def _mode(count: float, total: float, centre: Floats, spread: Floats) -> Floats:
     # The binomial's slope is at most `count` and at least `count - total`.
     low = np.maximum(np.minimum(centre, own), centre - spread**2 * (total - count))
     high = np.minimum(np.maximum(centre, own), centre + spread**2 * count)
-    for _ in range(26):
+    for _ in range(16):
         eta = (low + high) / 2
         up = count - total * expit(eta) > (eta - centre) / spread**2
         low, high = np.where(up, eta, low), np.where(up, high, eta)

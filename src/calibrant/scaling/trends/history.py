@@ -48,7 +48,7 @@ class History:
         bridges: subjects that link each other version to the reference, by its name.
         grouped: whether there is a column of families.
         warnings: what a reader must know, one sentence each.
-        shared: the correlation of errors of measurement by one version.
+        shared: the correlation of errors of measurement by one version; None: not known.
     """
 
     subject: Names
@@ -63,7 +63,7 @@ class History:
     bridges: dict[str, int] = field(default_factory=dict)
     grouped: bool = False
     warnings: tuple[str, ...] = ()
-    shared: float = 0.0
+    shared: float | None = None
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -135,7 +135,7 @@ def history(
     on: On = "log",
     reference: str | None = None,
     today: Day | None = None,
-    shared: float = 0.0,
+    shared: float | None = None,
 ) -> History:
     """Read the points of a trend from a table, one row a measurement of a subject.
 
@@ -152,6 +152,7 @@ def history(
         reference: the version that is forecast; by default that of the latest subject.
         today: later dates are left out, and said; not asked where None.
         shared: the correlation of errors of measurement by one version; needs their size.
+            None: not known, so integrated.
 
     Raises:
         InputError: naming the column or row that is wrong.
@@ -164,7 +165,7 @@ def history(
         raise InputError("trend: give standard errors or intervals, not both")
     if not 0 < interval_level < 1:
         raise InputError(f"trend: level of intervals: wanted 0–1, got {interval_level}")
-    if not 0 <= shared < 1:
+    if shared is not None and not 0 <= shared < 1:
         raise InputError(f"trend: shared errors: wanted a share from 0 to below 1, got {shared:g}")
     if shared and se is None and low is None:
         raise InputError("trend: shared errors need standard errors or intervals of the values")

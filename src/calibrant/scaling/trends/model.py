@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from calibrant.errors import UnfitError
 from calibrant.scaling.predictive import Predictive
-from calibrant.scaling.trends.merge import merged
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,9 +44,14 @@ PRIOR_SCALE = {"family": 1.0, "level": 2.0, "bend": 4.0}
 NONE = {"family": 0.3, "level": 0.3, "bend": 0.2}
 """Prior probabilities that a ratio is 0. With the scales, chosen on five worlds (a line,
 laboratories, a random walk, a break, a wandering slope) for coverage near .9."""
+SHARED = (0.0, 0.25, 0.5, 0.75)
+"""Correlations of errors of measurement by one version, equally likely, where none is stated."""
 NEGLIGIBLE = 1e-5
 """Components of the mixture with less than this share of the weight are left out."""
+COMPONENTS = 48
+"""Components that are left of a mixture that is forecast."""
 _CHUNK = 3_000_000
+_ROOM = 1e6
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Points:
         subject, family, version: shape (n,); codes. Version 0 is the one that is forecast.
         se: shape (n,), standard errors of measurement on the scale of the trend; None: not known.
         shared: the correlation of errors of measurement by one version, 0 to 1 (excluded): what
-            its tasks do to all subjects alike.
+            its tasks do to all subjects alike; None: not known, so integrated over `SHARED`.
     """
 
     t: Floats
@@ -69,7 +73,7 @@ class Points:
     family: Ints
     version: Ints
     se: Floats | None = None
-    shared: float = 0.0
+    shared: float | None = None
 
     def take(self, rows: NDArray[np.bool_]) -> Points:
         """Some of the points, by a mask."""
@@ -84,7 +88,8 @@ class Points:
 class Ratios:
     """A grid of ratios to the subject's standard deviation, with prior weights; shape (g,) each.
 
-    `size` is the subject's standard deviation itself where standard errors are known, else 1.
+    `size` is the subject's standard deviation itself where standard errors are known, else 1;
+    `shared` the correlation of their errors, else 0.
     """
 
     family: Floats
@@ -92,6 +97,7 @@ class Ratios:
     bend: Floats
     repeat: Floats
     size: Floats
+    shared: Floats
     log_prior: Floats
 
     @classmethod
@@ -107,6 +113,7 @@ class Ratios:
             BEND,
             REPEAT if repeated else (0.0,),
             (1.0,) if points.se is None else SIZES,
+            (0.0,) if points.se is None else SHARED if points.shared is None else (points.shared,),
         )
         priors = [
             _prior("family", axes[0]),
@@ -114,18 +121,19 @@ class Ratios:
             _prior("bend", axes[2]),
             np.full(len(axes[3]), 1 / len(axes[3])),
             np.full(len(axes[4]), 1 / len(axes[4])),
+            np.full(len(axes[5]), 1 / len(axes[5])),
         ]
         grid = np.array(list(product(*axes)))
         prior = np.array([np.prod(p) for p in product(*priors)])
         size = grid[:, 4] * (1.0 if points.se is None else spread)
         family, level, bend, repeat = grid[:, :4].T
-        return cls(family, level, bend, repeat, size, np.log(prior))
+        return cls(family, level, bend, repeat, size, grid[:, 5], np.log(prior))
 
     def take(self, rows: Ints | slice) -> Ratios:
         """Some points of the grid."""
         return Ratios(
             self.family[rows], self.level[rows], self.bend[rows], self.repeat[rows],
-            self.size[rows], self.log_prior[rows],
+            self.size[rows], self.shared[rows], self.log_prior[rows],
         )  # fmt: skip
 
 
@@ -240,9 +248,10 @@ class Fitted:
             + (r.size * r.family)[:, None] ** 2 * kin
         )
         p = self.points
-        if p.se is not None and p.shared and own.any():
+        if p.se is not None and own.any():
             # A later subject is measured with the same tasks.
-            cross = cross + p.shared * self.typical_se * p.se * (p.version == version)
+            alike = self.typical_se * p.se * (p.version == version)
+            cross = cross + r.shared[:, None] * alike
         x = self._row(time - self.start - self.span, version)
         return x, cross, level * at + bend * _bend(at, at) + own
 
@@ -257,7 +266,8 @@ class Fitted:
         variance = own - np.einsum("gmn,gmn->gm", gain, cross)
         variance = variance + np.einsum("gmp,gpq,gmq->gm", d, self._covariance, d)
         spread = np.sqrt(np.maximum(variance, 1e-18) * self._scale[:, None])
-        return merged(mean, spread, self.weight, self._df)
+        whole = Predictive.of(mean, spread, df=self._df, weight=self.weight)
+        return whole.compressed(COMPONENTS)
 
 
 def _design(p: Points) -> Floats:
@@ -290,7 +300,8 @@ def covariances(p: Points, r: Ratios, start: float, span: float) -> Floats:
     if p.se is None:
         return np.asarray(found)
     own, alike = np.diag(p.se**2), p.version[:, None] == p.version
-    return np.asarray(found + (1 - p.shared) * own + p.shared * np.outer(p.se, p.se) * alike)
+    common = np.outer(p.se, p.se) * alike
+    return np.asarray(found + own + r.shared[:, None, None] * (common - own))
 
 
 def fit(p: Points) -> Fitted:
@@ -324,36 +335,50 @@ def fit(p: Points) -> Fitted:
         _solve(p, x, grid.take(slice(i, i + step)), start, span)
         for i in range(0, grid.size.size, step)
     ]
-    inverse, beta, covariance, scale, log = (np.concatenate(a) for a in zip(*parts, strict=True))
+    beta, covariance, scale, log = (np.concatenate(a) for a in zip(*parts, strict=True))
     log = log + grid.log_prior
     weight = np.exp(log - log.max())
     keep = np.flatnonzero(weight > NEGLIGIBLE * weight.sum())
     weight = weight[keep] / weight[keep].sum()
-    known = p.se is not None
+    known, kept = p.se is not None, grid.take(keep)
+    inverse = np.asarray(np.linalg.inv(covariances(p, kept, start, span)), dtype=float)
+    inverse: Floats = np.asarray(np.linalg.inv(covariances(p, kept, start, span)), dtype=np.float64)
     return Fitted(
-        p, grid.take(keep), weight, start, span,
+        p, kept, weight, start, span,
         float(np.median(p.se)) if p.se is not None else 0.0,
-        inverse[keep], beta[keep], covariance[keep],
+        inverse, beta[keep], covariance[keep],
         np.ones(keep.size) if known else scale[keep], np.inf if known else n - columns,
     )  # fmt: skip
 
 
 def _solve(
     p: Points, x: Floats, grid: Ratios, start: float, span: float
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Generalised least squares and the log of the restricted likelihood, on part of the grid."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Generalised least squares and the log of the restricted likelihood, on part of the grid.
+
+    One Cholesky factor of each covariance, with the design and the values below it, gives all.
+    """
     v = covariances(p, grid, start, span)
-    inverse = np.linalg.inv(v)
-    weighted = inverse @ x
-    information = np.einsum("np,gnq->gpq", x, weighted)
+    n, columns = x.shape
+    whole = np.empty((v.shape[0], n + columns + 1, n + columns + 1))
+    beside = np.column_stack([x, p.y])
+    whole[:, :n, :n], whole[:, n:, :n] = v, beside.T
+    # Only the rows below are used, which do not depend on what makes the whole definite.
+    whole[:, n:, n:] = _ROOM * np.eye(columns + 1) * float(np.sum(beside**2))
+    factor = np.linalg.cholesky(whole)
+    lower = factor[:, n:, :n]
+    products = np.einsum("gan,gbn->gab", lower, lower)
+    information, cross = products[:, :columns, :columns], products[:, :columns, columns]
     covariance = np.linalg.inv(information)
-    beta = np.einsum("gpq,gnq,n->gp", covariance, weighted, p.y)
-    residual = p.y - np.einsum("np,gp->gn", x, beta)
-    rss = np.einsum("gn,gnm,gm->g", residual, inverse, residual)
-    logs = np.linalg.slogdet(v)[1] + np.linalg.slogdet(information)[1]
+    beta = np.einsum("gpq,gq->gp", covariance, cross)
+    # From residuals, not as a difference of sums of squares, which would lose its digits.
+    rest = lower[:, columns] - np.einsum("gp,gpn->gn", beta, lower[:, :columns])
+    rss = np.sum(rest**2, axis=1)
+    roots = np.log(np.diagonal(factor, axis1=1, axis2=2)[:, :n]).sum(axis=1)
+    logs = 2 * roots + np.linalg.slogdet(information)[1]
     df = p.t.size - x.shape[1]
     fit_term = rss if p.se is not None else df * np.log(rss)
     scale: Floats = np.asarray(rss / df, dtype=np.float64)
     log: Floats = np.asarray(-0.5 * (logs + fit_term), dtype=np.float64)
     found: Floats = np.asarray(covariance, dtype=np.float64)
-    return np.asarray(inverse, dtype=np.float64), beta, found, scale, log
+    return beta, found, scale, log

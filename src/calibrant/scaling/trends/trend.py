@@ -25,7 +25,7 @@ from calibrant.scaling.trends.history import (
     records,
     years,
 )
-from calibrant.scaling.trends.model import NONE, Fitted, Floats, fit
+from calibrant.scaling.trends.model import NONE, SHARED, Fitted, Floats, fit
 from calibrant.scaling.trends.reach import reached
 from calibrant.scaling.trends.result import (
     Drawn,
@@ -60,7 +60,7 @@ def trend(
     tried: bool = True,
     today: Day | None = None,
     reach: Sequence[float] | float = (),
-    shared_se: float = 0.0,
+    shared_se: float | None = None,
 ) -> Trend:
     """Growth and forecasts from dated values of subjects, back-tested on the past.
 
@@ -83,7 +83,8 @@ def trend(
         today: later dates are left out.
         reach: values; when does the trend reach them?
         shared_se: the correlation of errors of measurement by one version, 0 to 1: what its tasks
-            do to all subjects alike. Needs `se`, or `low` and `high`.
+            do to all subjects alike. Needs `se`, or `low` and `high`. None: not known, so
+            integrated over 0, 0.25, 0.5 and 0.75.
 
     Raises:
         InputError: naming the column, row or argument that is wrong.
@@ -250,16 +251,20 @@ def _notes(h: History, fitted: Fitted, frontier: bool) -> tuple[str, ...]:
             "forecasts are of a subject that is the best so far when it comes: intervals begin at "
             "the record"
         )
-    if h.shared:
+    if h.se is not None and h.shared is None:
+        likely = " / ".join(f"{w[r.shared == rho].sum():.0%}" for rho in SHARED)
+        notes.append(
+            "errors of measurement by one version may be correlated, as subjects share its tasks: "
+            f"integrated over correlations of {', '.join(f'{x:g}' for x in SHARED)} (weights "
+            f"{likely}); state one with --shared-se"
+        )
+    elif h.shared:
         notes.append(
             f"errors of measurement by one version are taken as correlated by {h.shared:g}: what "
             "moves all values alike moves no slope, and later measured values too"
         )
     elif h.se is not None:
-        notes.append(
-            "standard errors are taken as independent between subjects; those of subjects "
-            "measured with the same tasks are not: try a shared part"
-        )
+        notes.append("standard errors are taken as independent between subjects, as stated")
     else:
         notes.append("errors of measurement are part of the scatter of subjects")
     if h.bridges:

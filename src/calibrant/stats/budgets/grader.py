@@ -10,7 +10,8 @@ from scipy.special import ndtri
 
 from calibrant.errors import InputError
 from calibrant.stats.budgets.budget import Budget, Component, combine
-from calibrant.stats.budgets.rare_rates import check_counts, check_level, check_side
+from calibrant.stats.budgets.rare_rates import check_counts
+from calibrant.stats.estimates.betting import check_level, check_side
 from calibrant.stats.estimates.intervals import Side, clopper_pearson
 
 GraderMethod = Literal["alpha-split", "lang-reiczigel"]

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any
 
 from calibrant.errors import InputError
+from calibrant.stats.estimates.betting import check_level, check_side
 from calibrant.stats.estimates.intervals import Side, clopper_pearson
 
 
@@ -196,15 +197,3 @@ def check_counts(where: str, events: int, trials: int) -> None:
         raise InputError(
             f"{where}: wanted 0 ≤ events ≤ trials and a trial, got {events} of {trials}"
         )
-
-
-def check_level(level: float) -> None:
-    """Refuse a level outside 0–1."""
-    if not 0 < level < 1:
-        raise InputError(f"level: wanted strictly between 0 and 1, got {level!r}")
-
-
-def check_side(side: str) -> None:
-    """Refuse a side that does not exist."""
-    if side not in ("two", "upper", "lower"):
-        raise InputError(f"side: wanted 'two', 'upper' or 'lower', got {side!r}")

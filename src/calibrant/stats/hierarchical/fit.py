@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.special import erfinv, ndtr
 
-from calibrant.errors import CalibrantError, InputError
+from calibrant.errors import InputError
+from calibrant.stats.hierarchical.extra import needs_bayes
 from calibrant.stats.hierarchical.items import ITEMS, integrate
 from calibrant.stats.hierarchical.model import POPULATION, Floats, Model, Term
 from calibrant.stats.hierarchical.reference import LIMIT, bend, reference
@@ -54,16 +54,7 @@ def sampler() -> ModuleType:
     Raises:
         CalibrantError: if JAX or NumPyro are not installed.
     """
-    try:
-        with warnings.catch_warnings():
-            # What JAX's dependencies say on import is not about the caller's numbers.
-            warnings.simplefilter("ignore")
-            from calibrant.stats.hierarchical import sampler as module
-    except ImportError as e:
-        raise CalibrantError(
-            f'hierarchical models need {e.name}: pip install "calibrant[bayes]"'
-        ) from e
-    return module
+    return needs_bayes("calibrant.stats.hierarchical.sampler", "hierarchical models need")
 
 
 def fit(

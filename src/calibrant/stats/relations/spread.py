@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from calibrant.errors import InputError
 
@@ -116,20 +116,61 @@ def estimates(
     The degrees of freedom are `effective_families` less one. With more than 200 families, several
     are left out together.
     """
-    check_level(level)
+    return estimates_of(left_out(statistic, family), scale=scale, level=level, bounds=bounds)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A statistic of all subjects, and without each family in turn.
+
+    Attributes:
+        every: shape (1 + folds, ...): of all; then without each, where families are enough.
+        families: how many folds there are.
+        free: degrees of freedom.
+    """
+
+    every: Floats
+    families: int
+    free: float
+
+    def take(self, which: Any) -> LeftOut:
+        """Some of the values."""
+        return LeftOut(self.every[:, which], self.families, self.free)
+
+    @property
+    def few(self) -> str:
+        """Why there is no interval; empty if there is."""
+        if self.families >= LEAST_FAMILIES:
+            return ""
+        return f"wanted at least {LEAST_FAMILIES} families, got {self.families}"
+
+
+def left_out(statistic: Statistic, family: Ints) -> LeftOut:
+    """A statistic without each family, or of more than 200 without several at a time."""
     family = folds_of(family, MOST_GROUPS)
     groups = np.unique(family)
     rows = np.arange(family.size)
-    whole = np.asarray(statistic(rows), np.float64)
-    if groups.size < LEAST_FAMILIES:
-        why = f"wanted at least {LEAST_FAMILIES} families, got {groups.size}"
-        return [_lonely(float(v), level, why) for v in whole]
-    without = np.array([statistic(rows[family != g]) for g in groups])
+    every = [np.asarray(statistic(rows), np.float64)]
+    if groups.size >= LEAST_FAMILIES:
+        every += [np.asarray(statistic(rows[family != g]), np.float64) for g in groups]
+    return LeftOut(np.stack(every), groups.size, max(effective_families(family) - 1, 1.0))
+
+
+def estimates_of(
+    left: LeftOut,
+    *,
+    scale: Scale = "z",
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> list[Estimate]:
+    """As `estimates`, of values that have been computed; `every` has shape (1 + folds, m)."""
+    check_level(level)
+    whole, without, g = left.every[0], left.every[1:], left.families
+    if left.few:
+        return [_lonely(float(v), level, left.few) for v in whole]
     with np.errstate(invalid="ignore", divide="ignore"):
         centre, moved = _forward(whole, scale), _forward(without, scale)
-    g = groups.size
-    free = max(effective_families(family) - 1, 1.0)
-    t = float(stdtrit(free, 0.5 + level / 2))
+    t = float(stdtrit(left.free, 0.5 + level / 2))
     found = []
     for j, value in enumerate(whole):
         if not np.isfinite(value):
@@ -163,30 +204,24 @@ def corrected(statistic: Statistic, family: Ints, *, level: float = 0.95) -> lis
     Returns:
         The values are not clipped: one above 1 has a note.
     """
+    return corrected_of(left_out(statistic, family), level=level)
+
+
+def corrected_of(left: LeftOut, *, level: float = 0.95) -> list[Estimate]:
+    """As `corrected`, of pairs that have been computed; `every` has shape (1 + folds, m, 2)."""
     check_level(level)
-    family = folds_of(family, MOST_GROUPS)
-    groups = np.unique(family)
-    rows = np.arange(family.size)
-    whole = np.asarray(statistic(rows), np.float64)
+    whole, every = left.every[0], left.every
     good = np.isfinite(whole).all(axis=1) & (whole[:, 1] > 0)
     value = np.where(good, whole[:, 0] / np.where(good, whole[:, 1], 1.0), np.nan)
-    if groups.size < LEAST_FAMILIES:
-        why = f"wanted at least {LEAST_FAMILIES} families, got {groups.size}"
-        return [_lonely(float(v), level, why if np.isfinite(v) else NOTHING) for v in value]
-    every = np.stack([whole, *(statistic(rows[family != g]) for g in groups)])
-    bad = ~np.isfinite(every).all(axis=2) | (every[..., 1] <= 0)
-    fine: Bools = np.asarray(~bad.any(axis=0), np.bool_)
-    g = groups.size
-    free = max(effective_families(family) - 1, 1.0)
-    t = float(stdtrit(free, 0.5 + level / 2))
+    if left.few:
+        return [_lonely(float(v), level, left.few if np.isfinite(v) else NOTHING) for v in value]
+    fine = _usable(every)
+    t = float(stdtrit(left.free, 0.5 + level / 2))
 
     def inside(rho: Floats) -> Bools:
         """Whether each pair's ρ is compatible; shape (pairs,)."""
-        r = np.clip(every[:, fine, 0], -_EDGE, _EDGE)
-        h = np.arctanh(r) - np.arctanh(np.clip(rho * every[:, fine, 1], -_EDGE, _EDGE))
-        apart = h[1:] - h[1:].mean(axis=0)
-        error = np.sqrt((g - 1) / g * (apart**2).sum(axis=0))
-        return np.asarray(np.abs(h[0]) <= t * error + 1e-15, np.bool_)
+        gap, error = _apart(every[:, fine], rho)
+        return np.asarray(np.abs(gap) <= t * error + 1e-15, np.bool_)
 
     centre = np.clip(value[fine], -1.0, 1.0)
     there: Bools = inside(centre)
@@ -203,6 +238,39 @@ def corrected(statistic: Statistic, family: Ints, *, level: float = 0.95) -> lis
         ends_at = (least, most) if some else (centre_of(v), centre_of(v))
         found.append(Estimate(float(v), float(ends_at[0]), float(ends_at[1]), level, note))
     return found
+
+
+def beyond_p(left: LeftOut, margin: float) -> Floats:
+    """P-values of corrected correlations whose size is `margin` or more; shape (m,).
+
+    The larger of two one-sided ones, by the same pivot as `corrected`: small where the size is
+    surely below. NaN where there is none.
+    """
+    found = np.full(left.every.shape[1], np.nan)
+    if left.few:
+        return found
+    fine = _usable(left.every)
+    some = left.every[:, fine]
+    tails = []
+    for side in (1.0, -1.0):
+        gap, error = _apart(some, np.full(some.shape[1], side * margin))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            tails.append(stdtr(left.free, np.where(error > 0, side * gap / error, np.nan)))
+    found[fine] = np.maximum(*tails)
+    return found
+
+
+def _usable(every: Floats) -> Bools:
+    """Which pairs are defined with all families, and without each."""
+    return np.asarray((np.isfinite(every).all(axis=2) & (every[..., 1] > 0)).all(axis=0), np.bool_)
+
+
+def _apart(every: Floats, rho: Floats) -> tuple[Floats, Floats]:
+    """How far each r lies from ρ w on Fisher's scale, and the jackknife's error of that."""
+    r, w = every[..., 0], every[..., 1]
+    h = np.arctanh(np.clip(r, -_EDGE, _EDGE)) - np.arctanh(np.clip(rho * w, -_EDGE, _EDGE))
+    apart, g = h[1:] - h[1:].mean(axis=0), len(every) - 1
+    return h[0], np.sqrt((g - 1) / g * (apart**2).sum(axis=0))
 
 
 def centre_of(value: float) -> float:

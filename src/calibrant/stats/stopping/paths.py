@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dtbsv
-from scipy.special import gammaln
+
+from calibrant.stats.tails import log_choose
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -271,14 +272,10 @@ def without_replacement(at: Stops, events: int, items: int, p: float) -> Stops:
     n, k = at.n.astype(float), at.k.astype(float)
     possible = (k <= events) & (n - k <= items - events) & (n <= items)
     log_path = (
-        _log_choose(np.where(possible, items - n, 1.0), np.where(possible, events - k, 0.0))
-        - _log_choose(np.array(float(items)), np.array(float(events)))
+        log_choose(np.where(possible, items - n, 1.0), np.where(possible, events - k, 0.0))
+        - log_choose(np.array(float(items)), np.array(float(events)))
         - k * np.log(p)
         - (n - k) * np.log1p(-p)
     )
     mass = np.where(possible, at.mass * np.exp(np.where(possible, log_path, -np.inf)), 0.0)
     return Stops(at.n, at.k, at.kind, mass)
-
-
-def _log_choose(n: Floats, k: Floats) -> Floats:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))

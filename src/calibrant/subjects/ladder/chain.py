@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from calibrant._figure import Shown
 from calibrant._files import write_whole
 from calibrant._text import dumps, one_line
 from calibrant.errors import InputError, SubjectError
@@ -35,7 +36,7 @@ SAYS = {
 
 
 @dataclass(frozen=True, repr=False)
-class Climb:
+class Climb(Shown):
     """A ladder that was climbed to its end.
 
     Attributes:
@@ -202,17 +203,25 @@ def forecast_of(seen: pl.DataFrame, subject: str, family: str, compute: float) -
     ]  # fmt: skip
     return {
         "target": [r["measure"] for r in rows["ladder"]], "scale": "compute", "family": "family",
-        "cut": f"scale<{compute:.6g}", "level": LEVEL,
+        "cut": f"scale<={10 ** max(float(m.scale[-1]) for m in measures):.6g}", "level": LEVEL,
         "models": [
             {"name": m, "says": s, "baseline": m == "persistence", "weight": float(m == "ladder")}
             for m, s in SAYS.items()
         ],
         "forecast": rows["ladder"], "intervals": intervals,
         "baselines": [{"name": "persistence", "forecast": rows["persistence"]}],
-        "backtest": {
-            a.measure: [t.to_dict() for t in a.tried] for a in tried.ladders
+        "backtest": None,
+        "history": [
+            {"subject": str(who), "family": family, "measure": f"{each.measure}: {name}",
+             "scale": float(x), "date": None, "score": float(v.mean())}
+            for each in measures for name, values in each.values.items()
+            for who, x, v in zip(each.subject, each.scale, values, strict=True)
+        ],
+        "tried": {a.measure: [t.to_dict() for t in a.tried] for a in tried.ladders},
+        "distance": {
+            "orders_of_magnitude": rows["ladder"][0]["distance"], "months": None,
+            "unit": "orders of magnitude",
         },
-        "distance": rows["ladder"][0]["distance"],
         "warnings": [
             "intervals are of the scatter of few subjects about straight lines; whether skills go "
             "on along them cannot be seen from below"

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from calibrant.errors import SubjectError
 from calibrant.subjects.planted.corpus import Design, Tokens
 from calibrant.subjects.planted.network import Weights, angles
+from calibrant.subjects.planted.stopping import stopping
 
 Tick = Callable[[int, int, float], None]
 """Told steps done, steps in all, and the loss of late."""
 
 EVERY = 100
-"""Steps between checkpoints: what an interruption costs at most."""
+"""Steps between checkpoints: what a crash costs at most. Ctrl-C costs none."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,13 @@ def train(
     Args:
         weights: where it starts; they are not changed.
         share: of the design's learning rates.
-        keep: a file for checkpoints, written every `EVERY` steps; training goes on from it if it
-            is there, and it is deleted at the end.
+        keep: a file for checkpoints, written every `EVERY` steps and at Ctrl-C; training goes on
+            from it if it is there. Who keeps the weights deletes it.
         tick: told how far it is.
 
     Raises:
         SubjectError: if JAX is missing, or the loss is no longer a number.
+        KeyboardInterrupt: after the step in which Ctrl-C was pressed, which is kept.
     """
     step = _step(design)
     steps, size = steps_of(design, tokens), design.batch * design.context
@@ -82,25 +84,33 @@ def train(
     if keep is not None and keep.exists():
         done, spent, losses, state = _resume(keep, state, losses)
     begun = time.process_time()
-    while done < steps:
-        part = padded[done * size : (done + 1) * size + 1]
-        seen = part[:-1].reshape(design.batch, design.context)
-        next_ = part[1:].reshape(design.batch, design.context)
-        loss, state = step(state, seen, next_, np.float32(_share(design, share, done, steps)), done)
-        losses[done] = loss
-        done += 1
-        if done % EVERY == 0 or done == steps:
-            late = float(losses[max(0, done - EVERY) : done].mean())
-            if not math.isfinite(late):
-                raise SubjectError(f"training: the loss is {late} after {done} steps")
-            if tick is not None:
-                tick(done, steps, late)
-            if keep is not None and done < steps:
+    with stopping() as stop:
+        while done < steps:
+            part = padded[done * size : (done + 1) * size + 1]
+            seen = part[:-1].reshape(design.batch, design.context)
+            next_ = part[1:].reshape(design.batch, design.context)
+            rate = np.float32(_share(design, share, done, steps))
+            loss, state = step(state, seen, next_, rate, done)
+            losses[done] = loss
+            done += 1
+            if done % EVERY == 0 or done == steps:
+                _told(losses, done, tick)
+            if keep is not None and (stop() or (done % EVERY == 0 and done < steps)):
                 _save(keep, done, spent + time.process_time() - begun, losses, state)
+            if stop():
+                break
     spent += time.process_time() - begun
     learnt = {name: np.array(w, np.float32) for name, w in state[0].items()}
     last = losses[-max(1, steps // 10) :]
     return Learnt(learnt, steps, float(last.mean()), spent)
+
+
+def _told(losses: NDArray[np.float32], done: int, tick: Tick | None) -> None:
+    late = float(losses[max(0, done - EVERY) : done].mean())
+    if not math.isfinite(late):
+        raise SubjectError(f"training: the loss is {late} after {done} steps")
+    if tick is not None:
+        tick(done, len(losses), late)
 
 
 def _jax() -> Any:

@@ -229,7 +229,9 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url, pool_size=10, max_overflow=CONNECTIONS - 10, pool_pre_ping=True,
-            pool_timeout=PATIENCE, connect_args={"connect_timeout": 10}, hide_parameters=True,
+            pool_timeout=PATIENCE, hide_parameters=True,
+            # Of a database in SQL_ASCII, psycopg would else hand out bytes.
+            connect_args={"connect_timeout": 10, "client_encoding": "utf8"},
         )  # fmt: skip
     engine = create_engine(
         url, poolclass=QueuePool, pool_size=10, max_overflow=CONNECTIONS - 10,

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from calibrant._text import dumps, one_line
@@ -121,11 +121,6 @@ def setting(con: Connection, table: Table, key: str) -> str | None:
 def put_setting(con: Connection, table: Table, key: str, value: str) -> None:
     """Set a setting."""
     put(con, table, {"key": key, "value": value})
-
-
-def drop_setting(con: Connection, table: Table, key: str) -> None:
-    """Forget a setting."""
-    con.execute(delete(table).where(table.c.key == key))
 
 
 def people_beside(url: str) -> str:
