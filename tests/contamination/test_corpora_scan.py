@@ -189,6 +189,29 @@ def test_a_shard_that_kills_its_workers_is_given_up_and_said(
     assert plain(again) == plain(three)
 
 
+def test_a_worker_that_cannot_start_or_is_interrupted_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = []
+
+    def interrupted(worker: processes.ProcessWorker) -> Any:
+        started.append(worker)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes.ProcessWorker, "_receive", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        processes.ProcessWorker(b"")
+    assert started[0]._process.returncode is not None
+    assert started[0]._said.closed
+
+    def full(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(processes.subprocess, "Popen", full)
+    with pytest.raises(WorkerLost, match="cannot be started: Resource temporarily"):
+        processes.ProcessWorker(b"")
+
+
 SCRIPT = """
 import sys, time
 sys.path[:0] = {paths!r}

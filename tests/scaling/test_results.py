@@ -34,8 +34,8 @@ TYPES = {
     "Forecast", "BackTest", "OnlyCapability", "BestOfN", "Deployment", "Pass", "Tail", "Rare",
 }  # fmt: skip
 """What verbs give back: reached through them."""
-NO_RESULTS = {"Forecaster", "FORECASTERS", "read_rare"}
-"""Models, and a reader of arrays."""
+NO_RESULTS = {"Forecaster", "FORECASTERS", "Given", "read_rare"}
+"""Models, what a forecast is given besides scale, and a reader of arrays."""
 
 
 def _grown(families: int) -> Any:

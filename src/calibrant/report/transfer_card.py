@@ -41,18 +41,20 @@ class TransferCard:
         document: of `calibrant forecast --json`; None for a hidden forecast.
         registered: how it was sealed; None if it was not.
         settled: the document of its settlement; None if it is open.
+        where: what to call the document in errors.
     """
 
     document: Document | None
     registered: Registered | None = None
     settled: Mapping[str, Any] | None = None
+    where: str = "card"
 
     def __post_init__(self) -> None:
         """Raises InputError if the parts are not of one forecast."""
         if self.document is None and self.registered is None:
             raise InputError("card: wanted a forecast")
         if self.document is not None:
-            check(self.document, "card")
+            check(self.document, self.where)
         if self.settled is None:
             return
         seal = self.settled.get("seal")

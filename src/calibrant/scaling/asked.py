@@ -33,8 +33,8 @@ def read_known(
         found = source
     elif scale is None and not how.get("given"):
         raise InputError(
-            "forecast: wanted the column of the scale (--scale), or scores that are given; "
-            "none was named"
+            "forecast: wanted the column of the scale (--scale), or else of scores that are given "
+            "(--given); none was named"
         )
     else:
         found = read_scores(source, target=target, scale=scale, **how)

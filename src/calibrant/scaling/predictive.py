@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from calibrant._figure import Shown
 from calibrant.errors import InputError
 from calibrant.scaling.students import t_cdf, t_cdf_fast, t_log_pdf
 
@@ -23,7 +24,7 @@ _LEVELS = np.concatenate([_LEVELS, 1 - _LEVELS[-2::-1]])
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Predictive:
+class Predictive(Shown):
     """Predictive distributions of n scores, each a mixture of k Student's t cut at its limits.
 
     Attributes:

@@ -97,6 +97,7 @@ def test_programs_have_room_and_are_few():
         assert most == 32 or below < effects or 1.5 * below < rows
 
 
+@pytest.mark.slow
 def test_pilots_and_data_of_about_one_size_share_one_program():
     known, _ = world("smooth", np.random.default_rng(2), families=3, measures=2, new=1)
     one, two = (fit_laplace(layout(k)) for k in (known, known.take(np.arange(1, len(known)))))

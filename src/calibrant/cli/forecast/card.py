@@ -36,7 +36,7 @@ def cli(
         made = read_registered(forecast, opening)
     card = TransferCard(
         document=document if made is None else made.document, registered=made,
-        settled=None if settled is None else read_settled(settled),
+        settled=None if settled is None else read_settled(settled), where=str(forecast),
     )  # fmt: skip
     files: tuple[Path, ...] = ()
     if out is not None or not as_json:

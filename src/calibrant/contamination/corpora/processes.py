@@ -14,6 +14,7 @@ import tempfile
 import time
 from typing import Any, BinaryIO
 
+from calibrant._text import reason
 from calibrant.contamination.corpora.pool import Tick, WorkerLost
 from calibrant.contamination.corpora.shards import Shard
 from calibrant.errors import RunError
@@ -32,23 +33,27 @@ class ProcessWorker:
     def __init__(self, setup: bytes) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         paths = [p or os.getcwd() for p in sys.path]  # noqa: PTH109
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "calibrant.contamination.corpora.processes"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        )  # fmt: skip
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "calibrant.contamination.corpora.processes"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            )  # fmt: skip
+        except OSError as e:
+            self._said.close()
+            raise WorkerLost(f"its worker cannot be started: {reason(e)}") from e
         try:
             assert self._process.stdin is not None
             self._process.stdin.write(setup)
             self._process.stdin.flush()
             self._receive()
-        except WorkerLost:
-            self.close()
-            raise
         except OSError as e:
             how = self._how()
             self.close()
             raise WorkerLost(how) from e
+        except BaseException:  # Ctrl-C, too, leaves no process behind
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:

@@ -244,7 +244,9 @@ def read_registered(path: str | Path, opening: str | Path | None = None) -> Regi
     data = read_bytes(path, "a registered forecast")
     found = parse(data, path, "a registered forecast")
     if found.get("format") != FORMAT:
-        raise InputError(f"{path}: wanted a registered forecast ({FORMAT!r})")
+        raise InputError(
+            f"{path}: wanted a registered forecast, as 'calibrant forecast register' writes it"
+        )
     try:
         made = Registered(
             seal=found["seal"], commitment=found["commitment"], hidden=found["hidden"],

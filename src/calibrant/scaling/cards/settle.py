@@ -216,7 +216,9 @@ def read_settled(path: str | Path) -> dict[str, Any]:
     data = read_bytes(path, "a settled forecast")
     found = parse(data, path, "a settled forecast")
     if found.get("format") != FORMAT:
-        raise InputError(f"{path}: wanted a settled forecast ({FORMAT!r})")
+        raise InputError(
+            f"{path}: wanted a settled forecast, as 'calibrant forecast score --out' writes it"
+        )
     body = {k: v for k, v in found.items() if k != "hash"}
     if data != written(found) or sha256(body) != found.get("hash"):
         raise InputError(f"{path}: altered after it was settled: its hash is not of it")

@@ -168,6 +168,7 @@ def tail(
     check_level(level, "two")
     raw = _checked(values, of)
     many = check_deployments(deployments)
+    alike = _alike(raw)
     tried = candidates(raw, exceedances)
     index = choose(tried) if exceedances is None else 0
     fitted = Fitted.of(raw, tried[index], level)
@@ -190,7 +191,7 @@ def tail(
         fitted.estimate(lambda *p: p[0]), fitted.estimate(lambda *p: p[1]),
         tried[index].p, levels, rate, over, above, tuple(tried),
         _seen(raw, fitted.count, show), fitted,
-        tuple(_notes(tried, index, fitted, many, raw.size)),
+        (*alike, *_notes(tried, index, fitted, many, raw.size)),
     )  # fmt: skip
 
 
@@ -302,6 +303,19 @@ def _shown(of: Of) -> Callable[[float], float]:
     if of == "logprob":
         return lambda v: float(-np.exp(-v))
     return lambda v: float(np.exp(-np.exp(-v)))
+
+
+def _alike(x: Floats) -> tuple[str, ...]:
+    """Whether neighbouring rows are alike, by the correlation of their ranks."""
+    rank = np.argsort(np.argsort(x, kind="stable"), kind="stable").astype(float)
+    apart = rank - rank.mean()
+    found = float(apart[1:] @ apart[:-1] / (apart @ apart))
+    if found < 0.5 or found * x.size**0.5 < 4:
+        return ()
+    return (
+        f"neighbouring rows are alike (rank correlation {found:.2f}): intervals take queries as "
+        "independent, and are too narrow if rows are in the order they were made",
+    )
 
 
 def _notes(

@@ -20,6 +20,7 @@ from scipy.special import expit, gammaln, logit, ndtr
 from calibrant._figure import Shown
 from calibrant._text import one_line
 from calibrant.errors import InputError, UnfitError
+from calibrant.scaling.weighted import weighted_quantiles
 
 Floats = NDArray[np.float64]
 
@@ -152,15 +153,16 @@ def will_hold(
     grid = _Grid.of(x, n, cut, z)
     post = grid.posterior()
     chance = _chance(post, cut, z_new, relation)
-    share = _quantiles(chance, post.weight, level)
+    tails = (0.5, (1 - level) / 2, (1 + level) / 2)
+    share = weighted_quantiles(chance, post.weight, tails)
     rate = _next_rate(post, z_new, level)
     outlying = {} if x.size < 3 or not checks else _outlying(grid, x, n, z, names)
     for name, p in outlying.items():
         warnings.append(f"{one_line(name, 60)} is unlike the others (p = {p:.2g})")
     slope = None
     if z is not None:
-        slope = _quantiles(post.slope, post.weight, level)
-        slope = (slope[0], slope[1], slope[2])
+        middle, low, high = weighted_quantiles(post.slope, post.weight, tails)
+        slope = (middle, low, high)
     if distance:
         warnings.append(f"the next subject is {distance:.2g} beyond the assessed scales")
     other = {}
@@ -170,7 +172,8 @@ def will_hold(
         other[f"subjects differ {word}"] = float(q.weight @ _chance(q, cut, z_new, relation))
     return Transfer(
         float(post.weight @ chance), share[0], share[1], share[2], level,
-        rate[1], rate[0], rate[2], _quantiles(post.spread, post.weight, level)[0], other, relation,
+        rate[1], rate[0], rate[2],
+        weighted_quantiles(post.spread, post.weight, tails)[0], other, relation,
         threshold, x.size, round(float(n.sum())), slope, distance, outlying, None, tuple(warnings),
     )  # fmt: skip
 
@@ -335,15 +338,6 @@ def _chance(post: _Posterior, cut: float, z: float, relation: str) -> Floats:
     """The chance that a new subject satisfies the claim, at each point of the grid."""
     away = (cut - post.mean - post.slope * z) / post.spread
     return np.asarray(ndtr(away if relation == "below" else -away))
-
-
-def _quantiles(values: Floats, weight: Floats, level: float) -> tuple[float, float, float]:
-    """Weighted median and ends of the central interval."""
-    order = np.argsort(values)
-    below = np.cumsum(weight[order]) - weight[order] / 2
-    tails = (0.5, (1 - level) / 2, (1 + level) / 2)
-    middle, low, high = (float(np.interp(t, below, values[order])) for t in tails)
-    return middle, low, high
 
 
 def _next_rate(post: _Posterior, z: float, level: float) -> tuple[float, float, float]:

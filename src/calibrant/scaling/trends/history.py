@@ -27,7 +27,9 @@ from calibrant.scaling.trends.periods import in_days
 
 On = Literal["log", "logit", "plain"]
 MOST = 400
-"""Most points; the work grows with their cube."""
+"""Most points that are fitted; the work grows with their cube."""
+MOST_BRIDGED = 2000
+"""Most points of several versions, before records are chosen among them."""
 YEAR = 365.25
 MONTH = YEAR / 12
 Rows = NDArray[np.bool_]
@@ -256,8 +258,11 @@ def _cleaned(h: History, reference: str | None, today: Day | None, warnings: lis
         future = h.date > np.datetime64(today, "D")
         warnings += _left_out(future, f"a date after {today}, which no measured value can have")
         h = h.take(~future)
-    rows = list(zip(h.subject, h.version, h.date, h.value, strict=True))
-    first = np.array([rows.index(r) == i for i, r in enumerate(rows)], dtype=bool)
+    seen: dict[tuple[Any, ...], int] = {}
+    for i, row in enumerate(zip(h.subject, h.version, h.date, h.value, strict=True)):
+        seen.setdefault(row, i)
+    first = np.zeros(len(h), dtype=bool)
+    first[list(seen.values())] = True
     warnings += _left_out(~first, "the subject, version, date and value of an earlier row")
     h = h.take(first)
     h = h.take(np.argsort(h.date, kind="stable"))
@@ -274,8 +279,8 @@ def _cleaned(h: History, reference: str | None, today: Day | None, warnings: lis
         known = one_line(", ".join(sorted(set(map(str, h.version)))), 160)
         raise InputError(f"trend: no version {one_line(chosen)!r}; there are {known}")
     h = _bridged(replace(h, reference=chosen), warnings)
-    if len(h) > MOST:
-        raise InputError(f"trend: at most {MOST} points, got {len(h)}; ask for the frontier")
+    if h.bridges and len(h) > MOST_BRIDGED:
+        raise InputError(f"trend: at most {MOST_BRIDGED} points by several versions, got {len(h)}")
     return replace(h, warnings=tuple(warnings))
 
 
@@ -302,6 +307,8 @@ def _one_date(h: History, warnings: list[str]) -> History:
 
 def _bridged(h: History, warnings: list[str]) -> History:
     """Only versions that shared subjects link to the reference, over others if need be."""
+    if np.all(h.version == h.reference):
+        return h
     linked = component(h.subject, h.version, h.reference)
     lost = sorted(set(map(str, h.version)) - linked)
     if lost:
@@ -332,7 +339,7 @@ def _bridged(h: History, warnings: list[str]) -> History:
 
 def component(subject: Names, version: Names, start: str) -> set[str]:
     """Versions that subjects in common link to one of them, directly or over others."""
-    linked, grew = {str(start)}, True
+    linked, grew = {str(start)}, bool(np.any(version != start))
     while grew:
         known = set(subject[np.isin(version, list(linked))])
         more = set(map(str, version[np.isin(subject, list(known))]))
@@ -347,18 +354,14 @@ def records(h: History) -> History:
     Versions are brought to the reference by least squares on subjects and versions; of subjects of
     one date only the best can be a record.
     """
-    level = _levelled(h)
-    best: dict[str, float] = {}
-    for name, y in zip(h.subject, level, strict=True):
-        best[name] = max(best.get(name, -np.inf), y)
-    top, keep = -np.inf, set()
-    for day in np.unique(h.date):
-        now = {n: best[n] for n in set(h.subject[h.date == day])}
-        most = max(now.values())
-        if most >= top:
-            top = most
-            keep |= {n for n, y in now.items() if y == most}
-    return h.take(np.isin(h.subject, list(keep)))
+    who = _codes(h.subject)
+    best = np.full(who.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(best, who, _levelled(h))
+    mine, day = best[who], np.unique(h.date, return_inverse=True)[1]
+    most = np.full(day.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(most, day, mine)
+    keep = (mine == most[day]) & (most == np.maximum.accumulate(most))[day]
+    return h.take(np.isin(who, np.unique(who[keep])))
 
 
 def _levelled(h: History) -> Floats:

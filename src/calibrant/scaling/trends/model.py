@@ -341,7 +341,6 @@ def fit(p: Points) -> Fitted:
     keep = np.flatnonzero(weight > NEGLIGIBLE * weight.sum())
     weight = weight[keep] / weight[keep].sum()
     known, kept = p.se is not None, grid.take(keep)
-    inverse = np.asarray(np.linalg.inv(covariances(p, kept, start, span)), dtype=float)
     inverse: Floats = np.asarray(np.linalg.inv(covariances(p, kept, start, span)), dtype=np.float64)
     return Fitted(
         p, kept, weight, start, span,

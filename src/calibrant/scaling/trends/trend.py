@@ -16,6 +16,7 @@ from calibrant.scaling.scores import Dates
 from calibrant.scaling.trends.backtest import Backtest, backtest, straight_line, withheld
 from calibrant.scaling.trends.history import (
     MONTH,
+    MOST,
     YEAR,
     History,
     On,
@@ -97,7 +98,13 @@ def trend(
         low=low, high=high, interval_level=interval_level, on=on, reference=reference, today=today,
         shared=shared_se,
     )  # fmt: skip
+    every = len(set(whole.subject))
+    if frontier and not whole.bridges:
+        whole = records(whole)  # what was a record is one whatever came later
     chosen = records(whole) if frontier else whole
+    if len(chosen) > MOST:
+        hint = "" if frontier else "; ask for the frontier"
+        raise InputError(f"trend: at most {MOST} points, got {len(chosen)}{hint}")
     whole = replace(whole, warnings=(*whole.warnings, *_few(chosen, frontier)))
     fitted = fit(chosen.points())
     past = backtest(whole, level=level, frontier=frontier) if tried else None
@@ -109,7 +116,7 @@ def trend(
     days = np.unique(chosen.date)
     return Trend(
         on=on, level=level, frontier=frontier, rows=len(chosen),
-        subjects=len(set(chosen.subject)), every=len(set(whole.subject)),
+        subjects=len(set(chosen.subject)), every=every,
         families=len(set(chosen.family)) if whole.grouped else None,
         first=str(days[0]), last=str(days[-1]), reference=whole.reference,
         now=growth(fitted.slope(), level), average=growth(fitted.mean_slope(), level),
