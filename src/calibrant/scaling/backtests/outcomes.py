@@ -22,7 +22,7 @@ MONTHS = (0.0, 6.0, 12.0, 24.0, 48.0)
 ABILITY = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Horizons end at these distances; the first is within what was known, the last has no end."""
 
-AGE = {"scale": 0.5, "date": 0.5 * 365.25}
+AGE = {"scale": 0.5, "date": 0.5 * 365.25, "axis": 0.25}
 """Lifetimes of what was learnt at a cut: half an order of magnitude of compute, half a year."""
 MOST = 3.0
 """Outcomes that a recent one may count for."""
