@@ -234,7 +234,7 @@ CERTIFICATES = (
         ) + regimes("n world m", (1000, "uniform", 1e6), (1000, "alike", 1e6)),
         batch=_tail,
         batch_draws=50,
-        bounds={"covered": Bound(low=0.95)},
+        bounds={"covered": Bound(low=0.95, slack=0.02)},
         peers={
             "ten largest": "least squares of log survival over the ten largest scores, without an "
             "interval (Jones and others, Forecasting rare language model behaviors, 2025)",
