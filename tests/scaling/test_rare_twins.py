@@ -94,8 +94,9 @@ def test_profile_interval_of_a_return_level(true: float, seed: int) -> None:
     share = k * np.log(k / n) + (n - k) * np.log1p(-k / n) - share
     allowed = fell[..., None] + share <= drop_of(0.9, k)
     level = pareto.quantile(1 / (m * z), s, c)[allowed]
-    # A grid lies inside the region; its steps leave a few hundredths.
-    assert found.low <= level.min() * (1 + 1e-6) and found.high >= level.max() * (1 - 0.01)
+    # A grid lies inside the region, whose edge is found to a thousandth along rays; its steps
+    # leave a few hundredths.
+    assert found.low <= level.min() * (1 + 1e-3) and found.high >= level.max() * (1 - 0.01)
     assert found.low == pytest.approx(level.min(), rel=0.04)
     assert found.high == pytest.approx(level.max(), rel=0.1)
 

@@ -69,11 +69,14 @@ def _silent(found: Forecast) -> Table:
     table = Table(title="withheld", title_justify="left")
     for name in ("subject", "measure", "distance", "why"):
         table.add_column(name, overflow="fold")
-    rows = found.silent
+    rows = sorted(found.silent, key=lambda r: r["why"])
+    before = None
     for r in rows[:MOST]:
+        why = "the same" if r["why"] == before else r["why"]
         table.add_row(
-            _cell(r["subject"]), _cell(r["measure"]), _far(r["distance"]), _cell(r["why"], 300)
+            _cell(r["subject"]), _cell(r["measure"]), _far(r["distance"]), _cell(why, 300)
         )
+        before = r["why"]
     if len(rows) > MOST:
         table.add_row(f"… {len(rows) - MOST} more", "", "", "")
     return table

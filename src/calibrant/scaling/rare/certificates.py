@@ -192,7 +192,7 @@ CERTIFICATES = (
             (50, 10, 10, 0.05, 5.0), (50, 20, 5, 2.0, 2.0),
         ),
         batch=_passes,
-        bounds={"covered": Bound(low=0.95, slack=0.02)},
+        bounds={"covered": Bound(low=0.92)},
         peers={"normal interval": "the mean ± 1.96 standard errors"},
     ),
     Certificate(
@@ -218,9 +218,10 @@ CERTIFICATES = (
     Certificate(
         name="rare-tail",
         method="tail",
-        statement="The level that one of m queries reaches is covered at 95 % if the tail is "
-        "generalised Pareto wherever it begins, and if scores are normal, lognormal, of Student's "
-        "law or rounded to tenths; not if they end abruptly or neighbours are alike.",
+        statement="95 % intervals of the level that one of m queries reaches cover it in at least "
+        "92 of 100 if the tail is generalised Pareto wherever it begins, and if scores are normal, "
+        "lognormal, of Student's law or rounded to tenths; not if they end abruptly or neighbours "
+        "are alike.",
         regimes=regimes(
             "n shape m share",
             (500, 0.0, 1e4, 0.25), (1000, 0.0, 1e6, 0.25), (1000, 0.3, 1e5, 0.25),
@@ -234,7 +235,7 @@ CERTIFICATES = (
         ) + regimes("n world m", (1000, "uniform", 1e6), (1000, "alike", 1e6)),
         batch=_tail,
         batch_draws=50,
-        bounds={"covered": Bound(low=0.95, slack=0.02)},
+        bounds={"covered": Bound(low=0.92)},
         peers={
             "ten largest": "least squares of log survival over the ten largest scores, without an "
             "interval (Jones and others, Forecasting rare language model behaviors, 2025)",
