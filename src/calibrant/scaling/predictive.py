@@ -13,7 +13,7 @@ from scipy import special
 
 from calibrant._figure import Shown
 from calibrant.errors import InputError
-from calibrant.scaling.students import t_cdf, t_cdf_fast, t_log_pdf
+from calibrant.scaling.students import kinds_of, t_cdf, t_cdf_fast, t_log_pdf
 
 Floats = NDArray[np.float64]
 
@@ -123,7 +123,7 @@ class Predictive(Shown):
         y = np.asarray(y, dtype=float)
         below, width = self._cut
         z = (np.expand_dims(y, -2) - self.location) / self.spread
-        inside = (t_cdf_fast(z, self.df) - below) / width
+        inside = (t_cdf_fast(z, self.df, self._kinds) - below) / width
         # A component that lies almost wholly outside its limits needs every digit of its tail.
         thin = width < 1e-3
         if thin.any():
@@ -168,6 +168,10 @@ class Predictive(Shown):
         x = middle[:, None, :] + half[:, None, :] * _NODES[None, :, None]
         gap = self.cdf(x.reshape(-1, len(self))).reshape(x.shape) - (x >= y)
         return np.asarray(np.sum(half[:, None, :] * _WEIGHTS[None, :, None] * gap**2, axis=(0, 1)))
+
+    @cached_property
+    def _kinds(self) -> tuple[Floats, NDArray[np.int64]]:
+        return kinds_of(self.df)
 
     @cached_property
     def _cut(self) -> tuple[Floats, Floats]:

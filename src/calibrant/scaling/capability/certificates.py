@@ -338,8 +338,8 @@ CERTIFICATES = (
             ("20 of 4", 0.6, 0.9),
         ),
         _planned, {"decided": Bound(low=0.7)},
-        {"subjects alone": "a table planned by Fisher's z for independent subjects without error of "
-                           "the capability score, as G*Power and R pwr do"},
+        {"subjects alone": "a table planned by Fisher's z for independent subjects without error "
+                           "of the capability score, as G*Power and R pwr do"},
         batch_draws=50,
     ),
     Certificate(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
 from scipy.special import logit
 
 from calibrant.errors import UnfitError
@@ -162,10 +163,12 @@ def _effects(
     """One step of Fisher's scoring, shortened while it does not help; the covariance there."""
     mean, spread = prior_of(at, priors, scales)
     ability, here, gap, variance, weight = _residual(at, priors, effects, scales)
-    slopes, loud = jacobian(at, effects, ability, here)
-    loud *= _own(at, here, variance, scales)[:, None]
+    dense, noisy = jacobian(at, effects, ability, here)
+    # A row knows of one family, subject and measure: nearly all of either is zero.
+    slopes, loud = csr_array(dense), csr_array(noisy * _own(at, here, variance, scales)[:, None])
     scaled = slopes * (weight / variance)[:, None]
-    known = scaled.T @ slopes + 0.5 * priors.tails / (priors.tails + 3) * loud.T @ loud
+    twice = 0.5 * priors.tails / (priors.tails + 3) * (loud.T @ loud)
+    known = (scaled.T @ slopes + twice).toarray()
     factor = cho_factor(known + np.diag(1 / spread), lower=True)
     pull = scaled.T @ gap + 0.5 * loud.T @ (weight * gap**2 / variance - 1)
     step = cho_solve(factor, pull - (effects - mean) / spread)
@@ -173,7 +176,7 @@ def _effects(
     while share > 1e-3 and _loss(at, priors, effects + share * step, scales) > before:
         share /= 2
     covariance = cho_solve(factor, np.eye(effects.size))
-    hat = np.einsum("re,re->r", slopes @ covariance, scaled)
+    hat = np.asarray(scaled.multiply(slopes @ covariance).sum(axis=1))
     return effects + share * step, covariance, hat
 
 
