@@ -4,10 +4,12 @@ Two measures follow one ability that grows with compute; a third stands still an
 the past. How many abilities are there; what will the next member of each family score; which of
 that may be said at all; and, once the next members are there, was it true? Then two smaller
 questions: how fast horizons double, and whether a verdict holds for the next member.
-Run it in an empty folder: `python whole_story.py`. No model and no network is needed.
+`python whole_story.py` leaves its files in a folder of its own under runs/. No model and no network
+is needed.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -138,4 +140,7 @@ def verdict(rng: np.random.Generator) -> None:
 
 
 if __name__ == "__main__":
-    story(Path())
+    own = Path("runs") / f"forecast-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    own.mkdir(parents=True)
+    story(own)
+    print(f"files, with the card: {own}")
