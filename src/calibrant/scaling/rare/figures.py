@@ -68,7 +68,7 @@ def _attempts(best: BestOfN) -> Spec:
         _line(path, x, y, "top", "line", [3, 3]),
         *([_band(path, x, y), _line(path, x, y, "value")] if best.withheld is None else []),
         _dots([{"m": k, "value": v} for k, v in best.observed], x, y),
-        *_at(best.fewest, f"{best.fewest:,} attempts made", "m"),
+        *_at(best.fewest, f"{best.fewest:,} attempts made", "m", foot=False),
     ]
     below = "the beta law is withheld" if best.withheld else "band: beta law"
     return _panel(
@@ -171,17 +171,19 @@ def _dots(rows: list[Spec], x: Spec, y: Spec) -> Spec:
     }
 
 
-def _at(value: float, text: str, field: str, *, right: bool = True) -> list[Spec]:
-    """An upright rule with its words beside its foot."""
+def _at(
+    value: float, text: str, field: str, *, right: bool = True, foot: bool = True
+) -> list[Spec]:
+    """An upright rule with its words beside its foot, or beside its head."""
     place = {"data": {"values": [{field: value}]}}
     x = {"field": field, "type": "quantitative"}
     side = {"align": "left", "dx": 5} if right else {"align": "right", "dx": -5}
     return [
         {**place, "mark": {"type": "rule", "color": INK["refute"], "strokeDash": [4, 3]},
          "encoding": {"x": x}},
-        {**place, "mark": {"type": "text", "text": text, "baseline": "bottom", **side, "dy": -4,
-                           "color": INK["refute"], "fontSize": 11},
-         "encoding": {"x": x, "y": {"value": _HEIGHT}}},
+        {**place, "mark": {"type": "text", "text": text, "baseline": "bottom" if foot else "top",
+                           **side, "dy": -4 if foot else 4, "color": INK["refute"], "fontSize": 11},
+         "encoding": {"x": x, "y": {"value": _HEIGHT if foot else 0}}},
     ]  # fmt: skip
 
 
