@@ -48,7 +48,11 @@ def forecast(file: Path) -> list[dict[str, float | str]]:
 
 
 if __name__ == "__main__":
-    for f in forecast(Path(sys.argv[1])):
+    try:
+        made = forecast(Path(sys.argv[1]))
+    except (IndexError, OSError, pl.exceptions.PolarsError) as e:
+        sys.exit(f"wanted the table of the 104 models of Gadre et al.: {str(e).splitlines()[0]}")
+    for f in made:
         print(
             f"{f['model']} after {f['tokens']:.3g} tokens: {f['what']} {f['forecast']:.4f}, "
             f"{LEVEL:.0%} from {f['low']:.3f} to {f['high']:.3f}; measured {f['measured']:.4f}, "

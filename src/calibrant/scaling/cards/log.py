@@ -150,7 +150,7 @@ def check_heads(log: Log, heads: Sequence[str], path: str | Path) -> None:
 def needs_log(log: object, heads: Sequence[str], anchor: object) -> None:
     """Refuse a head or an anchor of no log."""
     if log is None and (heads or anchor is not None):
-        raise InputError("head: a head or an anchor is of a log; wanted the log, too")
+        raise InputError("head or anchor: wanted the log, too (--log); none was named")
 
 
 def check_anchor(log: Log, anchor: str | Path, path: str | Path) -> None:

@@ -224,7 +224,9 @@ def forecast_of(seen: pl.DataFrame, subject: str, family: str, compute: float) -
         },
         "warnings": [
             "intervals are of the scatter of few subjects about straight lines; whether skills go "
-            "on along them cannot be seen from below"
+            "on along them cannot be seen from below",
+            "where a score has limits, intervals may reach half an item beyond them: no item right "
+            "is a score of exactly 0, which no interval within the limits would hold",
         ],
         "withheld": None, "notes": [f"{m}: {way}" for m, way in ways.items()],
     }  # fmt: skip
